@@ -1,0 +1,44 @@
+# Everything here runs with Go alone; GO picks another toolchain.
+GO       ?= go
+FUZZTIME ?= 10s
+PKG      ?= ./...
+
+.PHONY: all build test race fuzz bench lint golden demo clean
+
+all: lint test
+
+build:
+	$(GO) build -o blockreel ./cmd/blockreel
+
+test:
+	$(GO) test $(PKG)
+
+race:
+	$(GO) test -race -short $(PKG)
+
+# Every fuzz target of the module, FUZZTIME each.
+fuzz:
+	@set -e; for pkg in $$($(GO) list $(PKG)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+lint:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet $(PKG)
+	$(GO) tool staticcheck $(PKG)
+
+# Write the golden files and transcripts anew; look at the difference before you commit it.
+golden:
+	$(GO) test $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)) -run 'Golden|Transcript|Script|Fixture' -count=1 -args -update
+
+demo:
+	$(GO) run ./cmd/blockreel demo
+
+clean:
+	rm -rf blockreel blockreel-demo

@@ -1,0 +1,116 @@
+// Package lint holds tests of the module's own shape.
+package lint
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/blockreel/blockreel/"
+
+// allowed lists, for every room, the rooms of this module that it may import: one
+// way, from the file to the program. A package that is not listed here fails the
+// test, so that a new room states its place.
+var allowed = map[string][]string{
+	"traces/event":       {},
+	"traces":             {"traces/event"},
+	"recorder":           {"traces", "traces/event"},
+	"recorder/fabriclog": {"traces", "traces/event"},
+	"replay/block":       {"traces/event"},
+	"replay/pipeline":    {"traces/event"},
+	"replay/driver":      {"replay/pipeline", "replay/block", "traces/event"},
+	"replay/ledger":      {"replay/block", "traces/event"},
+	"replay/network":     {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
+	"replay":             {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
+	"analysis":           {"traces", "traces/event"},
+	"analysis/chart":     {"analysis", "traces", "traces/event"},
+	"analysis/report":    {"analysis", "traces", "traces/event"},
+	"cmd/blockreel":      {"*"},
+	"internal/lint":      {},
+}
+
+// only lists modules that a single room may import.
+var only = map[string]string{
+	"gonum.org/v1/plot":              "analysis/chart",
+	"github.com/dgraph-io/badger":    "replay/ledger",
+	"github.com/spf13/cobra":         "cmd/blockreel",
+	"github.com/schollz/progressbar": "cmd/blockreel",
+}
+
+// pureImports are the packages of the standard library that the core must not
+// know: it has no clock, no input or output and no chance.
+var pureImports = []string{"time", "os", "io", "net", "log", "math/rand", "math/rand/v2", "sync", "context"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return pkgs
+		case err != nil:
+			t.Fatalf("go list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		rules, listed := allowed[room]
+		if !listed {
+			t.Errorf("%s has no entry in the import rules", room)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if to, ours := strings.CutPrefix(imp, module); ours && !contains(rules, to) {
+				t.Errorf("%s imports %s, which the rules do not allow", room, to)
+			}
+			for prefix, owner := range only {
+				if strings.HasPrefix(imp, prefix) && room != owner {
+					t.Errorf("%s imports %s; only %s may", room, imp, owner)
+				}
+			}
+		}
+	}
+}
+
+func TestCoreIsPure(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"replay/pipeline" {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if contains(pureImports, imp) {
+				t.Errorf("replay/pipeline imports %s: the core must stay pure", imp)
+			}
+		}
+		return
+	}
+	t.Error("replay/pipeline is not among the module's packages")
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s || l == "*" {
+			return true
+		}
+	}
+	return false
+}
