@@ -1,0 +1,46 @@
+// Package pipeline is the orderer–buffer–committer core: what happens to the blocks
+// of one stream between the orderer's ledger and the peer's, to the nanosecond.
+//
+// It says so twice. Machine is a state machine that is fed with inputs as they come
+// and drives everything in this project: the embedded network, the wall clock replay
+// and the virtual replay. Solve and Sweep are the same rules as a recurrence over
+// block numbers, for sweeps over buffer sizes; a fuzz test holds them equal.
+//
+// # The way of block i
+//
+//  1. The orderer sends in order, one block at a time. The send starts when block i
+//     is offered, block i−1 is sent, and the window admits it: the bytes that are
+//     sent and not yet received plus those of block i are at most Link.Window, or
+//     nothing is in flight. It is Sent after Link.transmission.
+//  2. It arrives Link.Latency (and its own Transit) later, never before block i−1.
+//  3. It is Received when the receiver has room: with Hand = 0 (Fabric 1.4) when
+//     block i−1 is enqueued, with Hand = 1 (2.x, 3.x) when the intake of block i−1
+//     has begun.
+//  4. Intake (verify, marshal) is serial: it begins when block i is received and
+//     block i−1 has left the door. After Intake.cost the block is AtDoor.
+//  5. The door is looked at on arrival and then every Policy.Retry; at a look it
+//     opens when the buffer holds at most 2N blocks. The block is Enqueued.
+//  6. The committer pops the next number: at once when it becomes ready and the block
+//     is there, Config.Wake after the block was enqueued when the committer slept.
+//     It is Dequeued.
+//  7. The driver validates and commits it, and tells the machine of Committed and of
+//     Ready, when the committer is back for the next block.
+//
+// Steps 3 to 6 are facts of Fabric: gossip/state/state.go (addPayload, deliverPayloads),
+// gossip/state/payloads_buffer.go, internal/pkg/peer/blocksprovider (2.x),
+// common/deliverclient/blocksprovider (3.x), core/deliverservice/blocksprovider (1.4).
+//
+// # Events of one instant
+//
+// come in this order, again and again until nothing more is due: the committer's
+// completions (inputs of the driver), its pop, the look at the door, the beginning
+// of an intake, the receipt of a block, the end of a send, the beginning of a send.
+// So a block popped at t makes room for a look at t, and a block enqueued at the t
+// at which the committer becomes ready finds the committer asleep.
+//
+// # Purity
+//
+// Nothing here reads a clock, starts a goroutine, does I/O, draws random numbers or
+// ranges over a map. A Machine belongs to one goroutine. In a steady state neither it
+// nor the recurrence allocates.
+package pipeline

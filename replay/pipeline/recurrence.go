@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Blocks are what a stream's blocks bring with them, in columns: value i belongs to
+// the i-th block. Times and durations are in nanoseconds. A nil column is all zero.
+type Blocks struct {
+	// Offered is when the block is in the orderer's ledger. A block is not offered
+	// before the one before it: where the column falls, its running maximum counts.
+	Offered []int64
+	// Bytes is the size of the block.
+	Bytes []int64
+	// Transit is time under way on top of the link's latency.
+	Transit []int64
+	// Validate, Commit and Turnaround are the committer's: from the pop to validated,
+	// from there to committed, from there to ready for the next block.
+	Validate, Commit, Turnaround []int64
+}
+
+// Len is the number of blocks.
+func (b *Blocks) Len() int { return len(b.Offered) }
+
+// validate says what is wrong with the columns: lengths that differ, and values that
+// are missing, negative or beyond the limits.
+func (b *Blocks) validate() error {
+	for _, c := range []struct {
+		name     string
+		values   []int64
+		low, top int64
+	}{
+		{"offered", b.Offered, -math.MaxInt64 / 4, math.MaxInt64 / 4},
+		{"bytes", b.Bytes, 0, MaxBlockBytes},
+		{"transit", b.Transit, 0, int64(MaxDuration)},
+		{"validate", b.Validate, 0, int64(MaxDuration)},
+		{"commit", b.Commit, 0, int64(MaxDuration)},
+		{"turnaround", b.Turnaround, 0, int64(MaxDuration)},
+	} {
+		if c.values != nil && len(c.values) != b.Len() {
+			return fmt.Errorf("pipeline: %d values of %s for %d blocks", len(c.values), c.name, b.Len())
+		}
+		for i, v := range c.values {
+			if v < c.low || v > c.top {
+				return fmt.Errorf("pipeline: %s of block at index %d is %d: must be %d to %d", c.name, i, v, c.low, c.top)
+			}
+		}
+	}
+	return nil
+}
+
+// Columns are the instants of a stream's blocks, in nanoseconds since the start of
+// the trace.
+type Columns struct {
+	Sent, Received, AtDoor, Enqueued, Dequeued, Validated, Committed []int64
+}
+
+// NewColumns returns columns for n blocks.
+func NewColumns(n int) *Columns {
+	all := make([]int64, 7*n)
+	next := func() []int64 {
+		c := all[:n:n]
+		all = all[n:]
+		return c
+	}
+	return &Columns{next(), next(), next(), next(), next(), next(), next()}
+}
+
+// Solve fills out, made for b.Len() blocks, with the instants that a Machine with cfg
+// produces for blocks offered in order to a peer that has all blocks before the first,
+// exactly. A non-blocking buffer has no such closed form, since what it drops must be
+// offered again: that needs the Machine.
+func Solve(cfg Config, b Blocks, out *Columns) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("pipeline: %w", err)
+	}
+	if cfg.Policy.NonBlocking {
+		return errors.New("pipeline: a non-blocking buffer cannot be solved: drive a Machine")
+	}
+	if err := b.validate(); err != nil {
+		return err
+	}
+	if len(out.Sent) != b.Len() {
+		return fmt.Errorf("pipeline: columns for %d blocks, not for %d", len(out.Sent), b.Len())
+	}
+	solve(cfg, b, out)
+	return nil
+}
+
+func solve(cfg Config, b Blocks, out *Columns) {
+	var (
+		capacity = cfg.capacity()
+		link     = sendState{link: cfg.Link, sent: past, arrived: past}
+		begun    = past // the intake of the block before
+		enqueued = past
+		ready    = past
+		waited   = false
+	)
+	for i := range b.Len() {
+		bytes := at(b.Bytes, i)
+		sent, arrives := link.send(i, b.Offered[i], bytes, at(b.Transit, i), &b, out.Received)
+
+		received := max(arrives, enqueued)
+		if cfg.Hand > 0 {
+			received = max(arrives, begun)
+		}
+		begun = max(received, enqueued)
+		door := begun + int64(cfg.Intake.cost(bytes))
+		if waited {
+			door += int64(cfg.Intake.Resume)
+		}
+
+		enqueued = door
+		waited = i >= capacity && door < out.Dequeued[i-capacity]
+		if waited {
+			enqueued = opens(door, out.Dequeued[i-capacity], int64(cfg.Policy.Retry))
+		}
+
+		dequeued := ready
+		if enqueued >= ready {
+			dequeued = enqueued + int64(cfg.Wake)
+		}
+		validated := dequeued + at(b.Validate, i)
+		committed := validated + at(b.Commit, i)
+		ready = committed + at(b.Turnaround, i)
+
+		out.Sent[i], out.Received[i], out.AtDoor[i], out.Enqueued[i] = sent, received, door, enqueued
+		out.Dequeued[i], out.Validated[i], out.Committed[i] = dequeued, validated, committed
+	}
+}
+
+// past is earlier than every instant of a run, and far enough from the smallest int64
+// to be added to.
+const past int64 = math.MinInt64 / 2
+
+// capacity is the number of blocks after which one must be popped before another is
+// enqueued.
+func (c Config) capacity() int {
+	if c.Policy.Unbounded {
+		return math.MaxInt
+	}
+	return c.Policy.Capacity()
+}
+
+// opens is the first look at or after room, of those at door, door + retry, …; retry 0
+// looks all the time.
+func opens(door, room, retry int64) int64 {
+	if retry == 0 {
+		return room
+	}
+	looks := uint64(room-door-1)/uint64(retry) + 1
+	return door + int64(looks)*retry
+}
+
+// sendState is the orderer's side of the recurrence.
+type sendState struct {
+	link          Link
+	sent, arrived int64 // of the block before
+	landed        int   // blocks that have been received when the next send starts
+	inFlight      int64 // bytes sent and not landed
+}
+
+// send returns when block i is sent and when it arrives; received holds the instants
+// of the blocks before it.
+func (s *sendState) send(i int, offered, bytes, transit int64, b *Blocks, received []int64) (sent, arrives int64) {
+	start := max(offered, s.sent)
+	if w := s.link.Window; w > 0 {
+		for s.landed < i && s.inFlight+bytes > w {
+			s.inFlight -= at(b.Bytes, s.landed)
+			s.landed++
+		}
+		s.inFlight += bytes
+		if s.landed > 0 {
+			start = max(start, received[s.landed-1])
+		}
+	}
+	s.sent = start + int64(s.link.transmission(bytes))
+	s.arrived = max(s.arrived, s.sent+int64(s.link.Latency)+transit)
+	return s.sent, s.arrived
+}
+
+// at is the value of a column that may be nil.
+func at(column []int64, i int) int64 {
+	if column == nil {
+		return 0
+	}
+	return column[i]
+}

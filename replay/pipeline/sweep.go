@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A Sweep answers for many buffer sizes what Solve answers for one. Over a link without
+// a window the arrivals do not depend on the buffer, so they are computed once; what
+// is left for each size is the door and the committer. It is not changed after
+// NewSweep: many goroutines may use it, each with its own Scratch.
+type Sweep struct {
+	cfg      Config
+	blocks   Blocks
+	offered  []int64 // the running maximum
+	arrives  []int64
+	intake   []int64
+	service  []int64 // from the pop until ready for the next block
+	tail     int64   // from the last pop to the last commit
+	windowed bool
+}
+
+// Point is what a sweep finds for one buffer size.
+type Point struct {
+	// N is the buffer size.
+	N int
+	// End is the instant of the last commit.
+	End event.Time
+	// Starved is the time during which the committer was idle although the orderer
+	// held a block that the peer lacked.
+	Starved time.Duration
+	// Blocked is the time during which a block stood at the shut door.
+	Blocked time.Duration
+}
+
+// Scratch is the memory that one goroutine sweeps with. The zero value is ready.
+type Scratch struct {
+	dequeued [lanes][]int64
+	columns  *Columns
+}
+
+// lanes is the number of buffer sizes that are solved side by side: their chains of
+// dependent instructions are independent of each other, and a processor runs them at once.
+const lanes = 2
+
+// NewSweep prepares a sweep over sizes of cfg's buffer; cfg.Policy.N is not used.
+func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
+	cfg = cfg.WithBuffer(1)
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
+	if cfg.Policy.NonBlocking || cfg.Policy.Unbounded {
+		return nil, errors.New("pipeline: a sweep is over the sizes of a bounded, blocking buffer")
+	}
+	if err := b.validate(); err != nil {
+		return nil, err
+	}
+	n := b.Len()
+	s := &Sweep{cfg: cfg, blocks: b, windowed: cfg.Link.Window > 0}
+	if n == 0 {
+		return s, nil
+	}
+	s.tail = at(b.Validate, n-1) + at(b.Commit, n-1)
+	s.service = sum(n, b.Validate, b.Commit, b.Turnaround)
+	s.offered = make([]int64, n)
+	latest := past
+	for i, t := range b.Offered {
+		latest = max(latest, t)
+		s.offered[i] = latest
+	}
+	if s.windowed {
+		return s, nil
+	}
+	s.arrives, s.intake = make([]int64, n), make([]int64, n)
+	link := sendState{link: cfg.Link, sent: past, arrived: past}
+	for i := range n {
+		bytes := at(b.Bytes, i)
+		_, s.arrives[i] = link.send(i, b.Offered[i], bytes, at(b.Transit, i), &b, nil)
+		s.intake[i] = int64(cfg.Intake.cost(bytes))
+	}
+	return s, nil
+}
+
+// sum returns the sum of columns that may be nil, block by block.
+func sum(n int, columns ...[]int64) []int64 {
+	total := make([]int64, n)
+	for _, c := range columns {
+		for i, v := range c {
+			total[i] += v
+		}
+	}
+	return total
+}
+
+// Run finds the points of the buffer sizes ns, one each, in out. Sizes that stand
+// beside each other should be close.
+func (s *Sweep) Run(ns []int, out []Point, scratch *Scratch) error {
+	for _, n := range ns {
+		if n < 1 || n > MaxBuffer {
+			return fmt.Errorf("pipeline: buffer size N is %d: choose 1 to %d blocks", n, MaxBuffer)
+		}
+	}
+	scratch.fit(s)
+	for len(ns) > 0 {
+		k := min(lanes, len(ns))
+		if s.windowed || k < lanes || s.blocks.Len() == 0 {
+			k = 1
+			out[0] = s.one(ns[0], scratch)
+		} else {
+			s.pair(ns[0], ns[1], scratch, out)
+		}
+		ns, out = ns[k:], out[k:]
+	}
+	return nil
+}
+
+// Dequeued fills dst, one value a block, with the instants of the pops for buffer size n.
+func (s *Sweep) Dequeued(n int, dst []int64, scratch *Scratch) error {
+	var p [1]Point
+	if err := s.Run([]int{n}, p[:], scratch); err != nil {
+		return err
+	}
+	from := scratch.dequeued[0]
+	if s.windowed {
+		from = scratch.columns.Dequeued
+	}
+	if copy(dst, from) < s.blocks.Len() {
+		return fmt.Errorf("pipeline: column for %d blocks, not for %d", len(dst), s.blocks.Len())
+	}
+	return nil
+}
+
+func (c *Scratch) fit(s *Sweep) {
+	n := s.blocks.Len()
+	if s.windowed {
+		if c.columns == nil || len(c.columns.Sent) != n {
+			c.columns = NewColumns(n)
+		}
+		return
+	}
+	for l := range c.dequeued {
+		if cap(c.dequeued[l]) < n {
+			c.dequeued[l] = make([]int64, n)
+		}
+		c.dequeued[l] = c.dequeued[l][:n]
+	}
+}
