@@ -72,8 +72,6 @@ func (t *Timeline) Observed(k event.Kind) int {
 
 func missing(n int) []int64 {
 	c := make([]int64, n)
-	for i := range c {
-		c[i] = event.Missing
-	}
+	fillMissing(c)
 	return c
 }

@@ -1,0 +1,166 @@
+package traces
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A column is the values of one kind in one group of a data chunk, its holes left out.
+type column struct {
+	kind   event.Kind
+	spans  []span
+	values []int64
+}
+
+// A columnEncoder holds what encoding a column needs again and again.
+type columnEncoder struct {
+	stretches, best []stretch
+	res, bestRes    []int64
+	u               []uint64
+}
+
+// append appends column c of a group that begins at block first. earlier are the
+// group's columns before it, in order.
+func (e *columnEncoder) append(b []byte, c *column, earlier []column, first uint64) []byte {
+	p, start := e.choose(c, earlier)
+	b = append(b, byte(c.kind))
+	b = binary.AppendUvarint(b, uint64(p))
+	b = binary.AppendUvarint(b, uint64(len(c.spans)))
+	at := first
+	for _, s := range c.spans {
+		b = binary.AppendUvarint(b, s.first-at)
+		b = binary.AppendUvarint(b, uint64(s.n))
+		at = s.first + uint64(s.n)
+	}
+	e.u = resize(e.u, len(c.values))
+	low, unit, width := scale(e.u, e.bestRes)
+	b = binary.AppendVarint(b, start)
+	b = binary.AppendVarint(b, low)
+	b = binary.AppendUvarint(b, unit)
+	b = append(b, byte(width))
+	return pack(b, e.u, width)
+}
+
+// choose finds the predictor with the smallest residuals and leaves them in bestRes.
+func (e *columnEncoder) choose(c *column, earlier []column) (p predictor, start int64) {
+	n := len(c.values)
+	e.res, e.bestRes = resize(e.res, n), resize(e.bestRes, n)
+	p, start = predictPrevious, c.values[0]
+	subtractPrevious(e.bestRes, c.values, start)
+	best := cost(e.bestRes)
+	if !c.kind.IsTime() {
+		if cost(c.values) <= best {
+			copy(e.bestRes, c.values)
+			return predictZero, 0
+		}
+		return p, start
+	}
+	for _, nb := range neighbours[c.kind] {
+		for j := range earlier {
+			if earlier[j].kind != nb.kind {
+				continue
+			}
+			e.stretches = stretches(e.stretches[:0], c.spans, earlier[j].spans, nb.shift)
+			q := predictColumn + predictor(2*j) + predictor(nb.shift)
+			s := int64(0)
+			if e.stretches[0].j < 0 {
+				s = c.values[0]
+			}
+			subtract(e.res, c.values, s, q, e.stretches, earlier[j].values)
+			if now := cost(e.res); now < best {
+				best, p, start = now, q, s
+				e.res, e.bestRes = e.bestRes, e.res
+			}
+		}
+	}
+	return p, start
+}
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// A columnDecoder holds what decoding columns needs again and again. Its values
+// and spans are those of one chunk.
+type columnDecoder struct {
+	values    []int64
+	spans     []span
+	stretches []stretch
+	columns   []column
+}
+
+// column reads a column of a group that spans count blocks from first on.
+func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64) column {
+	col := column{kind: event.Kind(c.byte())}
+	p := predictor(c.uvarint())
+	if p >= predictColumn+2*predictor(len(earlier)) {
+		c.fail(fmt.Errorf("column is predicted from column %d of %d", (p-predictColumn)/2, len(earlier)))
+	}
+	n := d.readSpans(c, &col, first, count)
+	start, low, unit, width := c.varint(), c.varint(), c.uvarint(), c.byte()
+	switch {
+	case c.err != nil:
+		return col
+	case width > 8:
+		c.fail(fmt.Errorf("column of values %d bytes wide", width))
+	case unit > math.MaxInt64:
+		c.fail(fmt.Errorf("unit %d is too large", unit))
+	}
+	packed := c.bytes(uint64(n) * uint64(width))
+	if c.err != nil {
+		return col
+	}
+	at := len(d.values)
+	d.values = append(d.values, make([]int64, n)...)
+	col.values = d.values[at:]
+	unpack(col.values, packed, int(width), int64(unit), low)
+	var ref []int64
+	if p >= predictColumn {
+		j, shift := p.reference()
+		d.stretches = stretches(d.stretches[:0], col.spans, earlier[j].spans, shift)
+		ref = earlier[j].values
+	}
+	add(col.values, start, p, d.stretches, ref)
+	if holds(col.values, event.Missing) {
+		c.fail(errors.New("column holds the mark of a missing value"))
+	}
+	return col
+}
+
+// readSpans reads the spans of col and returns how many values they have.
+func (d *columnDecoder) readSpans(c *cursor, col *column, first, count uint64) (values int) {
+	at, end := first, first+count
+	from := len(d.spans)
+	for n := c.count("spans of a column", MaxChunkValues); n > 0 && c.err == nil; n-- {
+		gap, length := c.uvarint(), c.uvarint()
+		if c.err == nil && (gap > end-at || length > end-at-gap || length == 0) {
+			c.fail(errors.New("column reaches beyond its group"))
+		}
+		if c.err == nil && length > MaxChunkValues-uint64(len(d.values)+values) {
+			c.fail(&LimitError{"values in a chunk", length + uint64(len(d.values)+values), MaxChunkValues})
+		}
+		if c.err != nil {
+			return 0
+		}
+		d.spans = append(d.spans, span{at + gap, int(length)})
+		at += gap + length
+		values += int(length)
+	}
+	col.spans = d.spans[from:len(d.spans):len(d.spans)]
+	return values
+}
+
+func holds(values []int64, x int64) bool {
+	found := false
+	for _, v := range values {
+		found = found || v == x
+	}
+	return found
+}

@@ -1,0 +1,172 @@
+package traces
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// Read reads a whole trace into memory, without payloads. A trace that was cut
+// short or is damaged behind its header is read up to its last whole chunk; its Loss
+// tells what is missing, and the error is nil.
+func Read(r io.Reader) (*Trace, error) { return ReadConfig(r, ReaderConfig{}) }
+
+// ReadConfig is Read with limits and choices of its own. Payloads are always skipped.
+func ReadConfig(r io.Reader, cfg ReaderConfig) (*Trace, error) {
+	cfg.SkipPayloads = true
+	tr, err := NewReader(r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	b := newBuilder(tr.header, tr.cfg.MaxCells)
+	for {
+		c, err := tr.Next()
+		if err == io.EOF {
+			return b.trace(), nil
+		}
+		if err != nil {
+			t := b.trace()
+			t.Loss, err = tr.loss(err)
+			return t, err
+		}
+		if err := b.chunk(c); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// loss describes what lies behind the last whole chunk, or returns err when it is
+// not the trace's fault.
+func (r *Reader) loss(err error) (*Loss, error) {
+	var corrupt *CorruptError
+	if !errors.Is(err, ErrTruncated) && !errors.As(err, &corrupt) {
+		return nil, err
+	}
+	rest, readErr := io.Copy(io.Discard, r.r)
+	if readErr != nil {
+		return nil, fmt.Errorf("read trace: %w", readErr)
+	}
+	return &Loss{Offset: r.good, Bytes: r.offset + rest - r.good, Cause: err}, nil
+}
+
+// A builder assembles a trace from chunks.
+type builder struct {
+	header   Header
+	maxCells uint64
+	streams  []streamBuilder
+	notes    []Note
+	values   uint64
+	// repeated counts values that replaced another one of their block, when
+	// countRepeated is set.
+	countRepeated bool
+	repeated      uint64
+}
+
+type streamBuilder struct {
+	spanned    bool
+	first, end uint64
+	has        [event.NumKinds]bool
+	columns    int // that it has
+	windows    [event.NumKinds]window
+}
+
+func newBuilder(h Header, maxCells uint64) *builder {
+	return &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
+}
+
+// chunk adds what a chunk of data or notes holds.
+func (b *builder) chunk(c *Chunk) error {
+	if c.Type == ChunkNotes {
+		if err := checkLimit("notes of the trace", uint64(len(b.notes)+len(c.Notes)), MaxNotes); err != nil {
+			return err
+		}
+		b.notes = append(b.notes, c.Notes...)
+	}
+	if c.Type != ChunkData || len(c.Extents) == 0 {
+		return nil
+	}
+	for _, x := range c.Extents {
+		b.streams[x.Stream].cover(uint64(x.First), x.Blocks)
+	}
+	for _, r := range c.Runs {
+		b.values += uint64(len(r.Values))
+		if s := &b.streams[r.Stream]; !s.has[r.Kind] {
+			s.has[r.Kind] = true
+			s.columns++
+		}
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	for _, r := range c.Runs {
+		b.run(r)
+	}
+	return nil
+}
+
+// run copies a run's values. Its column grows to the blocks that its stream spans:
+// so all columns have grown alike in the end, and none has to be moved.
+func (b *builder) run(r Run) {
+	s := &b.streams[r.Stream]
+	w := &s.windows[r.Kind]
+	w.extend(s.first, s.end)
+	at := w.lo + int(uint64(r.First)-w.first)
+	dst := w.buf[at : at+len(r.Values)]
+	if b.countRepeated {
+		for _, v := range dst {
+			if v != event.Missing {
+				b.repeated++
+			}
+		}
+	}
+	copy(dst, r.Values)
+}
+
+func (s *streamBuilder) cover(first, blocks uint64) {
+	if !s.spanned {
+		s.first, s.end, s.spanned = first, first+blocks, true
+		return
+	}
+	s.first, s.end = min(s.first, first), max(s.end, first+blocks)
+}
+
+// check holds the memory that the trace will take against its limits.
+func (b *builder) check() error {
+	cells := uint64(0)
+	for i := range b.streams {
+		s := &b.streams[i]
+		span := s.end - s.first
+		if span > MaxTimelineBlocks {
+			return fmt.Errorf("stream %d (%s) has blocks %d to %d: %w", i, b.header.Streams[i].Name(), s.first, s.end-1,
+				&LimitError{"blocks from first to last", span, MaxTimelineBlocks})
+		}
+		cells += span * uint64(max(1, s.columns))
+	}
+	if err := checkLimit("cells (blocks × columns) of the trace in memory", cells, b.maxCells); err != nil {
+		return err
+	}
+	if cells > freeCells+cellsPerValue*b.values {
+		return fmt.Errorf("the trace has block numbers too far apart for its %d values: %w", b.values,
+			&LimitError{"cells (blocks × columns)", cells, freeCells + cellsPerValue*b.values})
+	}
+	return nil
+}
+
+// trace returns what has been assembled.
+func (b *builder) trace() *Trace {
+	t := &Trace{Header: b.header, Notes: b.notes}
+	for i := range b.streams {
+		s := &b.streams[i]
+		tl := NewTimeline(b.header.Streams[i], event.BlockNum(s.first), int(s.end-s.first))
+		for k := range s.windows {
+			if w := &s.windows[k]; w.len() > 0 {
+				w.extend(s.first, s.end)
+				tl.columns[k] = w.vals()
+			}
+		}
+		t.Timelines = append(t.Timelines, tl)
+	}
+	return t
+}
