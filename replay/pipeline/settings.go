@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Names of the settings under which a trace keeps a Config; all times in nanoseconds.
+const (
+	settingBuffer    = "buffer_blocks"
+	settingMode      = "pipeline_mode" // blocking, non-blocking or unbounded
+	settingRetry     = "pipeline_retry_ns"
+	settingHand      = "pipeline_hand_blocks"
+	settingFixed     = "pipeline_intake_fixed_ns"
+	settingPerKiB    = "pipeline_intake_per_kib_ns"
+	settingResume    = "pipeline_intake_resume_ns"
+	settingWake      = "pipeline_wake_ns"
+	settingLatency   = "pipeline_link_latency_ns"
+	settingBandwidth = "pipeline_link_bandwidth_bytes_per_s"
+	settingWindow    = "pipeline_link_window_bytes"
+)
+
+// Modes of a buffer, as a setting names them.
+const (
+	modeBlocking    = "blocking"
+	modeNonBlocking = "non-blocking"
+	modeUnbounded   = "unbounded"
+)
+
+// field ties a name to a number of a Config.
+type field struct {
+	name  string
+	value *int64
+}
+
+func (c *Config) fields(n, hand *int64) []field {
+	ns := func(d *time.Duration) *int64 { return (*int64)(d) }
+	return []field{
+		{settingBuffer, n}, {settingHand, hand},
+		{settingRetry, ns(&c.Policy.Retry)},
+		{settingFixed, ns(&c.Intake.Fixed)}, {settingPerKiB, ns(&c.Intake.PerKiB)}, {settingResume, ns(&c.Intake.Resume)},
+		{settingWake, ns(&c.Wake)},
+		{settingLatency, ns(&c.Link.Latency)}, {settingBandwidth, &c.Link.Bandwidth}, {settingWindow, &c.Link.Window},
+	}
+}
+
+// Settings returns c as settings of a trace: all of it, so that ParseSettings gives
+// back the same Config. An unbounded buffer has no N.
+func (c Config) Settings() map[string]string {
+	n, hand := int64(c.Policy.N), int64(c.Hand)
+	s := map[string]string{settingMode: modeBlocking}
+	for _, f := range c.fields(&n, &hand) {
+		s[f.name] = strconv.FormatInt(*f.value, 10)
+	}
+	switch {
+	case c.Policy.NonBlocking:
+		s[settingMode] = modeNonBlocking
+	case c.Policy.Unbounded:
+		s[settingMode] = modeUnbounded
+		delete(s, settingBuffer)
+	}
+	return s
+}
+
+// ParseSettings reads what Settings wrote. It returns false when the settings hold no
+// whole Config, as those of a trace of somebody else's pipeline.
+func ParseSettings(settings map[string]string) (Config, bool, error) {
+	var c Config
+	mode, ok := settings[settingMode]
+	if !ok {
+		return c, false, nil
+	}
+	switch mode {
+	case modeBlocking:
+	case modeNonBlocking:
+		c.Policy.NonBlocking = true
+	case modeUnbounded:
+		c.Policy.Unbounded = true
+	default:
+		return c, false, fmt.Errorf("pipeline: setting %s is %q: want %s, %s or %s",
+			settingMode, mode, modeBlocking, modeNonBlocking, modeUnbounded)
+	}
+	var n, hand int64
+	for _, f := range c.fields(&n, &hand) {
+		if f.name == settingBuffer && c.Policy.Unbounded {
+			continue
+		}
+		v, err := strconv.ParseInt(settings[f.name], 10, 64)
+		if err != nil {
+			return c, false, fmt.Errorf("pipeline: setting %s is %q: want a whole number", f.name, settings[f.name])
+		}
+		*f.value = v
+	}
+	if n > MaxBuffer || hand > 1 || n < 0 || hand < 0 {
+		return c, false, fmt.Errorf("pipeline: settings of N %d and hand %d are out of range", n, hand)
+	}
+	c.Policy.N, c.Hand = int(n), int(hand)
+	if err := c.Validate(); err != nil {
+		return c, false, fmt.Errorf("pipeline: settings of the trace: %w", err)
+	}
+	return c, true, nil
+}
