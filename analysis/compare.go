@@ -1,0 +1,92 @@
+package analysis
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+)
+
+// A Difference is one figure in two runs.
+type Difference struct {
+	// Figure names it as the JSON does: makespan, max_gap, p50, …
+	Figure string
+	// Unit is "ns" or "blocks".
+	Unit string
+	// Want and Got are the figure in the first and in the second run.
+	Want, Got int64
+	// Error is (Got − Want) / Want; not known when only Want is zero.
+	Error Optional[float64]
+}
+
+// Differences are the figures that two runs have in common. In JSON they are an
+// object of relative errors by figure.
+type Differences []Difference
+
+// Compare returns how the figures of got differ from those of want: of a replay
+// from the trace it was made from, or of a forecast from what was measured.
+func Compare(want, got *StreamStats) Differences {
+	var d Differences
+	add := func(figure, unit string, w, g Optional[int64]) {
+		if !w.Known() || !g.Known() {
+			return
+		}
+		x := Difference{Figure: figure, Unit: unit, Want: w.Or(0), Got: g.Or(0)}
+		switch {
+		case x.Want == x.Got:
+			x.Error = Known(0.0)
+		case x.Want != 0:
+			x.Error = Known(float64(x.Got-x.Want) / math.Abs(float64(x.Want)))
+		}
+		d = append(d, x)
+	}
+	add("makespan", "ns", want.Makespan, got.Makespan)
+	add("max_gap", "blocks", want.MaxGap, got.MaxGap)
+	if w, g := want.Latency, got.Latency; w != nil && g != nil {
+		gl := g.Levels()
+		for i, l := range w.Levels() {
+			add(l.Name, "ns", Known(l.Value), Known(gl[i].Value))
+		}
+	}
+	return d
+}
+
+// Worst returns the greatest error by magnitude; it is not known when one of the
+// errors is not, or when there are none.
+func (d Differences) Worst() Optional[float64] {
+	if len(d) == 0 {
+		return Optional[float64]{}
+	}
+	worst := 0.0
+	for _, x := range d {
+		e, ok := x.Error.Get()
+		if !ok {
+			return Optional[float64]{}
+		}
+		worst = max(worst, math.Abs(e))
+	}
+	return Known(worst)
+}
+
+// MarshalJSON writes {"makespan":0.0031,"max_gap":0,…}, in the order of d.
+func (d Differences) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, x := range d {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(x.Figure)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(x.Error)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}

@@ -1,0 +1,187 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A Series is a step curve: from T[i] until T[i+1] its value is V[i]. The times
+// increase strictly.
+type Series struct {
+	T, V []int64
+}
+
+// Len is the number of steps.
+func (s Series) Len() int { return len(s.T) }
+
+func (s *Series) add(t, v int64) {
+	if n := len(s.T); n > 0 && s.T[n-1] == t {
+		s.V[n-1] = v
+		return
+	}
+	s.T, s.V = append(s.T, t), append(s.V, v)
+}
+
+// MissingError says that a trace lacks what a figure is made of.
+type MissingError struct {
+	Stream string     // name of the stream
+	Kind   event.Kind // kind that was not observed
+	Figure string     // what cannot be computed
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s of stream %s: the trace holds no %q times; %s",
+		e.Figure, e.Stream, e.Kind, missingHint[e.Kind])
+}
+
+// missingHint says where the times of a kind come from.
+var missingHint = [event.Committed + 1]string{
+	event.Offered:   "they are in the orderer's log",
+	event.Sent:      "they are in the orderer's log at level DEBUG, or in a replay",
+	event.Received:  "a replay or a run of the embedded pipeline has them",
+	event.AtDoor:    "they are in the peer's log at level DEBUG of gossip.state, or in a replay",
+	event.Enqueued:  "they are in the peer's log at level DEBUG of gossip.state, or in a replay",
+	event.Dequeued:  "they are in the peer's log",
+	event.Validated: "they are in the peer's log",
+	event.Committed: "they are in the peer's log",
+}
+
+// require returns a *MissingError for the first of the kinds that tl lacks.
+func require(tl *traces.Timeline, figure string, kinds ...event.Kind) error {
+	for _, k := range kinds {
+		if tl.Observed(k) == 0 {
+			return &MissingError{Stream: tl.Name(), Kind: k, Figure: figure}
+		}
+	}
+	return nil
+}
+
+// Heights returns the heights of the orderer's and the peer's ledger over time.
+// A ledger's height is above n from the first instant at which block n, or any
+// later block, was seen in it: ledgers grow in order, so that a line that was lost
+// or written out of order does not dent the curve. And the orderer's height is at
+// least the peer's.
+func Heights(tl *traces.Timeline) (orderer, peer Series, err error) {
+	if err := require(tl, "heights", event.Offered, event.Committed); err != nil {
+		return orderer, peer, err
+	}
+	walkHeights(tl, func(t int64, o, p int) {
+		first := int64(tl.First)
+		if n := orderer.Len(); n == 0 || orderer.V[n-1] != first+int64(o) {
+			orderer.add(t, first+int64(o))
+		}
+		if n := peer.Len(); n == 0 || peer.V[n-1] != first+int64(p) {
+			peer.add(t, first+int64(p))
+		}
+	})
+	return orderer, peer, nil
+}
+
+// Gap returns the height gap, orderer height − peer height, over time.
+func Gap(tl *traces.Timeline) (Series, error) {
+	var gap Series
+	if err := require(tl, "height gap", event.Offered, event.Committed); err != nil {
+		return gap, err
+	}
+	walkHeights(tl, func(t int64, o, p int) { gap.add(t, int64(o-p)) })
+	return gap, nil
+}
+
+// GapSummary describes a height gap curve, from the first offer to the last step.
+type GapSummary struct {
+	// Max is the greatest gap in blocks and MaxAt the first instant that has it, in
+	// ns since the start of the trace.
+	Max   int64 `json:"max_blocks"`
+	MaxAt int64 `json:"max_at_ns"`
+	// Mean is the time-weighted mean in blocks.
+	Mean float64 `json:"mean_blocks"`
+	// Final is the gap after the last event. CaughtUp is the first instant after
+	// MaxAt at which the gap was zero.
+	Final    int64           `json:"final_blocks"`
+	CaughtUp Optional[int64] `json:"caught_up_at_ns"`
+}
+
+// summarizeGap walks the gap curve without making it; nil when it is unknown.
+func summarizeGap(tl *traces.Timeline) *GapSummary {
+	if require(tl, "", event.Offered, event.Committed) != nil {
+		return nil
+	}
+	s := &GapSummary{}
+	var start, last int64
+	area, first := 0.0, true
+	walkHeights(tl, func(t int64, o, p int) {
+		if first {
+			start, s.MaxAt, first = t, t, false
+		} else {
+			area += float64(s.Final) * float64(t-last)
+		}
+		last, s.Final = t, int64(o-p)
+		if s.Final > s.Max {
+			s.Max, s.MaxAt, s.CaughtUp = s.Final, t, Optional[int64]{}
+		}
+		if s.Final == 0 && s.Max > 0 && !s.CaughtUp.Known() {
+			s.CaughtUp = Known(t)
+		}
+	})
+	if last > start {
+		s.Mean = area / float64(last-start)
+	}
+	return s
+}
+
+// walkHeights merges offered and committed times and calls visit once an instant
+// at which a height changed, in order, with the blocks of the timeline that the
+// orderer and the peer then hold. Instants before the first offer are left out.
+func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
+	offered := heightTimes(tl.Column(event.Offered))
+	committed := heightTimes(tl.Column(event.Committed))
+	o, p := 0, 0
+	for o < len(offered) || p < len(committed) {
+		var t int64
+		if o < len(offered) && (p == len(committed) || offered[o] <= committed[p]) {
+			t = offered[o]
+		} else {
+			t = committed[p]
+		}
+		for o < len(offered) && offered[o] == t {
+			o++
+		}
+		for p < len(committed) && committed[p] == t {
+			p++
+		}
+		if o > 0 {
+			visit(t, max(o, p), p)
+		}
+	}
+}
+
+// heightTimes returns for every block the first instant at which it or a later
+// block was seen, cut after the last block that was seen at all.
+func heightTimes(col []int64) []int64 {
+	n := len(col)
+	for n > 0 && col[n-1] == event.Missing {
+		n--
+	}
+	col = col[:n]
+	// Missing is the least int64, so this also finds holes.
+	ordered := true
+	for i, v := range col {
+		if v == event.Missing || i > 0 && v < col[i-1] {
+			ordered = false
+			break
+		}
+	}
+	if ordered {
+		return col
+	}
+	times := make([]int64, n)
+	for i := n - 1; i >= 0; i-- {
+		times[i] = col[i]
+		if i+1 < n && (col[i] == event.Missing || times[i+1] < col[i]) {
+			times[i] = times[i+1]
+		}
+	}
+	return times
+}

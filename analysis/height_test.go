@@ -1,0 +1,113 @@
+package analysis
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+func TestHeightsByHand(t *testing.T) {
+	tl := timeline(map[event.Kind][]int64{
+		event.Offered:   {0, 10, 20, 30},
+		event.Committed: {15, 20, 45, 50},
+	})
+	orderer, peer, err := Heights(tl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(name string, s Series, ts, vs []int64) {
+		t.Helper()
+		if !slices.Equal(s.T, ts) || !slices.Equal(s.V, vs) {
+			t.Errorf("%s: %v %v, want %v %v", name, s.T, s.V, ts, vs)
+		}
+	}
+	check("orderer", orderer, []int64{0, 10, 20, 30}, []int64{5, 6, 7, 8})
+	check("peer", peer, []int64{0, 15, 20, 45, 50}, []int64{4, 5, 6, 7, 8})
+	gap, err := Gap(tl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("gap", gap, []int64{0, 10, 15, 20, 30, 45, 50}, []int64{1, 2, 1, 1, 2, 1, 0})
+	s := summarizeGap(tl)
+	// 10·1 + 5·2 + 5·1 + 10·1 + 15·2 + 5·1 = 70 block·ns in 50 ns.
+	if s.Max != 2 || s.MaxAt != 10 || s.Mean != 1.4 || s.Final != 0 || s.CaughtUp != Known(int64(50)) {
+		t.Errorf("summary %+v", s)
+	}
+}
+
+func TestHeightsWithHolesAndDisorder(t *testing.T) {
+	for _, c := range []struct{ col, want []int64 }{
+		{[]int64{1, 2, 3}, []int64{1, 2, 3}},
+		{[]int64{1, gone, 3}, []int64{1, 3, 3}},
+		{[]int64{gone, gone, 3, gone}, []int64{3, 3, 3}},
+		{[]int64{5, 4, 9, 8}, []int64{4, 4, 8, 8}},
+		{[]int64{gone}, nil},
+		{nil, nil},
+	} {
+		if got := heightTimes(c.col); !slices.Equal(got, c.want) {
+			t.Errorf("heightTimes(%v) = %v, want %v", c.col, got, c.want)
+		}
+	}
+	// The orderer's log ends early: the peer cannot be ahead of it.
+	gap, err := Gap(timeline(map[event.Kind][]int64{event.Offered: {0, gone}, event.Committed: {5, 9}}))
+	if err != nil || !slices.Equal(gap.V, []int64{1, 0, 0}) {
+		t.Errorf("gap %v, %v", gap, err)
+	}
+}
+
+func TestGapAgainstBruteForce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		tl := randomTimeline(rng, 1+rng.IntN(60))
+		gap, err := Gap(tl)
+		if err != nil {
+			continue // all holes
+		}
+		height := func(k event.Kind, at int64) int {
+			h := 0
+			for i, v := range tl.Column(k) {
+				if v != event.Missing && v <= at {
+					h = i + 1
+				}
+			}
+			return h
+		}
+		most := int64(math.MinInt64)
+		for i, at := range gap.T {
+			p := height(event.Committed, at)
+			want := int64(max(height(event.Offered, at), p) - p)
+			if gap.V[i] != want {
+				t.Fatalf("gap at %d is %d, want %d", at, gap.V[i], want)
+			}
+			most = max(most, want)
+		}
+		if got := summarizeGap(tl); got.Max != most {
+			t.Fatalf("greatest gap %d, want %d", got.Max, most)
+		}
+	}
+}
+
+func TestMissingColumnsAreNamed(t *testing.T) {
+	tl := timeline(map[event.Kind][]int64{event.Committed: {1, 2}, event.Dequeued: {0, 1}})
+	_, _, err := Heights(tl)
+	var missing *MissingError
+	if !errors.As(err, &missing) || missing.Kind != event.Offered {
+		t.Fatalf("error %v", err)
+	}
+	for _, want := range []string{"heights", "ch1@peer0", `"offered"`, "orderer's log"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+	if _, err := Depth(tl); !errors.As(err, &missing) || missing.Kind != event.Enqueued {
+		t.Errorf("depth: %v", err)
+	}
+	if _, err := Blocked(tl); !errors.As(err, &missing) || missing.Kind != event.AtDoor {
+		t.Errorf("blocked: %v", err)
+	}
+}

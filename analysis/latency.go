@@ -1,0 +1,87 @@
+package analysis
+
+import (
+	"strings"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A Part is the time that blocks spend between two instants of their way.
+type Part struct {
+	// Name says where the blocks are meanwhile: "buffer", or "orderer, link,
+	// intake, door and buffer" when the instants between were not observed.
+	Name string     `json:"name"`
+	From event.Kind `json:"-"`
+	To   event.Kind `json:"-"`
+	// Duration is in ns, of the blocks of which both instants were observed.
+	Duration *Quantiles `json:"duration_ns"`
+}
+
+// way names what lies before each instant of a block's way, after the one before it.
+var way = [event.Committed + 1]string{
+	event.Sent:      "orderer",
+	event.Received:  "link",
+	event.AtDoor:    "intake",
+	event.Enqueued:  "door",
+	event.Dequeued:  "buffer",
+	event.Validated: "validate",
+	event.Committed: "commit",
+}
+
+// PartsOf returns the parts, without durations, into which the delivery latency of
+// tl can be divided: from each observed kind of instant to the next. A kind counts
+// as observed when at least nine blocks in ten have it.
+func PartsOf(tl *traces.Timeline) []Part {
+	var parts []Part
+	var names []string
+	from, started := event.Offered, false
+	for k := event.Offered; k <= event.Committed; k++ {
+		if k > event.Offered {
+			names = append(names, way[k])
+		}
+		if n := tl.Observed(k); n == 0 || 10*n < 9*tl.Len() {
+			continue
+		}
+		if started {
+			parts = append(parts, Part{Name: enumerate(names), From: from, To: k})
+		}
+		from, started, names = k, true, nil
+	}
+	return parts
+}
+
+// enumerate joins names as a sentence does: "a, b and c".
+func enumerate(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// Latency returns the delivery latency in ns, committed − offered, of the blocks of
+// which both were observed, by block number.
+func Latency(tl *traces.Timeline) ([]int64, error) {
+	if err := require(tl, "delivery latency", event.Offered, event.Committed); err != nil {
+		return nil, err
+	}
+	return differences(nil, tl.Column(event.Offered), tl.Column(event.Committed)), nil
+}
+
+// differences appends to[i] − from[i] to dst[:0] where both are there.
+func differences(dst, from, to []int64) []int64 {
+	if from == nil || to == nil {
+		return nil
+	}
+	if cap(dst) < len(to) {
+		dst = make([]int64, 0, len(to))
+	}
+	dst = dst[:0]
+	for i, v := range to {
+		if v != event.Missing && from[i] != event.Missing {
+			dst = append(dst, v-from[i])
+		}
+	}
+	return dst
+}

@@ -1,0 +1,202 @@
+package analysis
+
+import (
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// Result is what the stats of a trace say.
+type Result struct {
+	Streams []StreamStats `json:"streams"`
+	// Warnings tell what weakens the figures, a sentence each.
+	Warnings []string `json:"warnings"`
+}
+
+// StreamStats are the figures of one stream. A figure that the trace does not tell
+// is null.
+type StreamStats struct {
+	Channel string `json:"channel"`
+	Peer    string `json:"peer"`
+	Orderer string `json:"orderer,omitempty"`
+	// Ledger and Buffer (N) are the settings under which the stream ran.
+	Ledger string          `json:"ledger,omitempty"`
+	Buffer Optional[int64] `json:"buffer"`
+
+	// Blocks is the number of blocks committed, OfferedBlocks of those offered.
+	Blocks        int64           `json:"blocks"`
+	OfferedBlocks int64           `json:"offered_blocks"`
+	Transactions  Optional[int64] `json:"transactions"`
+	Bytes         Optional[int64] `json:"bytes"`
+
+	// Makespan is last commit − first offer, in ns.
+	Makespan Optional[int64] `json:"makespan_ns"`
+	// MaxGap repeats Gap.Max, in blocks.
+	MaxGap  Optional[int64] `json:"max_gap_blocks"`
+	Gap     *GapSummary     `json:"gap"`
+	Latency *Quantiles      `json:"latency_ns"`
+	Parts   []Part          `json:"parts"`
+
+	// Blocked is the time during which a block stood at the door, in ns.
+	Blocked Optional[int64] `json:"blocked_ns"`
+	// Starved is the time during which the committer was idle although the orderer
+	// held blocks that it lacked, longer than such a block's way takes; and
+	// StarvedAtDoor the part of it during which a block stood at the door: only that
+	// part is the buffer's doing. In ns.
+	Starved       Optional[int64] `json:"starved_ns"`
+	StarvedAtDoor Optional[int64] `json:"starved_at_door_ns"`
+	// Busy is the time from a block's pop to its commit, over all blocks, and
+	// Turnaround what passes between two blocks with the next one in the buffer.
+	// Busy + Turnaround + Starved + Idle = Makespan. In ns.
+	Busy       Optional[int64] `json:"busy_ns"`
+	Turnaround Optional[int64] `json:"turnaround_ns"`
+	Idle       Optional[int64] `json:"idle_ns"`
+	// Late is the time from the first offer to the first pop, in ns: of a peer that
+	// was down, how long it was. It is a part of Idle.
+	Late Optional[int64] `json:"late_ns"`
+	// Utilization is Busy as a share of Makespan.
+	Utilization Optional[float64] `json:"utilization"`
+	// OfferedRate is in blocks a second from the first offer to the last;
+	// ServiceRate is blocks a second of Busy and Turnaround.
+	OfferedRate Optional[float64] `json:"offered_rate"`
+	ServiceRate Optional[float64] `json:"service_rate"`
+
+	// IdealBuffer is an estimate of the makespan if no block ever waited for the
+	// buffer: the least that any N can bring. FasterCommit is the same with blocks
+	// validated and committed in half the time. In ns.
+	IdealBuffer  Optional[int64] `json:"ideal_buffer_makespan_ns"`
+	FasterCommit Optional[int64] `json:"faster_commit_makespan_ns"`
+	// Bottleneck names what limits the stream and Verdict says it in a sentence.
+	Bottleneck Bottleneck `json:"bottleneck"`
+	Verdict    string     `json:"verdict"`
+}
+
+// Name returns the stream as people write it: channel@peer.
+func (s *StreamStats) Name() string {
+	return traces.Stream{Channel: s.Channel, Peer: s.Peer}.Name()
+}
+
+// Stats returns the figures of every stream of tr.
+func Stats(tr *traces.Trace) Result {
+	r := Result{Streams: make([]StreamStats, 0, len(tr.Timelines)), Warnings: traceWarnings(tr)}
+	for _, tl := range tr.Timelines {
+		r.Streams = append(r.Streams, StatsOf(tl))
+		r.Warnings = append(r.Warnings, streamWarnings(tl, len(tr.Timelines) > 1)...)
+	}
+	return r
+}
+
+// StatsOf returns the figures of one stream.
+func StatsOf(tl *traces.Timeline) StreamStats {
+	s := StreamStats{
+		Channel: tl.Channel, Peer: tl.Peer, Orderer: tl.Orderer,
+		Ledger:        tl.Settings[traces.SettingLedger],
+		Blocks:        int64(tl.Observed(event.Committed)),
+		OfferedBlocks: int64(tl.Observed(event.Offered)),
+		Transactions:  sum(tl.Column(event.Transactions)),
+		Bytes:         sum(tl.Column(event.Bytes)),
+	}
+	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
+		s.Buffer = Known(n)
+	}
+	if s.Gap = summarizeGap(tl); s.Gap != nil {
+		s.MaxGap = Known(s.Gap.Max)
+	}
+	first, last, offers := bounds(tl.Column(event.Offered))
+	if offers > 1 && last > first {
+		s.OfferedRate = Known(float64(offers-1) / seconds(last-first))
+	}
+	if _, commit, n := bounds(tl.Column(event.Committed)); n > 0 && offers > 0 {
+		s.Makespan = Known(commit - first)
+	}
+	s.latency(tl)
+	s.committer(tl)
+	s.Bottleneck, s.Verdict = verdict(&s)
+	return s
+}
+
+// latency sets the delivery latency and its parts.
+func (s *StreamStats) latency(tl *traces.Timeline) {
+	scratch := differences(nil, tl.Column(event.Offered), tl.Column(event.Committed))
+	s.Latency = Summarize(scratch)
+	s.Parts = PartsOf(tl)
+	for i, p := range s.Parts {
+		scratch = differences(scratch, tl.Column(p.From), tl.Column(p.To))
+		s.Parts[i].Duration = Summarize(scratch)
+	}
+}
+
+// committer sets what the committer and the door did.
+func (s *StreamStats) committer(tl *traces.Timeline) {
+	blocked, err := Blocked(tl)
+	doorKnown := err == nil
+	if doorKnown {
+		s.Blocked = Known(totalLength(blocked))
+	}
+	c, err := newCommitter(tl, "")
+	if err != nil {
+		return
+	}
+	var total [numStates]int64
+	var hungry []Span
+	c.walk(func(_ int, e edges) {
+		for state := range numStates {
+			total[state] += e.span(state).Length()
+		}
+		if s := e.span(starved); s.Length() > 0 {
+			hungry = append(hungry, s)
+		}
+	})
+	s.Busy, s.Turnaround = Known(total[busy]), Known(total[turnaround])
+	s.Starved, s.Idle = Known(total[starved]), Known(total[idle])
+	if doorKnown {
+		s.StarvedAtDoor = Known(overlap(hungry, blocked))
+	}
+	if makespan := s.Makespan.Or(0); makespan > 0 {
+		s.Utilization = Known(float64(total[busy]) / float64(makespan))
+	}
+	if t := total[busy] + total[turnaround]; t > 0 {
+		s.ServiceRate = Known(float64(s.Blocks) / seconds(t))
+	}
+	for _, popped := range c.dequeued {
+		if popped != event.Missing {
+			s.Late = Known(max(popped-c.offered[0], 0))
+			break
+		}
+	}
+	// Both are bounds: what was reached can be reached.
+	makespan := s.Makespan.Or(0)
+	s.IdealBuffer = Known(min(c.ideal(1), makespan))
+	s.FasterCommit = Known(min(c.ideal(0.5), makespan))
+}
+
+func seconds(ns int64) float64 { return float64(ns) / 1e9 }
+
+// sum adds up what was observed.
+func sum(col []int64) Optional[int64] {
+	var total int64
+	known := false
+	for _, v := range col {
+		if v != event.Missing {
+			total, known = total+v, true
+		}
+	}
+	if !known {
+		return Optional[int64]{}
+	}
+	return Known(total)
+}
+
+// bounds returns the least and the greatest of the observed values and their number.
+func bounds(col []int64) (least, greatest int64, n int) {
+	for _, v := range col {
+		if v == event.Missing {
+			continue
+		}
+		if n == 0 {
+			least, greatest = v, v
+		}
+		least, greatest = min(least, v), max(greatest, v)
+		n++
+	}
+	return least, greatest, n
+}

@@ -1,0 +1,170 @@
+package analysis
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// golden compares got with testdata/name.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
+	}
+}
+
+func TestStatsJSON(t *testing.T) {
+	slow := queue(200, 2_000_000, 5_000_000)
+	slow.Settings.SetInt(traces.SettingBuffer, 20)
+	peerOnly := timeline(map[event.Kind][]int64{event.Dequeued: {0, 30}, event.Committed: {20, 50}})
+	peerOnly.Channel = "ch2"
+	tr := &traces.Trace{
+		Header:    traces.Header{Streams: []traces.Stream{slow.Stream, peerOnly.Stream}},
+		Timelines: []*traces.Timeline{slow, peerOnly},
+		Notes: []traces.Note{
+			{Stream: 0, Kind: traces.NoteWarning, Text: "two lines of block 7 disagree"},
+			{Stream: -1, Kind: traces.NoteDropped, Text: "12"},
+			{Stream: -1, Kind: traces.NoteDropped, Text: "0"},
+			{Stream: 1, Kind: traces.NoteFact, Text: "not a warning"},
+		},
+		Loss: &traces.Loss{Offset: 4096, Bytes: 1234, Cause: errors.New("unexpected EOF")},
+	}
+	got, err := json.MarshalIndent(Stats(tr), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "stats.json", append(got, '\n'))
+
+	var back Result
+	if err := json.Unmarshal(got, &back); err != nil {
+		t.Fatal(err)
+	}
+	if s := back.Streams[0]; s.Makespan != Known(int64(1_000_000_000)) || s.Latency.P50 == 0 {
+		t.Errorf("read back: %+v", s)
+	}
+	if back.Streams[1].Makespan.Known() {
+		t.Error("a null became a number")
+	}
+}
+
+// The figures of a saturated queue follow from its two numbers.
+func TestStatsOfAQueue(t *testing.T) {
+	const n, interval, service = 1000, 2_000_000, 5_000_000
+	s := StatsOf(queue(n, interval, service))
+	if s.Makespan != Known(int64(n*service)) || s.Blocks != n {
+		t.Errorf("makespan %v of %d blocks", s.Makespan, s.Blocks)
+	}
+	// Block i waits i·(service − interval) and takes a service.
+	if want := int64(service + 499*(service-interval)); s.Latency.P50 != want {
+		t.Errorf("p50 %d, want %d", s.Latency.P50, want)
+	}
+	if want := int64(service + 999*(service-interval)); s.Latency.Max != want {
+		t.Errorf("max %d, want %d", s.Latency.Max, want)
+	}
+	// At the last offer, (n−1)·interval, ⌊(n−1)·interval/service⌋ blocks are committed.
+	if want := int64(n - (n-1)*interval/service); s.MaxGap.Or(0) != want {
+		t.Errorf("max gap %v, want %d", s.MaxGap, want)
+	}
+	if s.Utilization != Known(1.0) || s.Starved != Known(int64(0)) || s.Blocked != Known(int64(0)) {
+		t.Errorf("utilization %v, starved %v, blocked %v", s.Utilization, s.Starved, s.Blocked)
+	}
+	if s.OfferedRate != Known(500.0) || s.ServiceRate != Known(200.0) {
+		t.Errorf("rates %v %v", s.OfferedRate, s.ServiceRate)
+	}
+	if s.FasterCommit != Known(int64(n*service/2)) {
+		t.Errorf("commit twice as fast: %v", s.FasterCommit)
+	}
+	if s.Transactions != Known(int64(10*n)) || s.Bytes != Known(int64(1000*n)) {
+		t.Errorf("transactions %v, bytes %v", s.Transactions, s.Bytes)
+	}
+}
+
+func TestPartsAreMergedWhereNothingWasObserved(t *testing.T) {
+	for _, c := range []struct {
+		kinds []event.Kind
+		want  string
+	}{
+		{[]event.Kind{event.Offered, event.Dequeued, event.Validated, event.Committed},
+			"orderer, link, intake, door and buffer|validate|commit"},
+		{[]event.Kind{event.Offered, event.AtDoor, event.Enqueued, event.Dequeued, event.Committed},
+			"orderer, link and intake|door|buffer|validate and commit"},
+		{[]event.Kind{event.Dequeued, event.Validated, event.Committed}, "validate|commit"},
+		{[]event.Kind{event.Offered}, ""},
+	} {
+		columns := map[event.Kind][]int64{}
+		for _, k := range c.kinds {
+			columns[k] = []int64{10 * int64(k), 100 + 10*int64(k)}
+		}
+		tl := timeline(columns)
+		var names []string
+		total := int64(0)
+		s := StatsOf(tl)
+		for _, p := range s.Parts {
+			names = append(names, p.Name)
+			total += p.Duration.Max
+		}
+		if got := strings.Join(names, "|"); got != c.want {
+			t.Errorf("parts %q, want %q", got, c.want)
+		}
+		if s.Latency != nil && total != s.Latency.Max {
+			t.Errorf("parts add up to %d, the latency is %d", total, s.Latency.Max)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	skewed := timeline(map[event.Kind][]int64{
+		event.Offered: {0, 10, gone, gone, 40, 50}, event.Dequeued: {1, 2, 3, gone, 5, gone},
+		event.Validated: {1, 2, 3, gone, 5, gone}, event.Committed: {2, 3, 4, gone, 30, gone},
+	})
+	skewed.Settings.SetInt(traces.SettingResolution, 1_000_000)
+	all := strings.Join(Stats(&traces.Trace{Timelines: []*traces.Timeline{skewed}}).Warnings, "\n")
+	for _, want := range []string{
+		"only 4 blocks committed", "1 of 4 blocks committed lack offered times", "commit before offer in 2 blocks, by up to 10 ns",
+		"seen of 1 block", "no commit within the trace of 1 block", "resolution of 1 ms",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no warning of %q in:\n%s", want, all)
+		}
+	}
+	if w := Stats(&traces.Trace{Timelines: []*traces.Timeline{queue(1000, 20, 10)}}).Warnings; len(w) != 0 {
+		t.Errorf("warnings of a good trace: %q", w)
+	}
+	for _, tl := range []*traces.Timeline{timeline(nil), timeline(map[event.Kind][]int64{event.Committed: {gone}})} {
+		r := Stats(&traces.Trace{Timelines: []*traces.Timeline{tl}})
+		if len(r.Warnings) == 0 || r.Streams[0].Bottleneck != BottleneckUnknown {
+			t.Errorf("nothing to see, but %+v", r)
+		}
+	}
+}
+
+func BenchmarkStats(b *testing.B) {
+	const n = 1_000_000
+	tl := queue(n, 2_000_000, 5_000_000)
+	b.ResetTimer()
+	for b.Loop() {
+		StatsOf(tl)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/block")
+}

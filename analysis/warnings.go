@@ -1,0 +1,139 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// fewBlocks is the number of blocks below which a 99th percentile is the maximum.
+const fewBlocks = 100
+
+// traceWarnings tells what weakens all figures of a trace.
+func traceWarnings(tr *traces.Trace) []string {
+	warnings := []string{}
+	if l := tr.Loss; l != nil {
+		warnings = append(warnings, fmt.Sprintf(
+			"the trace was cut short: its last %s, from offset %s on, could not be read (%v)",
+			FormatBytes(l.Bytes), FormatCount(l.Offset), l.Cause))
+	}
+	for _, n := range tr.Notes {
+		prefix := ""
+		if n.Stream >= 0 && n.Stream < len(tr.Streams) && len(tr.Streams) > 1 {
+			prefix = tr.Streams[n.Stream].Name() + ": "
+		}
+		switch n.Kind {
+		case traces.NoteWarning:
+			warnings = append(warnings, prefix+n.Text)
+		case traces.NoteDropped:
+			if n.Text != "0" {
+				warnings = append(warnings, prefix+"the recorder dropped "+n.Text+" events: it could not keep up")
+			}
+		}
+	}
+	if len(tr.Timelines) == 0 {
+		warnings = append(warnings, "the trace holds no streams")
+	}
+	return warnings
+}
+
+// streamWarnings tells what weakens the figures of one stream; its name is said
+// when the trace has several.
+func streamWarnings(tl *traces.Timeline, named bool) []string {
+	var warnings []string
+	warn := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if named {
+			text = tl.Name() + ": " + text
+		}
+		warnings = append(warnings, text)
+	}
+	committed := tl.Observed(event.Committed)
+	if committed == 0 {
+		warn("no block was committed")
+	} else if committed < fewBlocks {
+		warn("%s committed: the high percentiles are single blocks", "only "+blocks(int64(committed)))
+	}
+	for _, k := range []event.Kind{event.Offered, event.Dequeued, event.Validated} {
+		switch n := without(tl, k); {
+		case n == 0:
+		case tl.Observed(k) == 0:
+			warn("no %s times: %s not known; %s", k, withoutKind[k], missingHint[k])
+		default:
+			warn("%s of %s lack %s times", FormatCount(int64(n)), blocks(int64(committed))+" committed", k)
+		}
+	}
+	if early, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); early > 0 {
+		warn("commit before offer in %s, by up to %s: the clocks of orderer and peer differ, and the latency is off by at least that",
+			blocks(int64(early)), FormatDuration(most))
+	}
+	if open := uncommitted(tl); open > 0 && committed > 0 {
+		warn("no commit within the trace of %s that were offered: the latency leaves them out", blocks(int64(open)))
+	}
+	if holes := holes(tl); holes > 0 {
+		warn("holes: neither offer nor commit was seen of %s", blocks(int64(holes)))
+	}
+	if r, ok := tl.Settings.Int(traces.SettingResolution); ok && committed > 0 {
+		service := Summarize(differences(nil, tl.Column(event.Dequeued), tl.Column(event.Committed)))
+		if service != nil && 10*r > service.P50 {
+			warn("times have a resolution of %s and the median block takes %s from pop to commit: the parts of the latency are rounded",
+				FormatDuration(r), FormatDuration(service.P50))
+		}
+	}
+	return warnings
+}
+
+// withoutKind names what is not known without the times of a kind.
+var withoutKind = [event.Committed + 1]string{
+	event.Offered:   "height gap, latency and makespan are",
+	event.Dequeued:  "the committer's busy and starved time is",
+	event.Validated: "the share of validation in the commit is",
+}
+
+// without counts the committed blocks of which k was not observed.
+func without(tl *traces.Timeline, k event.Kind) int {
+	n := 0
+	for i, v := range tl.Column(event.Committed) {
+		if v != event.Missing && tl.Value(k, i) == event.Missing {
+			n++
+		}
+	}
+	return n
+}
+
+// uncommitted counts the offered blocks that were not committed.
+func uncommitted(tl *traces.Timeline) int {
+	n := 0
+	for i, v := range tl.Column(event.Offered) {
+		if v != event.Missing && tl.Value(event.Committed, i) == event.Missing {
+			n++
+		}
+	}
+	return n
+}
+
+// before counts the blocks for which b lies before a, and by how many ns at most.
+func before(a, b []int64) (n int, most int64) {
+	if a == nil || b == nil {
+		return 0, 0
+	}
+	for i := range b {
+		if a[i] != event.Missing && b[i] != event.Missing && b[i] < a[i] {
+			n++
+			most = max(most, a[i]-b[i])
+		}
+	}
+	return n, most
+}
+
+// holes counts the blocks that were neither offered nor committed.
+func holes(tl *traces.Timeline) int {
+	n := 0
+	for i := range tl.Len() {
+		if tl.Value(event.Offered, i) == event.Missing && tl.Value(event.Committed, i) == event.Missing {
+			n++
+		}
+	}
+	return n
+}
