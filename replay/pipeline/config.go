@@ -65,8 +65,8 @@ type Intake struct {
 	Resume time.Duration
 }
 
-// cost is the time that the intake of a block takes, without Resume.
-func (c Intake) cost(bytes int64) time.Duration {
+// Cost is the time that the intake of a block takes, without Resume.
+func (c Intake) Cost(bytes int64) time.Duration {
 	return c.Fixed + time.Duration(int64(c.PerKiB)*bytes>>10)
 }
 

@@ -17,7 +17,7 @@
 //     block i−1 is enqueued, with Hand = 1 (2.x, 3.x) when the intake of block i−1
 //     has begun.
 //  4. Intake (verify, marshal) is serial: it begins when block i is received and
-//     block i−1 has left the door. After Intake.cost the block is AtDoor.
+//     block i−1 has left the door. After Intake.Cost the block is AtDoor.
 //  5. The door is looked at on arrival and then every Policy.Retry; at a look it
 //     opens when the buffer holds at most 2N blocks. The block is Enqueued.
 //  6. The committer pops the next number: at once when it becomes ready and the block

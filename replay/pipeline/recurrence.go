@@ -107,7 +107,7 @@ func solve(cfg Config, b Blocks, out *Columns) {
 			received = max(arrives, begun)
 		}
 		begun = max(received, enqueued)
-		door := begun + int64(cfg.Intake.cost(bytes))
+		door := begun + int64(cfg.Intake.Cost(bytes))
 		if waited {
 			door += int64(cfg.Intake.Resume)
 		}

@@ -40,7 +40,7 @@ func (m *Machine) receive(dst []Output) []Output {
 // takeIn begins the intake of the block in hand.
 func (m *Machine) takeIn() {
 	m.inward, m.handFull, m.intake = m.hand, false, working
-	cost := m.cfg.Intake.cost(m.inward.bytes)
+	cost := m.cfg.Intake.Cost(m.inward.bytes)
 	if m.waited {
 		cost += m.cfg.Intake.Resume
 	}

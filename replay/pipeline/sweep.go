@@ -79,7 +79,7 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	for i := range n {
 		bytes := at(b.Bytes, i)
 		_, s.arrives[i] = link.send(i, b.Offered[i], bytes, at(b.Transit, i), &b, nil)
-		s.intake[i] = int64(cfg.Intake.cost(bytes))
+		s.intake[i] = int64(cfg.Intake.Cost(bytes))
 	}
 	return s, nil
 }
