@@ -58,6 +58,7 @@ type builder struct {
 	streams  []streamBuilder
 	notes    []Note
 	values   uint64
+	cells    uint64 // of all streams
 	// repeated counts values that replaced another one of their block, when
 	// countRepeated is set.
 	countRepeated bool
@@ -68,7 +69,8 @@ type streamBuilder struct {
 	spanned    bool
 	first, end uint64
 	has        [event.NumKinds]bool
-	columns    int // that it has
+	columns    int    // that it has
+	cells      uint64 // span × columns
 	windows    [event.NumKinds]window
 }
 
@@ -92,13 +94,12 @@ func (b *builder) chunk(c *Chunk) error {
 	}
 	for _, r := range c.Runs {
 		b.values += uint64(len(r.Values))
-		if s := &b.streams[r.Stream]; !s.has[r.Kind] {
-			s.has[r.Kind] = true
-			s.columns++
-		}
+		b.streams[r.Stream].have(r.Kind)
 	}
-	if err := b.check(); err != nil {
-		return err
+	for _, x := range c.Extents {
+		if err := b.account(x.Stream); err != nil {
+			return err
+		}
 	}
 	for _, r := range c.Runs {
 		b.run(r)
@@ -124,7 +125,19 @@ func (b *builder) run(r Run) {
 	copy(dst, r.Values)
 }
 
+// have notes that the stream has a column, before its values come.
+func (s *streamBuilder) have(k event.Kind) {
+	if !s.has[k] {
+		s.has[k] = true
+		s.columns++
+	}
+}
+
+// cover widens the stream's span.
 func (s *streamBuilder) cover(first, blocks uint64) {
+	if blocks == 0 {
+		return
+	}
 	if !s.spanned {
 		s.first, s.end, s.spanned = first, first+blocks, true
 		return
@@ -132,24 +145,24 @@ func (s *streamBuilder) cover(first, blocks uint64) {
 	s.first, s.end = min(s.first, first), max(s.end, first+blocks)
 }
 
-// check holds the memory that the trace will take against its limits.
-func (b *builder) check() error {
-	cells := uint64(0)
-	for i := range b.streams {
-		s := &b.streams[i]
-		span := s.end - s.first
-		if span > MaxTimelineBlocks {
-			return fmt.Errorf("stream %d (%s) has blocks %d to %d: %w", i, b.header.Streams[i].Name(), s.first, s.end-1,
-				&LimitError{"blocks from first to last", span, MaxTimelineBlocks})
-		}
-		cells += span * uint64(max(1, s.columns))
+// account holds the memory that the trace takes against its limits after a stream
+// has grown.
+func (b *builder) account(stream int) error {
+	s := &b.streams[stream]
+	span := s.end - s.first
+	if span > MaxTimelineBlocks {
+		return fmt.Errorf("stream %d (%s) has blocks %d to %d: %w", stream, b.header.Streams[stream].Name(), s.first, s.end-1,
+			&LimitError{"blocks from first to last", span, MaxTimelineBlocks})
 	}
-	if err := checkLimit("cells (blocks × columns) of the trace in memory", cells, b.maxCells); err != nil {
+	b.cells -= s.cells
+	s.cells = span * uint64(max(1, s.columns))
+	b.cells += s.cells
+	if err := checkLimit("cells (blocks × columns) of the trace in memory", b.cells, b.maxCells); err != nil {
 		return err
 	}
-	if cells > freeCells+cellsPerValue*b.values {
-		return fmt.Errorf("the trace has block numbers too far apart for its %d values: %w", b.values,
-			&LimitError{"cells (blocks × columns)", cells, freeCells + cellsPerValue*b.values})
+	if sparse := freeCells + cellsPerValue*b.values; b.cells > sparse {
+		return fmt.Errorf("block numbers are too far apart for the %d values of the trace: %w", b.values,
+			&LimitError{"cells (blocks × columns)", b.cells, sparse})
 	}
 	return nil
 }

@@ -297,7 +297,7 @@ func (r *Reader) finish(p []byte) error {
 		return r.corrupt("index", err)
 	}
 	r.good = r.offset
-	switch _, err := r.r.ReadByte(); err {
+	switch _, err := r.r.Peek(1); err {
 	case io.EOF:
 	case nil:
 		return r.corrupt("something follows on the index, which ends a trace", nil)

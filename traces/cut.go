@@ -1,0 +1,147 @@
+package traces
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// CutConfig says which blocks to keep. Block numbers and times bound together.
+type CutConfig struct {
+	// FromBlock is the first block to keep and ToBlock the first one behind
+	// them; ToBlock 0 means to the end.
+	FromBlock, ToBlock event.BlockNum
+	// From and To bound the instant at which a block was offered, or its first
+	// observed instant when that is not known: From ≤ instant < To. From 0 means
+	// from the beginning (earlier than 0 too), To 0 means to the end.
+	From, To event.Time
+}
+
+// ErrEmptyCut is the error for a cut that leaves no block.
+var ErrEmptyCut = errors.New("no block lies in the range")
+
+func (c *CutConfig) validate() error {
+	if c.ToBlock != 0 && c.ToBlock <= c.FromBlock {
+		return fmt.Errorf("cut from block %d to block %d: the end must lie behind the beginning", c.FromBlock, c.ToBlock)
+	}
+	if c.To != 0 && c.To <= c.From {
+		return fmt.Errorf("cut from %v to %v: the end must lie behind the beginning", c.From.Duration(), c.To.Duration())
+	}
+	return nil
+}
+
+// Cut returns a copy of the blocks that cfg keeps. In each stream they are the range
+// from the first block that is in bounds to the last. Times stay as they are, and a
+// note tells of the cut. All streams stay, even those that have become empty.
+func (t *Trace) Cut(cfg CutConfig) (*Trace, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	out := &Trace{Header: t.Header, Notes: slices.Clone(t.Notes), Loss: t.Loss}
+	blocks := 0
+	for i, tl := range t.Timelines {
+		from, to := cfg.bounds(tl)
+		kept := tl.slice(from, to)
+		out.Timelines = append(out.Timelines, kept)
+		if blocks += kept.Len(); kept.Len() > 0 && kept.Len() < tl.Len() {
+			out.Notes = append(out.Notes, Note{i, NoteFact, fmt.Sprintf("cut to blocks %d to %d of %d to %d",
+				kept.First, kept.Block(kept.Len()-1), tl.First, tl.Block(tl.Len()-1))})
+		}
+	}
+	if blocks == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrEmptyCut, t.reach())
+	}
+	return out, nil
+}
+
+// bounds returns the indexes [from, to) of the blocks to keep.
+func (c *CutConfig) bounds(tl *Timeline) (from, to int) {
+	from, to = 0, tl.Len()
+	if c.FromBlock > tl.First {
+		from = int(min(uint64(c.FromBlock-tl.First), uint64(to)))
+	}
+	if c.ToBlock != 0 {
+		if c.ToBlock <= tl.First {
+			return 0, 0
+		}
+		to = int(min(uint64(c.ToBlock-tl.First), uint64(to)))
+	}
+	if c.From == 0 && c.To == 0 {
+		return from, max(from, to)
+	}
+	for from < to && !c.inTime(tl, from) {
+		from++
+	}
+	for from < to && !c.inTime(tl, to-1) {
+		to--
+	}
+	return from, max(from, to)
+}
+
+func (c *CutConfig) inTime(tl *Timeline, i int) bool {
+	at := tl.firstInstant(i)
+	return at != event.Missing && (c.From == 0 || at >= int64(c.From)) && (c.To == 0 || at < int64(c.To))
+}
+
+// firstInstant returns when the block at index i was offered or, when that is not
+// known, its earliest instant; event.Missing when it has none.
+func (t *Timeline) firstInstant(i int) int64 {
+	if at := t.Value(event.Offered, i); at != event.Missing {
+		return at
+	}
+	first := int64(event.Missing)
+	for k := event.Offered; k.IsTime(); k++ {
+		if at := t.Value(k, i); at != event.Missing && (first == event.Missing || at < first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// slice returns a copy of the blocks at the indexes [from, to), without columns that
+// have no value among them.
+func (t *Timeline) slice(from, to int) *Timeline {
+	if from >= to {
+		return NewTimeline(t.Stream, 0, 0)
+	}
+	out := NewTimeline(t.Stream, t.Block(from), to-from)
+	for k, c := range t.columns {
+		if c == nil {
+			continue
+		}
+		part := c[from:to]
+		if slices.ContainsFunc(part, func(v int64) bool { return v != event.Missing }) {
+			out.columns[k] = slices.Clone(part)
+		}
+	}
+	return out
+}
+
+// reach says which blocks and instants a trace has, for errors.
+func (t *Trace) reach() string {
+	s := "the trace has no blocks"
+	for i, tl := range t.Timelines {
+		if tl.Len() == 0 {
+			continue
+		}
+		part := fmt.Sprintf("stream %d (%s) has blocks %d to %d", i, t.Streams[i].Name(), tl.First, tl.Block(tl.Len()-1))
+		var x Extent
+		x.Start = event.Missing
+		for j := range tl.Len() {
+			if at := tl.firstInstant(j); at != event.Missing {
+				x.cover([]int64{at})
+			}
+		}
+		if x.Start != event.Missing {
+			part += fmt.Sprintf(", offered or first seen from %v to %v", x.Start.Duration(), x.End.Duration())
+		}
+		if s == "the trace has no blocks" {
+			s = part
+		} else {
+			s += "; " + part
+		}
+	}
+	return s
+}

@@ -1,0 +1,165 @@
+package traces
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// The text form of a trace is JSON Lines: a textHeader, then a line for every note,
+// every block and every payload.
+type (
+	textHeader struct {
+		// Reel is the major version of the format.
+		Reel       int          `json:"reel"`
+		BaseUnixNS *int64       `json:"base_unix_ns,omitempty"`
+		Base       string       `json:"base,omitempty"` // the same for people; not read
+		Tool       string       `json:"tool,omitempty"`
+		Source     string       `json:"source,omitempty"`
+		Streams    []textStream `json:"streams"`
+	}
+	textStream struct {
+		Channel  string   `json:"channel"`
+		Orderer  string   `json:"orderer,omitempty"`
+		Peer     string   `json:"peer,omitempty"`
+		Settings Settings `json:"settings,omitempty"`
+	}
+	// textNote is a note; a note on the whole trace has no stream.
+	textNote struct {
+		Note   string `json:"note"`
+		Stream *int   `json:"stream,omitempty"`
+		Text   string `json:"text"`
+	}
+)
+
+// columnNames are the kinds as the text form names them: instants are nanoseconds
+// since the start of the trace.
+var columnNames = func() (names [event.NumKinds]string) {
+	for i := range names {
+		k := event.Kind(i)
+		names[i] = k.String()
+		if k.IsTime() {
+			names[i] += "_ns"
+		}
+	}
+	return names
+}()
+
+// WriteText writes the text form of a trace, without payloads. ReadText gives back
+// an equal trace, apart from its Loss.
+func WriteText(w io.Writer, t *Trace) error {
+	if err := t.validate(); err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(newTextHeader(t.Header)); err != nil {
+		return err
+	}
+	for _, n := range t.Notes {
+		tn := textNote{Note: n.Kind, Text: n.Text}
+		if n.Stream >= 0 {
+			tn.Stream = &n.Stream
+		}
+		if err := enc.Encode(tn); err != nil {
+			return err
+		}
+	}
+	var line []byte
+	for s, tl := range t.Timelines {
+		for i := range tl.Len() {
+			line = appendTextBlock(line[:0], s, tl, i)
+			if _, err := b.Write(line); err != nil {
+				return err
+			}
+		}
+	}
+	return b.Flush()
+}
+
+// WriteTextPayloads writes payload lines, which may follow on what WriteText wrote.
+func WriteTextPayloads(w io.Writer, payloads iter.Seq2[Payload, error]) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	for p, err := range payloads {
+		if err != nil {
+			return err
+		}
+		channel, err := json.Marshal(p.Channel)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, `{"channel":%s,"block":%d,"payload":"`, channel, p.Block)
+		e := base64.NewEncoder(base64.StdEncoding, b)
+		if _, err := e.Write(p.Bytes); err != nil {
+			return err
+		}
+		if err := e.Close(); err != nil {
+			return err
+		}
+		if _, err := b.WriteString("\"}\n"); err != nil {
+			return err
+		}
+	}
+	return b.Flush()
+}
+
+func newTextHeader(h Header) textHeader {
+	th := textHeader{Reel: FormatMajor, Tool: h.Tool, Source: h.Source, Streams: []textStream{}}
+	if !h.Base.IsZero() {
+		ns := h.Base.UnixNano()
+		th.BaseUnixNS, th.Base = &ns, h.Base.UTC().Format(time.RFC3339Nano)
+	}
+	for _, s := range h.Streams {
+		th.Streams = append(th.Streams, textStream{s.Channel, s.Orderer, s.Peer, s.Settings})
+	}
+	return th
+}
+
+func appendTextBlock(b []byte, stream int, t *Timeline, i int) []byte {
+	b = append(b, `{"stream":`...)
+	b = strconv.AppendInt(b, int64(stream), 10)
+	b = append(b, `,"block":`...)
+	b = strconv.AppendUint(b, uint64(t.Block(i)), 10)
+	for k, c := range t.columns {
+		if c == nil || c[i] == event.Missing {
+			continue
+		}
+		b = append(b, `,"`...)
+		b = append(b, columnNames[k]...)
+		b = append(b, `":`...)
+		b = strconv.AppendInt(b, c[i], 10)
+	}
+	return append(b, "}\n"...)
+}
+
+// validate reports whether the trace can be written, as text or not.
+func (t *Trace) validate() error {
+	if err := t.Header.validate(); err != nil {
+		return err
+	}
+	if len(t.Timelines) != len(t.Streams) {
+		return fmt.Errorf("trace of %d timelines for a header of %d streams", len(t.Timelines), len(t.Streams))
+	}
+	for _, tl := range t.Timelines {
+		if tl.First > MaxBlockNum || uint64(tl.n) > MaxBlockNum+1-uint64(tl.First) {
+			return &LimitError{"block number", uint64(tl.First) + uint64(tl.n) - 1, MaxBlockNum}
+		}
+	}
+	if err := checkLimit("notes", uint64(len(t.Notes)), MaxNotes); err != nil {
+		return err
+	}
+	for _, n := range t.Notes {
+		if err := n.validate(len(t.Streams)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package traces
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A TextError tells in which line the text form of a trace is wrong.
+type TextError struct {
+	Line int
+	Err  error
+}
+
+func (e *TextError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+func (e *TextError) Unwrap() error { return e.Err }
+
+// textLine is any line behind the header.
+type textLine struct {
+	Stream  *int            `json:"stream"`
+	Block   *event.BlockNum `json:"block"`
+	Note    *string         `json:"note"`
+	Text    string          `json:"text"`
+	Channel *string         `json:"channel"`
+	Payload []byte          `json:"payload"`
+
+	Offered         *int64 `json:"offered_ns"`
+	Sent            *int64 `json:"sent_ns"`
+	Received        *int64 `json:"received_ns"`
+	AtDoor          *int64 `json:"at_door_ns"`
+	Enqueued        *int64 `json:"enqueued_ns"`
+	Dequeued        *int64 `json:"dequeued_ns"`
+	Validated       *int64 `json:"validated_ns"`
+	Committed       *int64 `json:"committed_ns"`
+	Transactions    *int64 `json:"transactions"`
+	Bytes           *int64 `json:"bytes"`
+	Writes          *int64 `json:"writes"`
+	StateValidation *int64 `json:"state_validation_ns"`
+	BlockStore      *int64 `json:"block_store_ns"`
+	StateCommit     *int64 `json:"state_commit_ns"`
+	HistoryCommit   *int64 `json:"history_commit_ns"`
+}
+
+// values returns the line's values in the order of their kinds.
+func (l *textLine) values() [event.NumKinds]*int64 {
+	return [event.NumKinds]*int64{
+		l.Offered, l.Sent, l.Received, l.AtDoor, l.Enqueued, l.Dequeued, l.Validated, l.Committed,
+		l.Transactions, l.Bytes, l.Writes,
+		l.StateValidation, l.BlockStore, l.StateCommit, l.HistoryCommit,
+	}
+}
+
+// textLines iterates over the lines of r with their numbers, each strictly shorter
+// than the limit.
+func textLines(r io.Reader) iter.Seq2[int, textBytes] {
+	return func(yield func(int, textBytes) bool) {
+		s := bufio.NewScanner(r)
+		s.Buffer(nil, maxTextLine)
+		n := 0
+		for s.Scan() {
+			if n++; !yield(n, textBytes{b: s.Bytes()}) {
+				return
+			}
+		}
+		if err := s.Err(); err != nil {
+			yield(n+1, textBytes{err: err})
+		}
+	}
+}
+
+type textBytes struct {
+	b   []byte
+	err error
+}
+
+// ReadText reads the text form of a trace. Payload lines are passed over. Errors are
+// a *TextError.
+func ReadText(r io.Reader) (*Trace, error) { return readText(r, MaxCells) }
+
+func readText(r io.Reader, maxCells uint64) (*Trace, error) {
+	var b *builder
+	for n, line := range textLines(r) {
+		err := line.err
+		if err == nil {
+			if b == nil {
+				b, err = textBuilder(line.b, maxCells)
+			} else {
+				err = b.textLine(line.b)
+			}
+		}
+		if err != nil {
+			return nil, &TextError{n, err}
+		}
+	}
+	if b == nil {
+		return nil, &TextError{1, notTrace(nil)}
+	}
+	return b.trace(), nil
+}
+
+// ReadTextPayloads iterates over the payload lines of the text form.
+func ReadTextPayloads(r io.Reader) iter.Seq2[Payload, error] {
+	return func(yield func(Payload, error) bool) {
+		for n, line := range textLines(r) {
+			if n == 1 && line.err == nil || line.err == nil && !bytes.Contains(line.b, []byte(`"payload"`)) {
+				continue
+			}
+			var l textLine
+			if err := line.err; err != nil {
+				yield(Payload{}, &TextError{n, err})
+				return
+			}
+			if err := parseStrict(line.b, &l); err != nil {
+				yield(Payload{}, &TextError{n, err})
+				return
+			}
+			if l.Payload == nil || l.Channel == nil || l.Block == nil {
+				continue
+			}
+			if !yield(Payload{*l.Channel, *l.Block, l.Payload}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// textBuilder reads the header line.
+func textBuilder(line []byte, maxCells uint64) (*builder, error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+		return nil, notTrace(line[:min(len(line), 12)])
+	}
+	if err := checkLimit("bytes of the header", uint64(len(line)), MaxHeaderBytes); err != nil {
+		return nil, err
+	}
+	var th textHeader
+	if err := parseStrict(line, &th); err != nil {
+		return nil, fmt.Errorf("%w: its first line is not a header: %w", ErrNotTrace, err)
+	}
+	if th.Reel != FormatMajor {
+		return nil, &VersionError{th.Reel, 0}
+	}
+	h := Header{Tool: th.Tool, Source: th.Source}
+	if th.BaseUnixNS != nil {
+		h.Base = time.Unix(0, *th.BaseUnixNS).UTC()
+	}
+	for _, s := range th.Streams {
+		if s.Settings == nil {
+			s.Settings = Settings{}
+		}
+		h.Streams = append(h.Streams, Stream(s))
+	}
+	if err := h.validate(); err != nil {
+		return nil, err
+	}
+	return newBuilder(h, maxCells), nil
+}
+
+// textLine adds a line behind the header.
+func (b *builder) textLine(line []byte) error {
+	var l textLine
+	if err := parseStrict(line, &l); err != nil {
+		return err
+	}
+	switch {
+	case l.Note != nil:
+		n := Note{-1, *l.Note, l.Text}
+		if l.Stream != nil {
+			n.Stream = *l.Stream
+		}
+		if err := checkLimit("notes", uint64(len(b.notes)+1), MaxNotes); err != nil {
+			return err
+		}
+		b.notes = append(b.notes, n)
+		return n.validate(len(b.header.Streams))
+	case l.Channel != nil && l.Block != nil && l.Payload != nil:
+		return nil
+	case l.Stream != nil && l.Block != nil:
+		return b.textBlock(&l)
+	}
+	return errors.New(`line is neither a note ("note", "text") nor a block ("stream", "block") nor a payload ("channel", "block", "payload")`)
+}
+
+func (b *builder) textBlock(l *textLine) error {
+	block := uint64(*l.Block)
+	if uint(*l.Stream) >= uint(len(b.streams)) {
+		return fmt.Errorf("stream %d of %d", *l.Stream, len(b.streams))
+	}
+	if err := checkLimit("block number", block, MaxBlockNum); err != nil {
+		return err
+	}
+	s := &b.streams[*l.Stream]
+	s.cover(block, 1)
+	values := l.values()
+	for k, v := range values {
+		if v == nil {
+			continue
+		}
+		if *v == event.Missing {
+			return fmt.Errorf("%s is the mark of a missing value", columnNames[k])
+		}
+		b.values++
+		s.have(event.Kind(k))
+	}
+	if err := b.account(*l.Stream); err != nil {
+		return err
+	}
+	for k, v := range values {
+		if v != nil {
+			s.windows[k].set(block, *v)
+		}
+	}
+	return nil
+}
+
+// parseStrict parses one JSON value; a name that it does not know is an error.
+func parseStrict(line []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("line holds more than one JSON value")
+	}
+	return nil
+}
