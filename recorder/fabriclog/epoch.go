@@ -92,8 +92,9 @@ func epoch(v []byte) (stamp, bool) {
 		if whole > math.MaxInt64/1_000_000_000-1 {
 			return stamp{}, false
 		}
-		// More than six digits of a float of seconds are not resolved.
-		st.ns, st.digits = whole*1e9+nanos, min(places, 6)
+		// zap writes seconds as a float64, which resolves 238 ns: what stands
+		// behind the microseconds is noise.
+		st.ns, st.digits = whole*1e9+(nanos+500)/1e3*1e3, min(places, 6)
 	case n >= 12 && n <= 14:
 		if whole > math.MaxInt64/1_000_000-1 {
 			return stamp{}, false

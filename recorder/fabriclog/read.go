@@ -140,9 +140,9 @@ func (l *logs) finish(f *logFile, r *reader, name string) {
 	facts := stampFacts{stamps: r.stamps, path: f.Path}
 	if r.report.OrdererMessages > 0 || r.peer == nil && f.orderer {
 		l.service.banner.merge(r.banner)
-		if !slices.Contains(l.orderers, name) && (f.orderer || r.report.PeerMessages == 0) {
-			l.orderers = append(l.orderers, name)
-		}
+	}
+	if r.report.OrdererMessages > 0 && !slices.Contains(l.orderers, name) {
+		l.orderers = append(l.orderers, name)
 	}
 	if r.peer != nil {
 		r.peer.banner.merge(r.banner)

@@ -36,7 +36,7 @@ type FileReport struct {
 	Undated int64
 	// Garbage lines hold NUL or bytes that are no text.
 	Garbage int64
-	// LongLines were cut at a limit of 1 MiB.
+	// LongLines were cut at a limit of 256 KiB.
 	LongLines int64
 	// Starts of the node, Recommits ("Recommitting lost blocks") and Disconnects
 	// from the ordering service.

@@ -8,7 +8,7 @@ import (
 // maxLine is the longest line that is looked at as a whole. Of a longer one the
 // first maxLine bytes are; no message about a block is longer than 1 KiB, but a
 // JSON log prints the peer's whole configuration in one line.
-const maxLine = 1 << 20
+const maxLine = 256 << 10
 
 // scanner cuts a log into lines. Its memory is one buffer of twice maxLine.
 type scanner struct {

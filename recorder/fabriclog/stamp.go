@@ -21,12 +21,10 @@ type stamps struct {
 	unix   int64    // seconds, read as UTC
 	local  int64    // seconds, read as in loc
 
-	digits   int    // most digits after the second seen so far
-	unzoned  int64  // stamps without a zone
-	unknown  string // a zone name that could not be resolved
-	outer    int64  // lines dated by the collector's stamp
-	ts       []byte // key that dated the last structured line
-	hasEpoch bool   // a stamp was a float of seconds
+	digits  int    // most digits after the second seen so far
+	unzoned int64  // stamps without a zone
+	unknown string // a zone name that could not be resolved
+	outer   int64  // lines dated by the collector's stamp
 }
 
 // find returns the stamp of a message that starts at line[at]. Text before the
