@@ -103,7 +103,7 @@ func checkEqual(t *testing.T, cfg Config, b Blocks) {
 		if want := dumbPoint(n, b, solved); points[i] != want {
 			t.Fatalf("sweep gives %+v, want %+v, for %+v", points[i], want, cfg)
 		}
-		if err := s.Dequeued(n, pops, &scratch); err != nil {
+		if _, err := s.Dequeued(n, pops, &scratch); err != nil {
 			t.Fatal(err)
 		}
 		if b.Len() > 0 && !reflect.DeepEqual(pops, solved.Dequeued) {

@@ -188,3 +188,13 @@ func at(column []int64, i int) int64 {
 	}
 	return column[i]
 }
+
+// First returns the first n blocks.
+func (b Blocks) First(n int) Blocks {
+	for _, c := range []*[]int64{&b.Offered, &b.Bytes, &b.Transit, &b.Validate, &b.Commit, &b.Turnaround} {
+		if *c != nil {
+			*c = (*c)[:n]
+		}
+	}
+	return b
+}

@@ -117,20 +117,21 @@ func (s *Sweep) Run(ns []int, out []Point, scratch *Scratch) error {
 	return nil
 }
 
-// Dequeued fills dst, one value a block, with the instants of the pops for buffer size n.
-func (s *Sweep) Dequeued(n int, dst []int64, scratch *Scratch) error {
+// Dequeued fills dst, one value a block, with the instants of the pops for buffer size
+// n, and returns its point.
+func (s *Sweep) Dequeued(n int, dst []int64, scratch *Scratch) (Point, error) {
 	var p [1]Point
 	if err := s.Run([]int{n}, p[:], scratch); err != nil {
-		return err
+		return Point{}, err
 	}
 	from := scratch.dequeued[0]
 	if s.windowed {
 		from = scratch.columns.Dequeued
 	}
 	if copy(dst, from) < s.blocks.Len() {
-		return fmt.Errorf("pipeline: column for %d blocks, not for %d", len(dst), s.blocks.Len())
+		return Point{}, fmt.Errorf("pipeline: column for %d blocks, not for %d", len(dst), s.blocks.Len())
 	}
-	return nil
+	return p[0], nil
 }
 
 func (c *Scratch) fit(s *Sweep) {
