@@ -1,0 +1,18 @@
+// Package replay answers "what if": it takes a trace, and gives the trace that the
+// same blocks would have left under another buffer, another ledger or another link.
+//
+// The way through it:
+//
+//  1. NewModel makes a stream of a trace ready: which blocks it covers, when they
+//     were offered, what each cost the committer, and the pipeline's configuration.
+//     What the trace shows of intake and poll is measured (calibrate.go, fit.go);
+//     the preset of the Fabric version stands in for the rest, and Facts says which.
+//  2. Model.Identity replays the stream with its own settings: the difference from
+//     the trace is how far to trust every forecast made from it.
+//  3. Run replays a trace for buffers × ledgers, in simulated or in real time, into
+//     result traces; SweepTrace walks a range of buffer sizes.
+//
+// The core is in pipeline, what drives it in driver, what it commits to in ledger.
+// Figures are those of package analysis: a forecast never goes without its measured
+// error, so this package, against the grain, knows that one.
+package replay

@@ -1,0 +1,156 @@
+package replay
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+const (
+	// fitShare of the makespan must be starved before the poll is fitted: otherwise
+	// the trace does not show it.
+	fitShare = 0.02
+	// longestPoll is the longest that a fit may find.
+	longestPoll = pipeline.EnqueueRetry * 115 / 100
+	// fitSteps halve the range of the poll; 20 of them leave 15 ns.
+	fitSteps = 20
+)
+
+// fitPoll chooses the poll such that the last block that starved behind the door is
+// popped when it was in the trace. Timers and goroutines that are late make a poll of
+// 100 ms last longer, by how much depends on the machine; a refill that lets in a
+// block less, now and then, has the same effect on the pace.
+func (m *Model) fitPoll() {
+	policy := m.Config.Policy
+	if policy.Retry == 0 || policy.Unbounded || policy.NonBlocking {
+		return
+	}
+	last, refills, total := -1, 0, int64(0)
+	for i := range m.Len() {
+		if m.starved(i) {
+			idle, _ := m.idle(i)
+			total += idle
+			refills++
+			last = i
+		}
+	}
+	makespan := m.Measured.Value(event.Committed, m.Len()-1) - m.Blocks.Offered[0]
+	if refills < enough || float64(total) < fitShare*float64(makespan) {
+		return
+	}
+	target := m.Measured.Value(event.Dequeued, last)
+	out, blocks := pipeline.NewColumns(last+1), m.blocks(ledger.Unscaled()).First(last+1)
+	missed := func(poll int64) int64 {
+		cfg := m.Config
+		cfg.Policy.Retry = time.Duration(poll)
+		if err := pipeline.Solve(cfg, blocks, out); err != nil {
+			return 0
+		}
+		return out.Dequeued[last] - target
+	}
+	low, high := int64(pipeline.EnqueueRetry), int64(longestPoll)
+	best, least := int64(policy.Retry), abs(missed(int64(policy.Retry)))
+	for range fitSteps {
+		poll := (low + high) / 2
+		miss := missed(poll)
+		if abs(miss) < least {
+			best, least = poll, abs(miss)
+		}
+		if miss < 0 {
+			low = poll
+		} else {
+			high = poll
+		}
+	}
+	m.Config.Policy.Retry = time.Duration(best)
+	m.pollFact = fmt.Sprintf("poll %v: fitted to the pace of %d refills of a starved committer", round(m.Config.Policy.Retry), refills)
+	if float64(least) > fitShare*float64(makespan) {
+		m.warn("no poll between 100 and 115 ms reproduces the pace of the trace: its peer does something that this model does not know")
+	}
+}
+
+func abs(x int64) int64 { return max(x, -x) }
+
+// tryExact takes the configuration of the trace at its word, and keeps it if its
+// replay gives back the trace.
+func (m *Model) tryExact() bool {
+	tl, n := m.Measured, m.Len()
+	for _, k := range []event.Kind{event.Sent, event.Received, event.Enqueued, event.Dequeued, event.Validated, event.Committed} {
+		if tl.Observed(k) != n {
+			return false
+		}
+	}
+	if m.Config.Policy.NonBlocking {
+		return false
+	}
+	m.exactTransits()
+	m.exactTurnarounds()
+	out := pipeline.NewColumns(n)
+	if err := pipeline.Solve(m.Config, m.blocks(ledger.Unscaled()), out); err != nil {
+		return false
+	}
+	for _, c := range []struct {
+		kind event.Kind
+		got  []int64
+	}{
+		{event.Received, out.Received}, {event.Enqueued, out.Enqueued},
+		{event.Dequeued, out.Dequeued}, {event.Committed, out.Committed},
+	} {
+		for i, want := range tl.Column(c.kind) {
+			if c.got[i] != want {
+				return false
+			}
+		}
+	}
+	m.Exact = true
+	m.fact("the trace is the core's own: its replay is exact")
+	return true
+}
+
+// exactTransits takes the transit of a block from its receipt, where the receiver was
+// waiting for it; elsewhere it arrived unseen, before the receiver had room.
+func (m *Model) exactTransits() {
+	tl := m.Measured
+	received, enqueued := tl.Column(event.Received), tl.Column(event.Enqueued)
+	m.Blocks.Transit = make([]int64, m.Len())
+	for i := range m.Blocks.Transit {
+		if i > 0 {
+			room := enqueued[i-1]
+			if m.Config.Hand > 0 { // the intake of the block before has begun
+				if room = received[i-1]; i > 1 {
+					room = max(room, enqueued[i-2])
+				}
+			}
+			if received[i] == room {
+				continue
+			}
+		}
+		way := received[i] - tl.Value(event.Sent, i) - int64(m.Config.Link.Latency)
+		m.Blocks.Transit[i] = min(max(way, 0), int64(pipeline.MaxDuration))
+	}
+}
+
+// exactTurnarounds takes the turnaround from the next pop, unless the committer was
+// asleep before it: then it was shorter than that, and nothing depends on it.
+func (m *Model) exactTurnarounds() {
+	tl := m.Measured
+	m.Turnaround = make([]int64, m.Len())
+	for i := range m.Len() - 1 {
+		done, entered, popped := tl.Value(event.Committed, i), tl.Value(event.Enqueued, i+1), tl.Value(event.Dequeued, i+1)
+		if entered > done && popped == entered+int64(m.Config.Wake) {
+			continue
+		}
+		m.Turnaround[i] = int64(bounded(popped - done))
+	}
+}
+
+// blocks returns the model's blocks with the services that scale makes of them.
+func (m *Model) blocks(scale ledger.Scale) pipeline.Blocks {
+	b := m.Blocks
+	_, b.Validate, b.Commit = m.Scaled(scale)
+	b.Turnaround = m.Turnaround
+	return b
+}

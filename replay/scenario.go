@@ -1,0 +1,251 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// Clocks that a replay can run by.
+const (
+	// Virtual: simulated time, as fast as the processor goes.
+	Virtual = "virtual"
+	// Wall: real time.
+	Wall = "wall"
+)
+
+// Modes of the payloads buffer.
+const (
+	ModeFabric      = "fabric"       // Fabric's rule: a threshold and a poll
+	ModeIdeal       = "ideal"        // the door opens the instant there is room
+	ModeUnbounded   = "unbounded"    // the door is never shut
+	ModeNonBlocking = "non-blocking" // blocks too far ahead of the ledger are dropped
+)
+
+// RecordedLedger is the name of the ledger that takes the service times of the trace.
+const RecordedLedger = "recorded"
+
+// A Scenario is the question: the settings to replay a trace under.
+type Scenario struct {
+	// Model says what the trace does not.
+	Model ModelConfig
+	// Buffers are the values of N. Empty: the recorded one.
+	Buffers []int
+	// Ledgers are specs that ledger.Parse knows, or RecordedLedger. Empty: recorded.
+	Ledgers []string
+	// Preset gives the receiver's hand, and N if Buffers is empty, of another version
+	// of Fabric. Empty: as recorded.
+	Preset string
+	// Mode of the buffer. Empty: as recorded.
+	Mode string
+	// Link replaces the recorded link where its fields are not zero; latency comes on
+	// top of each block's recorded transit.
+	Link pipeline.Link
+	// Scale is applied to the recorded services. The zero value is not useful: begin
+	// with ledger.Unscaled.
+	Scale ledger.Scale
+	// Services is a trace whose service times replace those of the replayed trace,
+	// stream by stream. Nil: none.
+	Services *traces.Trace
+	// Clock is Virtual or Wall. Empty: Virtual.
+	Clock string
+	// Speed is how many seconds of the trace pass in a second by the wall clock. 0: 1.
+	Speed float64
+	// LedgerDir is where real ledgers are made, each in a fresh directory of its own
+	// that is removed when its run is over. Empty: the system's temporary directory.
+	LedgerDir string
+	// Tool names the program for the headers of result traces.
+	Tool string
+	// Progress is called when another setting of all is done. Nil: not called.
+	Progress func(done, all int, setting string)
+}
+
+func (s *Scenario) validate() error {
+	switch s.Clock {
+	case "":
+		s.Clock = Virtual
+	case Virtual, Wall:
+	default:
+		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
+	}
+	if s.Speed != 0 && s.Clock == Virtual {
+		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
+	}
+	switch s.Mode {
+	case "", ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking:
+	default:
+		return fmt.Errorf("there is no buffer mode %q; choose %s, %s, %s or %s", s.Mode, ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking)
+	}
+	if len(s.Ledgers) == 0 {
+		s.Ledgers = []string{RecordedLedger}
+	}
+	for _, spec := range s.Ledgers {
+		if spec == RecordedLedger {
+			continue
+		}
+		if _, err := ledger.Parse(spec); err != nil {
+			return err
+		}
+		if s.Scale != ledger.Unscaled() {
+			return fmt.Errorf("the scale %s is of recorded services: ledger %s measures its own", s.Scale, spec)
+		}
+	}
+	if s.Preset != "" {
+		if _, ok := pipeline.Preset(s.Preset); !ok {
+			return fmt.Errorf("there is no preset %q; choose one of %s", s.Preset, strings.Join(pipeline.Presets(), ", "))
+		}
+	}
+	return nil
+}
+
+// A Setting is one combination of a scenario.
+type Setting struct {
+	// Buffer is N; 0 is the recorded one.
+	Buffer int
+	Ledger string
+	mode   string
+}
+
+// Name names the setting's result, fit for a file: n20, n20-badger, n20-ideal.
+func (s Setting) Name() string {
+	parts := []string{fmt.Sprintf("n%d", s.Buffer)}
+	if s.Buffer == 0 {
+		parts[0] = "as-recorded"
+	}
+	if s.mode != "" && s.mode != ModeFabric {
+		parts = append(parts, s.mode)
+	}
+	if s.Ledger != RecordedLedger {
+		parts = append(parts, strings.Map(func(r rune) rune {
+			if strings.ContainsRune(":=,/\\ ", r) {
+				return '-'
+			}
+			return r
+		}, s.Ledger))
+	}
+	return strings.Join(parts, "-")
+}
+
+// settings lists the combinations in the order of the question.
+func (s *Scenario) settings() []Setting {
+	buffers := s.Buffers
+	if len(buffers) == 0 {
+		buffers = []int{0}
+		if c, ok := pipeline.Preset(s.Preset); ok {
+			buffers[0] = c.Policy.N
+		}
+	}
+	var all []Setting
+	for _, l := range s.Ledgers {
+		for _, n := range buffers {
+			all = append(all, Setting{Buffer: n, Ledger: l, mode: s.Mode})
+		}
+	}
+	return all
+}
+
+// config returns m's pipeline under the scenario with buffer n, 0 for the recorded one.
+func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
+	cfg := m.Config
+	if n != 0 {
+		cfg.Policy.N = n
+		cfg.Policy.Unbounded = false
+	}
+	if p, ok := pipeline.Preset(s.Preset); ok {
+		cfg.Hand = p.Hand
+	}
+	switch s.Mode {
+	case ModeFabric:
+		cfg.Policy.NonBlocking, cfg.Policy.Unbounded = false, false
+	case ModeIdeal:
+		cfg.Policy = pipeline.Policy{N: cfg.Policy.N}
+	case ModeUnbounded:
+		cfg.Policy = pipeline.Policy{Unbounded: true}
+	case ModeNonBlocking:
+		cfg.Policy = pipeline.Policy{N: cfg.Policy.N, NonBlocking: true}
+	}
+	if s.Link.Latency != 0 {
+		cfg.Link.Latency = s.Link.Latency
+	}
+	if s.Link.Bandwidth != 0 || s.Link.Window != 0 {
+		if !m.sized {
+			return cfg, fmt.Errorf("stream %s: a link with bandwidth or window needs the sizes of the blocks, which the trace does not tell: say --block-bytes", m.Stream.Name())
+		}
+		if s.Link.Bandwidth != 0 {
+			cfg.Link.Bandwidth = s.Link.Bandwidth
+		}
+		if s.Link.Window != 0 {
+			cfg.Link.Window = s.Link.Window
+		}
+	}
+	return cfg, cfg.Validate()
+}
+
+// Models makes every stream of tr ready under the scenario; streams without blocks to
+// replay are an error only when there is no other.
+func (s *Scenario) models(tr *traces.Trace) ([]*Model, []string, error) {
+	var (
+		models   []*Model
+		warnings []string
+		refused  []error
+	)
+	for _, tl := range tr.Timelines {
+		m, err := NewModel(tl, s.Model)
+		if err != nil {
+			refused = append(refused, err)
+			continue
+		}
+		models = append(models, m)
+	}
+	if len(models) == 0 {
+		if len(refused) == 0 {
+			refused = append(refused, errors.New("the trace holds no stream"))
+		}
+		return nil, nil, errors.Join(refused...)
+	}
+	for _, err := range refused {
+		warnings = append(warnings, fmt.Sprintf("left out: %v", err))
+	}
+	return models, warnings, nil
+}
+
+// takeServices gives every model the services of the stream of s.Services of the same
+// name, else of the same channel, else the only one that there is.
+func (s *Scenario) takeServices(models []*Model) error {
+	if s.Services == nil {
+		return nil
+	}
+	for _, m := range models {
+		tl, err := counterpart(s.Services, m.Stream)
+		if err != nil {
+			return err
+		}
+		from, err := NewModel(tl, s.Model)
+		if err != nil {
+			return fmt.Errorf("services: %w", err)
+		}
+		if err := m.TakeServices(from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func counterpart(tr *traces.Trace, want traces.Stream) (*traces.Timeline, error) {
+	for _, same := range []func(traces.Stream) bool{
+		func(s traces.Stream) bool { return s.Channel == want.Channel && s.Peer == want.Peer },
+		func(s traces.Stream) bool { return s.Channel == want.Channel },
+		func(traces.Stream) bool { return len(tr.Timelines) == 1 },
+	} {
+		for _, tl := range tr.Timelines {
+			if same(tl.Stream) {
+				return tl, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("the trace with the services has no stream for %s", want.Name())
+}

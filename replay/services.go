@@ -1,0 +1,174 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// services fills in what each block cost the committer.
+func (m *Model) services() {
+	tl := m.Measured
+	m.Times = make([]ledger.Times, tl.Len())
+	if tl.Observed(event.Dequeued) == 0 {
+		m.servicesBetweenCommits()
+		return
+	}
+	var known []int
+	backwards := 0
+	for i := range m.Times {
+		popped, done := tl.Value(event.Dequeued, i), tl.Value(event.Committed, i)
+		if popped == event.Missing || done == event.Missing {
+			continue
+		}
+		if done < popped {
+			backwards++
+		}
+		validated := tl.Value(event.Validated, i)
+		if validated == event.Missing {
+			validated = popped
+		}
+		validated = min(max(validated, popped), max(done, popped))
+		m.Times[i] = ledger.Times{
+			Validate: bounded(validated - popped),
+			Commit:   bounded(done - validated),
+			Stages:   stages(tl.Value, i),
+		}
+		known = append(known, i)
+	}
+	if backwards > 0 {
+		m.warn("%d blocks were committed before they were popped, as the lines of the log have it; their service is taken as zero", backwards)
+	}
+	m.fillTimes(known)
+}
+
+// servicesBetweenCommits takes the time between two commits as the service, where
+// the trace tells nothing else: too long whenever the committer waited for a block.
+func (m *Model) servicesBetweenCommits() {
+	tl := m.Measured
+	var known []int
+	last := int64(event.Missing)
+	for i := range m.Times {
+		done := tl.Value(event.Committed, i)
+		if done == event.Missing {
+			continue
+		}
+		m.Times[i].Commit = bounded(done - max(last, m.Blocks.Offered[i]))
+		last = max(last, done)
+		known = append(known, i)
+	}
+	m.warn("the trace has no dequeued times: the time between two commits is taken as the service, so that waiting for a block counts as work and a larger buffer seems to win nothing")
+	m.fillTimes(known)
+}
+
+// fillTimes gives blocks without a known service the median one.
+func (m *Model) fillTimes(known []int) {
+	if len(known) == len(m.Times) || len(known) == 0 {
+		return
+	}
+	validate, commit := make([]int64, 0, len(known)), make([]int64, 0, len(known))
+	for _, i := range known {
+		validate = append(validate, int64(m.Times[i].Validate))
+		commit = append(commit, int64(m.Times[i].Commit))
+	}
+	typical := ledger.Times{Validate: time.Duration(median(validate)), Commit: time.Duration(median(commit))}
+	next := 0
+	for i := range m.Times {
+		if next < len(known) && known[next] == i {
+			next++
+			continue
+		}
+		m.Times[i] = typical
+	}
+	m.warn("%d of %d blocks have no recorded service time; each is given the median", len(m.Times)-len(known), len(m.Times))
+}
+
+// stages reads the parts of the commit of block i.
+func stages(value func(event.Kind, int) int64, i int) block.Stages {
+	part := func(k event.Kind) time.Duration {
+		if v := value(k, i); v > 0 {
+			return bounded(v)
+		}
+		return 0
+	}
+	return block.Stages{
+		StateValidation: part(event.StateValidation),
+		BlockStore:      part(event.BlockStore),
+		StateCommit:     part(event.StateCommit),
+		HistoryCommit:   part(event.HistoryCommit),
+	}
+}
+
+// TakeServices gives the model the services of another: those of the block of the
+// same number where both have it, else of the block at the same place.
+func (m *Model) TakeServices(from *Model) error {
+	n := m.Len()
+	offset := 0
+	if lo, hi := m.First, m.First+event.BlockNum(n); lo >= from.First && hi <= from.First+event.BlockNum(from.Len()) {
+		offset = int(lo - from.First)
+	} else if from.Len() < n {
+		return fmt.Errorf("stream %s: %d blocks need services, and the other trace has those of %d: cut with --from and --to",
+			m.Stream.Name(), n, from.Len())
+	}
+	m.Times = slices.Clone(from.Times[offset : offset+n])
+	m.Turnaround = slices.Clone(from.Turnaround[offset : offset+n])
+	m.Exact = false
+	m.fact("services of blocks %d to %d of %s", from.First+event.BlockNum(offset), from.First+event.BlockNum(offset+n-1), from.Stream.Name())
+	for _, w := range from.Warnings {
+		m.warn("services: %s", w)
+	}
+	return nil
+}
+
+// Scaled returns the model's blocks with each part of the service scaled.
+func (m *Model) Scaled(scale ledger.Scale) (times []ledger.Times, validate, commit []int64) {
+	n := m.Len()
+	times, validate, commit = make([]ledger.Times, n), make([]int64, n), make([]int64, n)
+	for i, t := range m.Times {
+		times[i] = scale.Apply(t)
+		validate[i], commit[i] = int64(bounded(int64(times[i].Validate))), int64(bounded(int64(times[i].Commit)))
+	}
+	return times, validate, commit
+}
+
+// maxService bounds what one block may take: whatever a hostile trace says, no sum
+// over its blocks leaves an int64.
+const maxService = 24 * time.Hour
+
+func bounded(ns int64) time.Duration { return min(max(time.Duration(ns), 0), maxService) }
+
+// observed returns the values of a column that are there.
+func observed(column []int64) []int64 {
+	values := make([]int64, 0, len(column))
+	for _, v := range column {
+		if v != event.Missing {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// median is the middle one of values, which it reorders; 0 of none.
+func median(values []int64) int64 {
+	if len(values) == 0 {
+		return 0
+	}
+	return analysis.Percentile(values, 50)
+}
+
+// mean of values; 0 of none.
+func mean(values []int64) int64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v)
+	}
+	return int64(sum / float64(len(values)))
+}
