@@ -1,0 +1,188 @@
+package traces
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+func TestCut(t *testing.T) {
+	tl := NewTimeline(Stream{Channel: "c"}, 10, 100)
+	offered, committed := tl.MakeColumn(event.Offered), tl.MakeColumn(event.Committed)
+	for i := range 100 {
+		offered[i], committed[i] = int64(i)*10, int64(i)*10+500
+	}
+	offered[50] = event.Missing // its first instant is its commit at 1000
+	tr := &Trace{Header: Header{Streams: []Stream{tl.Stream}}, Timelines: []*Timeline{tl}}
+	for _, c := range []struct {
+		cfg         CutConfig
+		first, last event.BlockNum
+	}{
+		{CutConfig{}, 10, 109},
+		{CutConfig{FromBlock: 20}, 20, 109},
+		{CutConfig{FromBlock: 5, ToBlock: 30}, 10, 29},
+		{CutConfig{ToBlock: 1000}, 10, 109},
+		{CutConfig{From: 200, To: 300}, 30, 39},
+		{CutConfig{From: 201, To: 301}, 31, 40},
+		{CutConfig{To: 50}, 10, 14},
+		{CutConfig{From: 980}, 60, 109}, // from the block whose offer is not known
+		{CutConfig{FromBlock: 35, From: 200, To: 300}, 35, 39},
+	} {
+		got, err := tr.Cut(c.cfg)
+		if err != nil {
+			t.Errorf("%+v: %v", c.cfg, err)
+			continue
+		}
+		g := got.Timelines[0]
+		if last := g.Block(g.Len() - 1); g.First != c.first || last != c.last {
+			t.Errorf("%+v: blocks %d to %d, want %d to %d", c.cfg, g.First, last, c.first, c.last)
+		}
+		for i := range g.Len() {
+			if g.Value(event.Committed, i) != tl.Value(event.Committed, int(g.Block(i)-tl.First)) {
+				t.Fatalf("%+v: block %d has another value", c.cfg, g.Block(i))
+			}
+		}
+		if cut := g.Len() < tl.Len(); cut != (len(got.Notes) == 1) {
+			t.Errorf("%+v: notes %v", c.cfg, got.Notes)
+		}
+	}
+	if _, err := tr.Cut(CutConfig{FromBlock: 110}); !errors.Is(err, ErrEmptyCut) || !strings.Contains(err.Error(), "blocks 10 to 109") {
+		t.Errorf("nothing left: %v", err)
+	}
+	for _, cfg := range []CutConfig{{FromBlock: 5, ToBlock: 5}, {From: 9, To: 9}} {
+		if _, err := tr.Cut(cfg); err == nil {
+			t.Errorf("%+v was taken", cfg)
+		}
+	}
+}
+
+// TestReadRange holds that reading a part by the index gives what cutting the whole does.
+func TestReadRange(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		whole := randomTrace(seed, 2000)
+		for _, tl := range whole.Timelines { // times that lie together, so that cuts hit
+			for k := event.Offered; k.IsTime(); k++ {
+				for i, v := range tl.Column(k) {
+					if v != event.Missing {
+						tl.columns[k][i] = int64(i)*1000 + r.Int64N(100_000)
+					}
+				}
+			}
+		}
+		file := recorded(t, whole, r)
+		for range 10 {
+			cfg := CutConfig{FromBlock: event.BlockNum(r.IntN(2000)), From: event.Time(r.IntN(1_000_000))}
+			cfg.To = cfg.From + event.Time(r.IntN(500_000)+1)
+			if r.IntN(2) == 0 {
+				cfg.From, cfg.To = 0, 0
+				cfg.ToBlock = cfg.FromBlock + event.BlockNum(1+r.IntN(300))
+			}
+			all, err := Read(bytes.NewReader(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, wantErr := all.Cut(cfg)
+			c := &counting{r: bytes.NewReader(file)}
+			got, err := ReadRange(c, cfg)
+			if (err == nil) != (wantErr == nil) {
+				t.Fatalf("seed %d, %+v: %v, by the whole %v", seed, cfg, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			got.Notes, want.Notes = nil, nil // they name the span that was read
+			if d := diff(want, got); d != "" {
+				t.Fatalf("seed %d, %+v: %s", seed, cfg, d)
+			}
+		}
+	}
+}
+
+// recorded writes the trace as a recorder does: in pieces by block, kinds apart.
+func recorded(t *testing.T, tr *Trace, r *rand.Rand) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := NewWriter(&b, tr.Header, WriterConfig{ChunkEvents: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := 0; from < 2100; from += 50 {
+		for s, tl := range tr.Timelines {
+			for k := range event.NumKinds {
+				at := from - 10*k // a lag of the later kinds
+				for i := max(0, at); i < min(tl.Len(), at+50); i++ {
+					if v := tl.Value(event.Kind(k), i); v != event.Missing {
+						if err := w.Append(event.Event{Stream: s, Kind: event.Kind(k), Block: tl.Block(i), Value: v}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+type counting struct {
+	r *bytes.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (c *counting) Seek(offset int64, whence int) (int64, error) { return c.r.Seek(offset, whence) }
+
+// TestReadRangeReadsLittle holds that a cut of a large file reads a small part of it.
+func TestReadRangeReadsLittle(t *testing.T) {
+	file := encode(t, benchTrace(32*bulkBlocks))
+	c := &counting{r: bytes.NewReader(file)}
+	tr, err := ReadRange(c, CutConfig{FromBlock: 300_000, ToBlock: 300_100})
+	if err != nil || tr.Timelines[0].Len() != 100 {
+		t.Fatalf("%v, %v", tr, err)
+	}
+	if c.n > int64(len(file))/4 {
+		t.Errorf("read %d bytes of %d", c.n, len(file))
+	}
+}
+
+// TestIndexRebuilt holds that the index of a file without one is that which it had.
+func TestIndexRebuilt(t *testing.T) {
+	file, ends := chunkedTrace(t)
+	_, stored, err := ReadIndex(bytes.NewReader(file))
+	if err != nil || stored.Rebuilt || len(stored.Chunks) != len(ends)-1 {
+		t.Fatalf("%+v, %v", stored, err)
+	}
+	_, rebuilt, err := ReadIndex(bytes.NewReader(file[:ends[len(ends)-1]]))
+	if err != nil || !rebuilt.Rebuilt {
+		t.Fatalf("%+v, %v", rebuilt, err)
+	}
+	for i, c := range stored.Chunks {
+		if c.Offset+c.Length != int64(ends[i+1]) {
+			t.Errorf("chunk %d ends at %d, want %d", i, c.Offset+c.Length, ends[i+1])
+		}
+		r := rebuilt.Chunks[i]
+		if r.Type != c.Type || r.Offset != c.Offset || r.Length != c.Length || len(r.Extents) != len(c.Extents) {
+			t.Errorf("chunk %d: stored %+v, rebuilt %+v", i, c, r)
+		}
+		for j := range c.Extents {
+			if c.Extents[j] != r.Extents[j] {
+				t.Errorf("chunk %d: stored %+v, rebuilt %+v", i, c.Extents[j], r.Extents[j])
+			}
+		}
+	}
+}
+
+var _ io.ReadSeeker = (*counting)(nil)

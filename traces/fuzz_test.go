@@ -1,0 +1,145 @@
+package traces
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// FuzzReader gives any bytes to everything that reads a file. What is read can be
+// written again, and then is whole and the same.
+func FuzzReader(f *testing.F) {
+	chunks, ends := chunkedTrace(f)
+	f.Add(chunks)
+	f.Add(chunks[:ends[4]+9])
+	f.Add(encode(f, randomTrace(3, 50)))
+	if fixture, err := os.ReadFile("testdata/v1.reel"); err == nil {
+		f.Add(fixture)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		const cells = 1 << 20
+		verified := func() error { _, err := Verify(bytes.NewReader(file)); return err }
+		tr, err := ReadConfig(bytes.NewReader(file), ReaderConfig{MaxCells: cells})
+		if err != nil {
+			return
+		}
+		if tr.Loss == nil != (verified() == nil) {
+			// Read does not look into payloads and not at the extents of the index.
+			if tr.Loss != nil {
+				t.Fatalf("Read tells a loss and Verify does not: %v", tr.Loss.Cause)
+			}
+		}
+		if l := tr.Loss; l != nil && (l.Offset < 0 || l.Bytes < 0 || l.Offset+l.Bytes != int64(len(file)) || l.Cause == nil) {
+			t.Fatalf("loss %+v in a file of %d bytes", l, len(file))
+		}
+		rewrite(t, tr, cells)
+		if tr, err = ReadRange(bytes.NewReader(file), CutConfig{FromBlock: 3, From: 5}); err == nil {
+			rewrite(t, tr, MaxCells)
+		}
+	})
+}
+
+func rewrite(t *testing.T, tr *Trace, cells uint64) {
+	again, err := ReadConfig(bytes.NewReader(encode(t, tr)), ReaderConfig{MaxCells: cells})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(tr, again); d != "" || again.Loss != nil {
+		t.Fatalf("what was read and written again differs: %s, loss %v", d, again.Loss)
+	}
+}
+
+// FuzzChunk gives any bytes to the decoders of the contents of chunks, which a
+// fuzzer does not get at through checksums and compression.
+func FuzzChunk(f *testing.F) {
+	file, _ := chunkedTrace(f)
+	r, err := NewReader(bytes.NewReader(file), ReaderConfig{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for range 3 {
+		c, err := r.Next()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(byte(c.Type), bytes.Clone(r.content[:cap(r.content)]))
+	}
+	var tw Writer
+	random := randomTrace(5, 60)
+	tw.beginData()
+	for s, tl := range random.Timelines {
+		tw.group(s, uint64(tl.First), uint64(tl.n), func(k event.Kind) ([]int64, uint64) { return tl.columns[k], uint64(tl.First) })
+	}
+	tw.content[0], tw.content[1] = byte(len(random.Timelines))|0x80, 0
+	f.Add(byte(ChunkData), tw.content)
+	f.Fuzz(func(t *testing.T, typ byte, content []byte) {
+		if len(content) > 1<<16 {
+			return
+		}
+		file := forge(t, 3, func(w *Writer) { w.writeChunk(ChunkType(typ), content, nil) })
+		tr, err := ReadConfig(bytes.NewReader(file), ReaderConfig{MaxCells: 1 << 20})
+		var limit *LimitError
+		if err != nil && !errors.As(err, &limit) {
+			t.Fatalf("error behind the header that is neither loss nor limit: %v", err)
+		}
+		if err != nil {
+			return
+		}
+		rewrite(t, tr, 1<<20)
+		_, err = Verify(bytes.NewReader(file))
+		if tr.Loss != nil && err == nil {
+			t.Fatalf("Read tells a loss and Verify does not: %v", tr.Loss.Cause)
+		}
+		pr, err := NewReader(bytes.NewReader(file), ReaderConfig{SkipData: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, err := range pr.Payloads() {
+			if err == nil && len(p.Bytes) > len(content) {
+				t.Fatal("payload is longer than its chunk")
+			}
+		}
+	})
+}
+
+// FuzzRoundTrip writes random timelines and reads them back.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add(uint64(1), uint16(10))
+	f.Add(uint64(2), uint16(3000))
+	f.Fuzz(func(t *testing.T, seed uint64, blocks uint16) {
+		rewrite(t, randomTrace(seed, int(blocks)), MaxCells)
+	})
+}
+
+// FuzzReadText gives any bytes to the reader of the text form.
+func FuzzReadText(f *testing.F) {
+	var text bytes.Buffer
+	if err := WriteText(&text, smallTrace()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text.Bytes())
+	f.Add([]byte(`{"reel":1,"streams":[{"channel":"c"}]}` + "\n" + `{"channel":"c","block":3,"payload":"aGVsbG8="}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		for range ReadTextPayloads(bytes.NewReader(in)) {
+		}
+		tr, err := readText(bytes.NewReader(in), 1<<20)
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := WriteText(&out, tr); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadText(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff(tr, again); d != "" {
+			t.Fatal(d)
+		}
+		rewrite(t, tr, 1<<20)
+	})
+}
