@@ -30,9 +30,9 @@ import (
 
 // Config sets a recorder's queues.
 type Config struct {
-	// QueueEvents is the number of events that may wait in a stream's queue; each
-	// takes 64 bytes. 0 means 65,536, or less with more than 16 streams, so that
-	// all of them together take 64 MiB.
+	// QueueEvents is the number of events that may wait in a stream's queue, at 32
+	// bytes each. 0 means that the streams share 1,048,576 equally: 32 MiB, of which
+	// only what was ever used takes memory.
 	QueueEvents int
 	// FlushEvery is the longest time between two flushes. 0 means a second, which
 	// is also the most.
@@ -43,7 +43,7 @@ type Config struct {
 
 func (c *Config) validate(streams int) error {
 	if c.QueueEvents == 0 {
-		c.QueueEvents = max(1<<16*16/max(streams, 16), 1<<8)
+		c.QueueEvents = max(1<<20/max(streams, 1), 1<<8)
 	}
 	if c.QueueEvents < 0 || c.QueueEvents > maxQueueEvents {
 		return fmt.Errorf("recorder queue of %d events: choose 1 to %d", c.QueueEvents, maxQueueEvents)

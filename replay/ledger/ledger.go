@@ -24,7 +24,8 @@
 // itself counts as BlockStore, and StateCommit and HistoryCommit are the time of
 // preparing their entries.
 //
-// Recorded (recorded.go) is no store: it gives the times that a trace holds.
+// The ledger "recorded" is no store: it is the Times that a trace holds, and what a
+// Scale makes of them (recorded.go).
 //
 // A Ledger is used from one goroutine at a time. It satisfies the interface of
 // replay/driver without importing it.

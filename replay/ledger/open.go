@@ -41,7 +41,7 @@ type Backend struct {
 // List returns the backends in a fixed order.
 func List() []Backend {
 	return []Backend{
-		{"recorded", nil, "the times that the trace holds, scaled per stage; stores nothing", false},
+		{"recorded", nil, "the times that the trace holds, to scale per stage; stores nothing", false},
 		{"memory", nil, "state and the last " + strconv.Itoa(memoryWindow) + " blocks in memory: the cost of the pipeline itself", true},
 		{"badger", []string{"sync=false"}, "Badger v4, every block one durable commit; badger:sync=false leaves durability to the operating system", true},
 	}

@@ -1,99 +1,120 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/blockreel/blockreel/replay/block"
-	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Recorded is the cost model over a trace: it takes for each block the time that
-// the trace's ledger took, scaled, and stores nothing. In simulated time a driver
-// asks for Times; in real time it uses Validate and Commit, which wait.
-//
-// A wait that the machine has made too long is taken off the next one, so that
-// waits do not add up to more than the trace has.
-type Recorded struct {
-	first  event.BlockNum
-	times  []Times
-	scale  Scale
-	height event.Height
-	debt   time.Duration // by which the last wait was too long
+// Times is what one block cost a committer. The times that a trace holds, scaled, are
+// the cost model "recorded": a driver waits them out, and nothing is stored.
+type Times struct {
+	// Validate: from the pop to the end of validation.
+	Validate time.Duration
+	// Commit: from there to the new height. Stages are the parts of it that are
+	// known; they may add up to less, since Fabric logs whole milliseconds.
+	Commit time.Duration
+	Stages block.Stages
 }
 
-// NewRecorded returns the model in which block first+i takes times[i], scaled.
-func NewRecorded(first event.BlockNum, times []Times, scale Scale) *Recorded {
-	return &Recorded{first: first, times: times, scale: scale, height: event.Height(first)}
+// Scale says how many times as long each part of the service takes as it did in
+// the trace. The zero Scale makes everything free: begin with Unscaled.
+type Scale struct {
+	Validate float64
+	// Commit is the factor of the whole commit; the factors of its stages come on
+	// top of it, and without effect where the trace does not tell the stages apart.
+	Commit          float64
+	StateValidation float64
+	BlockStore      float64
+	StateCommit     float64
+	HistoryCommit   float64
 }
 
-// Name returns "recorded" and, in brackets, the scale if it changes something.
-func (r *Recorded) Name() string {
-	if s := r.scale.String(); s != "" {
-		return "recorded[" + s + "]"
+// Unscaled is the scale that changes nothing.
+func Unscaled() Scale { return Scale{1, 1, 1, 1, 1, 1} }
+
+// maxScale bounds a factor. 2^20 times a year is still a time.
+const maxScale = 1 << 20
+
+// factors lists the fields by the names that ParseScale knows.
+func (s *Scale) factors() []factor {
+	return []factor{
+		{"validate", &s.Validate}, {"commit", &s.Commit},
+		{"state_validation", &s.StateValidation}, {"block_store", &s.BlockStore},
+		{"state_commit", &s.StateCommit}, {"history_commit", &s.HistoryCommit},
 	}
-	return "recorded"
 }
 
-// Height returns the number of the block that comes next.
-func (r *Recorded) Height() event.Height { return r.height }
-
-// Times returns what block n takes; ok is false when the trace does not have it.
-func (r *Recorded) Times(n event.BlockNum) (t Times, ok bool) {
-	if n < r.first || n-r.first >= event.BlockNum(len(r.times)) {
-		return Times{}, false
-	}
-	return r.scale.Apply(r.times[n-r.first]), true
+type factor struct {
+	name  string
+	value *float64
 }
 
-// Validate waits for the validation time of b.
-func (r *Recorded) Validate(ctx context.Context, b *block.Block) error {
-	t, err := r.next(b)
-	if err != nil {
-		return err
+// ParseScale reads validate=1,commit=0.5: what is not named stays as it was.
+func ParseScale(text string) (Scale, error) {
+	s := Unscaled()
+	if text == "" {
+		return s, nil
 	}
-	return r.wait(ctx, t.Validate)
+	factors := s.factors()
+	for part := range strings.SplitSeq(text, ",") {
+		name, number, _ := strings.Cut(part, "=")
+		var into *float64
+		known := make([]string, len(factors))
+		for i, f := range factors {
+			known[i] = f.name
+			if f.name == strings.TrimSpace(name) {
+				into = f.value
+			}
+		}
+		if into == nil {
+			return s, fmt.Errorf("scale %q: no stage has this name; known are %s", part, strings.Join(known, ", "))
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || math.IsNaN(v) || v < 0 || v > maxScale {
+			return s, fmt.Errorf("scale %q: write stage=factor, with a factor from 0 to %d", part, maxScale)
+		}
+		*into = v
+	}
+	return s, nil
 }
 
-// Commit waits for the commit time of b and returns its stages.
-func (r *Recorded) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
-	t, err := r.next(b)
-	if err != nil {
-		return block.Stages{}, err
+// String returns the scale as ParseScale reads it, without the factors that are 1.
+func (s Scale) String() string {
+	var parts []string
+	for _, f := range s.factors() {
+		if *f.value != 1 {
+			parts = append(parts, f.name+"="+strconv.FormatFloat(*f.value, 'g', -1, 64))
+		}
 	}
-	if err := r.wait(ctx, t.Commit); err != nil {
-		return block.Stages{}, err
-	}
-	r.height++
-	return t.Stages, nil
+	return strings.Join(parts, ",")
 }
 
-func (r *Recorded) next(b *block.Block) (Times, error) {
-	if event.Height(b.Number) != r.height {
-		return Times{}, fmt.Errorf("block %d: the ledger wants block %d next", b.Number, r.height)
+// Apply returns t with each part scaled. What the stages leave of the commit
+// scales with the commit alone. The unscaled times come back exactly.
+func (s Scale) Apply(t Times) Times {
+	if s == Unscaled() {
+		return t
 	}
-	t, ok := r.Times(b.Number)
-	if !ok {
-		return Times{}, fmt.Errorf("block %d: the trace has no service time for it", b.Number)
+	rest := max(t.Commit-t.Stages.Total(), 0)
+	out := Times{Validate: times(t.Validate, s.Validate)}
+	out.Stages = block.Stages{
+		StateValidation: times(t.Stages.StateValidation, s.Commit*s.StateValidation),
+		BlockStore:      times(t.Stages.BlockStore, s.Commit*s.BlockStore),
+		StateCommit:     times(t.Stages.StateCommit, s.Commit*s.StateCommit),
+		HistoryCommit:   times(t.Stages.HistoryCommit, s.Commit*s.HistoryCommit),
 	}
-	return t, nil
+	out.Commit = out.Stages.Total() + times(rest, s.Commit)
+	return out
 }
 
-func (r *Recorded) wait(ctx context.Context, d time.Duration) error {
-	if d <= r.debt {
-		r.debt -= d
-		return ctx.Err()
+func times(d time.Duration, by float64) time.Duration {
+	if by == 1 {
+		return d
 	}
-	d -= r.debt
-	began := time.Now()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	r.debt = time.Since(began) - d
-	return nil
+	return time.Duration(math.Round(float64(d) * by))
 }
