@@ -18,9 +18,9 @@ type column struct {
 
 // A columnEncoder holds what encoding a column needs again and again.
 type columnEncoder struct {
-	stretches, best []stretch
-	res, bestRes    []int64
-	u               []uint64
+	stretches    []stretch
+	res, bestRes []int64
+	u            []uint64
 }
 
 // append appends column c of a group that begins at block first. earlier are the

@@ -1,2 +1,42 @@
-// Package traces holds recorded block streams: the trace file and its form in memory.
+// Package traces holds recorded block streams: the trace file and its form in
+// memory. A recording and the result of a replay are both traces.
+//
+// # In memory
+//
+// A Trace (trace.go) is a Header, a Timeline for every stream of the header
+// (timeline.go), the recorder's notes, and a Loss when its file was not whole. A
+// Timeline is one int64 column per event.Kind. Cut (cut.go) makes a shorter trace.
+//
+// # In a file
+//
+// FORMAT.md specifies the file to the byte. From the outside to the inside:
+//
+//  1. file.go, read.go: ReadFile and WriteFile, Read and Write: whole traces. Read
+//     assembles a trace from chunks in a builder, whose columns are windows (window.go).
+//  2. writer.go, append.go: a Writer takes events one by one (Append), timelines
+//     whole (AppendTimeline), notes and payloads, and makes chunks of them.
+//  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads).
+//  4. frame.go, header.go, index.go: what stands between the compressed parts.
+//     seek.go reads only the chunks that a cut needs.
+//  5. data.go, note.go, payload.go: what a chunk holds.
+//  6. column.go: one column: its spans (span.go), its predictor (predict.go), its
+//     packed residuals (pack.go).
+//
+// verify.go checks all of a file. text.go and textread.go are its text form, JSON
+// Lines. limits.go names the limits against which every length in a file is held
+// before memory is taken, and errors.go the errors.
+//
+// # Invariants
+//
+//   - What a Writer has flushed is readable, whatever happens to the file behind it.
+//   - Read of what Write wrote gives an equal trace, and Write of that the same bytes.
+//   - No input makes a Reader panic or take memory without end; a small
+//     file with large claims costs about a hundred megabytes at most.
+//   - io.EOF comes from Reader.Next at the end of a whole trace only.
+//
+// # Use
+//
+// A Writer or Reader belongs to one goroutine at a time; a Trace may be read by many
+// as long as none writes to it. This package imports only event of this module, starts
+// no goroutine and reads no clock: the recorder decides when to Flush.
 package traces

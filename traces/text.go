@@ -118,7 +118,7 @@ func newTextHeader(h Header) textHeader {
 		th.BaseUnixNS, th.Base = &ns, h.Base.UTC().Format(time.RFC3339Nano)
 	}
 	for _, s := range h.Streams {
-		th.Streams = append(th.Streams, textStream{s.Channel, s.Orderer, s.Peer, s.Settings})
+		th.Streams = append(th.Streams, textStream(s))
 	}
 	return th
 }

@@ -43,8 +43,10 @@ type Finding struct {
 // value's encoding, the index against the chunks, and the order of the instants of
 // each block. Its error is that of Reader.Next, or a *CorruptError for an index that
 // contradicts the chunks; the Report is nil only when there is no whole header.
-func Verify(r io.Reader) (*Report, error) {
-	tr, err := NewReader(r, ReaderConfig{})
+func Verify(r io.Reader) (*Report, error) { return verify(r, ReaderConfig{}) }
+
+func verify(r io.Reader, cfg ReaderConfig) (*Report, error) {
+	tr, err := NewReader(r, cfg)
 	if err != nil {
 		return nil, err
 	}
