@@ -34,11 +34,13 @@ type Machine struct {
 	handFull bool
 
 	// The intake holds at most one block: at work on it until actAt, or at the door
-	// with it until the next look at actAt (never when a pop shall wake it).
-	intake stage
-	inward parcel
-	actAt  event.Time
-	waited bool // the last block at the door found it shut
+	// with it until the look at actAt. While the door is shut no look but the first
+	// after the next pop can open it, so actAt is never until that pop.
+	intake  stage
+	inward  parcel
+	actAt   event.Time
+	reached event.Time // the door, by the block at it
+	waited  bool       // the last block at the door found it shut
 
 	// buffer holds no number below next.
 	buffer payloads
@@ -152,7 +154,7 @@ func (m *Machine) run(dst []Output) []Output {
 			dst = m.look(dst)
 		case m.actAt <= m.now:
 			dst = append(dst, Output{event.AtDoor, m.inward.block, m.now})
-			m.intake, m.waited = atDoor, false
+			m.intake, m.reached, m.waited = atDoor, m.now, false
 		case m.handFull && m.intake == idle:
 			m.takeIn()
 		case m.flight.n > 0 && m.receives() && m.flight.front().arrives <= m.now:

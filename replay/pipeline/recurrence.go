@@ -144,13 +144,13 @@ func (c Config) capacity() int {
 	return c.Policy.Capacity()
 }
 
-// opens is the first look at or after room, of those at door, door + retry, …; retry 0
-// looks all the time.
+// opens is the look that finds the door open, when that at door found it shut: the first
+// of those at door + retry, door + 2 retry, … at or after room. Retry 0 looks all the time.
 func opens(door, room, retry int64) int64 {
 	if retry == 0 {
 		return room
 	}
-	looks := uint64(room-door-1)/uint64(retry) + 1
+	looks := uint64(max(room-door-1, 0))/uint64(retry) + 1
 	return door + int64(looks)*retry
 }
 

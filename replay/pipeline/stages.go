@@ -57,11 +57,7 @@ func (m *Machine) look(dst []Output) []Output {
 			return append(dst, Output{Dropped, b, m.now})
 		}
 	case m.shut():
-		m.waited = true
-		m.actAt = never // until a pop makes room
-		if p.Retry > 0 {
-			m.actAt = m.now + event.Time(p.Retry)
-		}
+		m.waited, m.actAt = true, never
 		return dst
 	}
 	m.leaveDoor()
@@ -86,8 +82,8 @@ func (m *Machine) pop(dst []Output) []Output {
 	m.buffer.shift()
 	m.next++
 	m.busy, m.popAt = true, never
-	if m.intake == atDoor && m.actAt == never && !m.shut() {
-		m.actAt = m.now
+	if m.intake == atDoor && m.actAt == never {
+		m.actAt = event.Time(opens(int64(m.reached), int64(m.now), int64(m.cfg.Policy.Retry)))
 	}
 	m.yielded = true
 	return dst

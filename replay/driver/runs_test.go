@@ -1,0 +1,106 @@
+package driver
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// list is a Source of blocks in memory.
+type list struct{ arrivals []Arrival }
+
+func (l *list) Next() (Arrival, bool) {
+	if len(l.arrivals) == 0 {
+		return Arrival{}, false
+	}
+	a := l.arrivals[0]
+	l.arrivals = l.arrivals[1:]
+	return a, true
+}
+
+// journal is an Observer that keeps all events.
+type journal struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (j *journal) Observe(e event.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events = append(j.events, e)
+}
+
+// column returns the instants of kind k on a stream, by block number from first on.
+func (j *journal) column(stream int, k event.Kind, first event.BlockNum, n int) []int64 {
+	c := make([]int64, n)
+	for i := range c {
+		c[i] = event.Missing
+	}
+	for _, e := range j.events {
+		if e.Stream == stream && e.Kind == k {
+			c[e.Block-first] = e.Value
+		}
+	}
+	return c
+}
+
+func (j *journal) columns(stream int, first event.BlockNum, n int) *pipeline.Columns {
+	of := func(k event.Kind) []int64 { return j.column(stream, k, first, n) }
+	return &pipeline.Columns{
+		Sent: of(event.Sent), Received: of(event.Received), AtDoor: of(event.AtDoor),
+		Enqueued: of(event.Enqueued), Dequeued: of(event.Dequeued),
+		Validated: of(event.Validated), Committed: of(event.Committed),
+	}
+}
+
+// arrivals turns columns into what a Source gives, numbered from first on.
+func arrivals(first event.BlockNum, b pipeline.Blocks) *list {
+	l := &list{}
+	for i := range b.Len() {
+		l.arrivals = append(l.arrivals, Arrival{
+			Block:   block.Block{Number: first + event.BlockNum(i), Bytes: int(b.Bytes[i])},
+			Offered: event.Time(b.Offered[i]),
+			Transit: time.Duration(b.Transit[i]),
+			Service: Service{
+				Validate: time.Duration(b.Validate[i]), Commit: time.Duration(b.Commit[i]), Turnaround: time.Duration(b.Turnaround[i]),
+			},
+		})
+	}
+	return l
+}
+
+// randomRun draws a pipeline and blocks whose times are multiples of a coarse grain,
+// so that many things happen at one instant.
+func randomRun(seed uint64, n int) (pipeline.Config, pipeline.Blocks) {
+	r := rand.New(rand.NewPCG(seed, 7))
+	some := func(top int64) int64 { return max(0, r.Int64N(2*top+1)-top) * int64(time.Millisecond) / 10 }
+	cfg := pipeline.Config{
+		Policy: pipeline.Policy{N: 1 + r.IntN(6), Retry: time.Duration(some(1000))},
+		Hand:   r.IntN(2),
+		Intake: pipeline.Intake{Fixed: time.Duration(some(10)), PerKiB: time.Duration(r.IntN(2) * 3000), Resume: time.Duration(some(10))},
+		Wake:   time.Duration(some(10)),
+		Link:   pipeline.Link{Latency: time.Duration(some(50)), Bandwidth: int64(r.IntN(2)) * 100_000_000, Window: r.Int64N(2) * 200_000},
+	}
+	column := func(top int64) []int64 {
+		c := make([]int64, n)
+		for i := range c {
+			c[i] = some(top)
+		}
+		return c
+	}
+	b := pipeline.Blocks{
+		Offered: column(60), Bytes: column(1), Transit: column(20),
+		Validate: column(60), Commit: column(60), Turnaround: column(3),
+	}
+	for i := 1; i < n; i++ {
+		b.Offered[i] += b.Offered[i-1]
+	}
+	for i := range b.Bytes {
+		b.Bytes[i] = r.Int64N(60_000)
+	}
+	return cfg, b
+}

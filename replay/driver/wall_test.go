@@ -1,0 +1,289 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"math"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// The wall run that waits out recorded services is the virtual run, event by event, at
+// any speed and from any origin.
+func TestWallEqualsVirtual(t *testing.T) {
+	for seed := range uint64(40) {
+		cfg, b := randomRun(seed, 100)
+		want, wantResult := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+		wall := Wall{Speed: []float64{0, 1, 8, 0.5}[seed%4], Origin: event.Time(b.Offered[seed%3*10])}
+		synctest.Test(t, func(t *testing.T) {
+			got, start := &journal{}, time.Now()
+			results, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got.events, want.events) {
+				t.Fatalf("seed %d: the wall run differs from the virtual run", seed)
+			}
+			speed := wall.Speed
+			if speed == 0 {
+				speed = 1
+			}
+			took := float64(time.Since(start)) * speed
+			if want := float64(wantResult.End - wall.Origin); math.Abs(took-want) > 10 {
+				t.Errorf("seed %d: the run took %v of the trace's time, want %v", seed, took, want)
+			}
+			results[0].Lag = Lag{}
+			if results[0] != wantResult {
+				t.Errorf("seed %d: result is %+v, want %+v", seed, results[0], wantResult)
+			}
+		})
+	}
+}
+
+// sleeper is a ledger that takes its time, block by block.
+type sleeper struct {
+	validate, commit time.Duration
+	blocks           []event.BlockNum
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *sleeper) Validate(ctx context.Context, b *block.Block) error { return sleep(ctx, s.validate) }
+
+func (s *sleeper) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	s.blocks = append(s.blocks, b.Number)
+	return block.Stages{BlockStore: s.commit}, sleep(ctx, s.commit)
+}
+
+// With a ledger the services are what it takes, and nothing else changes. The ledger's
+// times are odd, so that none of its ends falls on the instant of a timer: which of two
+// goroutines goes first at one instant is nobody's to say.
+func TestWallMeasuresLedger(t *testing.T) {
+	const validate, commit = 3_000_001, 4_100_003
+	for seed := range uint64(40) {
+		cfg, b := randomRun(seed, 100)
+		for i := range b.Offered {
+			b.Validate[i], b.Commit[i], b.Turnaround[i] = validate, commit, 0
+		}
+		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+		synctest.Test(t, func(t *testing.T) {
+			got, ledger := &journal{}, &sleeper{validate: validate, commit: commit}
+			wall := Wall{Origin: event.Time(b.Offered[0])}
+			_, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got, Ledger: ledger})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got.columns(0, first, b.Len()), want.columns(0, first, b.Len())) {
+				t.Fatalf("seed %d: the run with a ledger differs from the virtual run", seed)
+			}
+			if len(ledger.blocks) != b.Len() || ledger.blocks[0] != first {
+				t.Errorf("seed %d: the ledger got %d blocks from %d on", seed, len(ledger.blocks), ledger.blocks[0])
+			}
+			for _, v := range got.column(0, event.BlockStore, first, b.Len()) {
+				if v != commit {
+					t.Fatalf("seed %d: a commit's block store took %d ns, want %d", seed, v, commit)
+				}
+			}
+		})
+	}
+}
+
+// stalled is a ledger that never finishes its first block.
+type stalled struct{}
+
+func (stalled) Validate(ctx context.Context, _ *block.Block) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (stalled) Commit(context.Context, *block.Block) (block.Stages, error) {
+	return block.Stages{}, errors.New("commit of a block that is not validated")
+}
+
+// Two organizations' peers on two channels: a committer that stands still on one
+// stream changes nothing on the other three, and its own buffer fills to its rule.
+func TestStreamsAreIsolated(t *testing.T) {
+	const stuck, blocks = 2, 300
+	cfg, _ := pipeline.Preset(pipeline.Fabric14)
+	streams := func(j *journal, ledger Ledger) []Stream {
+		all := make([]Stream, 4)
+		for i := range all {
+			_, b := randomRun(uint64(i), blocks)
+			all[i] = Stream{Index: i, Config: cfg, Height: first, Source: arrivals(first, b), Observer: j}
+		}
+		all[stuck].Ledger = ledger
+		return all
+	}
+	want := &journal{}
+	for _, s := range streams(want, nil) {
+		if _, err := Virtual(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		got := &journal{}
+		results, err := Wall{}.Run(ctx, streams(got, stalled{})...)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v, want %v", err, context.DeadlineExceeded)
+		}
+		for i := range 4 {
+			if i == stuck {
+				continue
+			}
+			if !reflect.DeepEqual(got.columns(i, first, blocks), want.columns(i, first, blocks)) {
+				t.Errorf("stream %d is not what it is alone", i)
+			}
+			if results[i].Committed != blocks {
+				t.Errorf("stream %d: %+v, want %d blocks committed", i, results[i], blocks)
+			}
+		}
+		admitted, atDoor := 0, 0
+		for n := range blocks {
+			if got.column(stuck, event.Enqueued, first, blocks)[n] != event.Missing {
+				admitted++
+			}
+			if got.column(stuck, event.AtDoor, first, blocks)[n] != event.Missing {
+				atDoor++
+			}
+		}
+		if admitted != 202 || atDoor != 203 || results[stuck].Committed != 0 {
+			t.Errorf("the stalled stream admitted %d and had %d at the door, want 202 and a 203rd; %+v", admitted, atDoor, results[stuck])
+		}
+	})
+}
+
+// Cancelled in the middle of a commit, a run ends with what has happened, the commit
+// that the ledger finished included.
+func TestWallEndsCleanly(t *testing.T) {
+	cfg, _ := pipeline.Preset(pipeline.Fabric2x)
+	b := Arrival{Block: block.Block{Number: 0}}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		j := &journal{}
+		results, err := Wall{}.Run(ctx, Stream{Config: cfg, Source: &list{[]Arrival{b}}, Observer: j, Ledger: deaf{}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v, want %v", err, context.Canceled)
+		}
+		want := int64(cfg.Intake.Fixed + cfg.Wake + deafCommit)
+		if got := j.column(0, event.Committed, 0, 1)[0]; got != want || results[0].Committed != 1 {
+			t.Errorf("the block is committed at %v, want %v; %+v", got, want, results[0])
+		}
+	})
+}
+
+const deafCommit = 80 * time.Millisecond
+
+// deaf is a ledger whose commit does not heed its context.
+type deaf struct{}
+
+func (deaf) Validate(context.Context, *block.Block) error { return nil }
+
+func (deaf) Commit(context.Context, *block.Block) (block.Stages, error) {
+	<-time.After(deafCommit)
+	return block.Stages{}, nil
+}
+
+// broken is a ledger whose third block does not commit.
+type broken struct{ sleeper }
+
+var errDisk = errors.New("no space left")
+
+func (l *broken) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	if b.Number == 2 {
+		return block.Stages{}, errDisk
+	}
+	return l.sleeper.Commit(ctx, b)
+}
+
+func TestLedgerErrorEndsTheRun(t *testing.T) {
+	cfg, b := randomRun(3, 50)
+	synctest.Test(t, func(t *testing.T) {
+		results, err := Wall{Origin: event.Time(b.Offered[0])}.Run(t.Context(),
+			Stream{Config: cfg, Source: arrivals(0, b), Ledger: &broken{}},
+			Stream{Index: 1, Config: cfg, Source: arrivals(0, b), Ledger: stalled{}})
+		if !errors.Is(err, errDisk) {
+			t.Errorf("error %v, want %v", err, errDisk)
+		}
+		if results[0].Committed != 2 {
+			t.Errorf("%d blocks committed, want 2", results[0].Committed)
+		}
+	})
+}
+
+// hog is an Observer that takes the time-keeper's time.
+type hog struct{}
+
+func (hog) Observe(e event.Event) {
+	if e.Kind == event.Received {
+		<-time.After(30 * time.Millisecond)
+	}
+}
+
+// A run that cannot keep its own time says so.
+func TestLagIsReported(t *testing.T) {
+	cfg, _ := pipeline.Preset(pipeline.Fabric2x)
+	_, b := randomRun(5, 50)
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct {
+			observer   Observer
+			overloaded bool
+		}{{nil, false}, {hog{}, true}} {
+			results, err := Wall{Origin: event.Time(b.Offered[0])}.Run(t.Context(), Stream{Config: cfg, Source: arrivals(0, b), Observer: tc.observer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lag := results[0].Lag
+			if lag.Overloaded != tc.overloaded || (lag.Max > 0) != tc.overloaded || lag.Events == 0 {
+				t.Errorf("lag is %+v, want overloaded to be %v", lag, tc.overloaded)
+			}
+		}
+	})
+}
+
+func TestLatenessQuantiles(t *testing.T) {
+	var l lateness
+	for i := range 1000 {
+		l.add(time.Duration(i+1) * time.Microsecond)
+	}
+	lag := l.lag(time.Millisecond)
+	for _, q := range []struct {
+		got, exact time.Duration
+	}{{lag.P50, 500 * time.Microsecond}, {lag.P99, 990 * time.Microsecond}} {
+		if q.got < q.exact || q.got > q.exact*9/8 {
+			t.Errorf("quantile is %v, want %v or up to an eighth more", q.got, q.exact)
+		}
+	}
+	if lag.Max != time.Millisecond || lag.Events != 1000 || lag.Overloaded {
+		t.Errorf("lag is %+v", lag)
+	}
+	for _, v := range []uint64{0, 1, 15, 16, 17, 31, 32, 1000, 1 << 40, math.MaxInt64} {
+		b := bucket(v)
+		if v > top(b) || b > 0 && v <= top(b-1) {
+			t.Errorf("%d is in bucket %d, which ends at %d", v, b, top(b))
+		}
+	}
+}
+
+func TestWallRefuses(t *testing.T) {
+	for _, w := range []Wall{{Speed: -1}, {Speed: math.NaN()}, {Speed: math.Inf(1)}, {MaxLag: -1}, {Origin: event.Missing}} {
+		if _, err := w.Run(t.Context()); err == nil {
+			t.Errorf("%+v was taken", w)
+		}
+	}
+}
