@@ -1,0 +1,320 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+func run(t testing.TB, tr *traces.Trace, s replay.Scenario) *replay.Outcome {
+	t.Helper()
+	if s.Scale == (ledger.Scale{}) {
+		s.Scale = ledger.Unscaled()
+	}
+	out, err := replay.Replay(context.Background(), tr, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestOneResultForEachSetting(t *testing.T) {
+	tr := sample(t, "fabric-2.5-mvcc-n20-debug")
+	out := run(t, tr, replay.Scenario{Buffers: []int{2, 20}, Ledgers: []string{"recorded", "memory"}})
+	var names []string
+	for _, r := range out.Results {
+		names = append(names, r.Name())
+		if tl := r.Trace.Timelines[0]; tl.Observed(event.Committed) != 300 {
+			t.Errorf("%s: %d of 300 blocks are committed", r.Name(), tl.Observed(event.Committed))
+		}
+	}
+	if want := []string{"n2", "n20", "n2-memory", "n20-memory"}; !reflect.DeepEqual(names, want) {
+		t.Errorf("results %v, want %v", names, want)
+	}
+}
+
+func TestModes(t *testing.T) {
+	tr := sample(t, "fabric-2.5-burst-n2")
+	makespan := map[string]int64{}
+	for _, mode := range []string{replay.ModeFabric, replay.ModeIdeal, replay.ModeUnbounded} {
+		out := run(t, tr, replay.Scenario{Mode: mode})
+		s := analysis.StatsOf(out.Results[0].Trace.Timelines[0])
+		makespan[mode] = s.Makespan.Or(0)
+	}
+	// Fabric's poll is what makes N = 2 slow; without it two blocks ahead are enough.
+	if f, i, u := makespan[replay.ModeFabric], makespan[replay.ModeIdeal], makespan[replay.ModeUnbounded]; f < 2*i || i > u*101/100 {
+		t.Errorf("makespans %v: want the poll to cost more than half", makespan)
+	}
+}
+
+// TestNonBlocking: what a non-blocking buffer drops is never committed, and the
+// committer waits for it.
+func TestNonBlocking(t *testing.T) {
+	out := run(t, sample(t, "fabric-2.5-burst-n20"), replay.Scenario{Mode: replay.ModeNonBlocking})
+	tl := out.Results[0].Trace.Timelines[0]
+	n := tl.Observed(event.Committed)
+	if n == 0 || n == tl.Len() {
+		t.Errorf("%d of %d blocks committed: want some dropped in a burst", n, tl.Len())
+	}
+	if tl.Observed(event.Offered) != tl.Len() {
+		t.Errorf("%d of %d blocks offered", tl.Observed(event.Offered), tl.Len())
+	}
+}
+
+func TestScale(t *testing.T) {
+	tr := sample(t, "fabric-2.5-burst-n20-debug")
+	scale, err := ledger.ParseScale("commit=0.5,validate=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, tr, replay.Scenario{Scale: scale})
+	was, is := tr.Timelines[0], out.Results[0].Trace.Timelines[0]
+	for i := range was.Len() {
+		span := func(tl *traces.Timeline, from, to event.Kind) float64 {
+			return float64(tl.Value(to, i) - tl.Value(from, i))
+		}
+		if w, g := span(was, event.Dequeued, event.Validated), span(is, event.Dequeued, event.Validated); g != 2*w {
+			t.Fatalf("block %d: validation took %v, now %v: want twice", was.Block(i), w, g)
+		}
+		w, g := span(was, event.Validated, event.Committed), span(is, event.Validated, event.Committed)
+		if g < w/2-3 || g > w/2+3 {
+			t.Fatalf("block %d: commit took %v, now %v: want half", was.Block(i), w, g)
+		}
+	}
+}
+
+// TestRealLedger: with a real ledger commits are measured, validation stays the trace's.
+func TestRealLedger(t *testing.T) {
+	tr := sample(t, "fabric-2.5-mvcc-n20-debug")
+	for _, spec := range []string{"memory", "badger:sync=false"} {
+		s := replay.Scenario{Ledgers: []string{spec}, LedgerDir: t.TempDir(), Scale: ledger.Unscaled()}
+		out := run(t, tr, s)
+		was, is := tr.Timelines[0], out.Results[0].Trace.Timelines[0]
+		if is.Settings[traces.SettingLedger] != spec {
+			t.Errorf("the result's ledger is %q", is.Settings[traces.SettingLedger])
+		}
+		for i := range was.Len() {
+			if w, g := was.Value(event.Validated, i)-was.Value(event.Dequeued, i), is.Value(event.Validated, i)-is.Value(event.Dequeued, i); w != g {
+				t.Fatalf("block %d: validation took %d, now %d", was.Block(i), w, g)
+			}
+			if is.Value(event.BlockStore, i) <= 0 {
+				t.Fatalf("%s, block %d: the time of the block store was not measured", spec, is.Block(i))
+			}
+		}
+		if !strings.Contains(notes(out.Results[0].Trace), "made-up blocks") {
+			t.Error("the result does not say that its blocks were made up")
+		}
+	}
+}
+
+func notes(tr *traces.Trace) string {
+	var b strings.Builder
+	for _, n := range tr.Notes {
+		b.WriteString(n.Kind + ": " + n.Text + "\n")
+	}
+	return b.String()
+}
+
+// TestWallIsVirtual: in real time the replay of recorded services is the same.
+func TestWallIsVirtual(t *testing.T) {
+	tr := sample(t, "fabric-2.5-twochannels-n20")
+	part, err := tr.Cut(traces.CutConfig{ToBlock: 150})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := run(t, part, replay.Scenario{Buffers: []int{2}})
+	synctest.Test(t, func(t *testing.T) {
+		got := run(t, part, replay.Scenario{Buffers: []int{2}, Clock: replay.Wall})
+		for i, tl := range got.Results[0].Trace.Timelines {
+			for k := range event.NumKinds {
+				if kind := event.Kind(k); kind.IsTime() && !reflect.DeepEqual(tl.Column(kind), want.Results[0].Trace.Timelines[i].Column(kind)) {
+					t.Errorf("%s: %v differs between the clocks", tl.Name(), kind)
+				}
+			}
+		}
+	})
+}
+
+// TestSweepIsReplay: a point of the curve is what the replay of its setting gives.
+func TestSweepIsReplay(t *testing.T) {
+	for _, name := range []string{"fabric-2.5-burst-n20", "fabric-2.5-steady-n20", "fabric-1.4-catchup-n100-debug"} {
+		tr := sample(t, name)
+		ns := []int{1, 2, 3, 20, 55}
+		s := replay.Scenario{Buffers: ns, Scale: ledger.Unscaled()}
+		sweep, err := replay.SweepTrace(context.Background(), tr, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range run(t, tr, s).Results {
+			want, got := analysis.StatsOf(r.Trace.Timelines[0]), sweep.Points[i]
+			if got.Buffer != int64(ns[i]) || got.Makespan != want.Makespan.Or(-1) || got.MaxGap != want.MaxGap.Or(-1) ||
+				!reflect.DeepEqual(got.Latency, want.Latency) {
+				t.Errorf("%s: the sweep has %+v, the replay %+v", name, got, want)
+			}
+		}
+	}
+}
+
+func TestSweepOfTwoStreams(t *testing.T) {
+	s := replay.Scenario{Buffers: []int{2, 20}, Scale: ledger.Unscaled(), Model: replay.ModelConfig{BlockBytes: 33_000}}
+	r, err := replay.SweepTrace(context.Background(), sample(t, "fabric-2.5-twochannels-n20"), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Streams) != 2 || len(r.Points) != 2 {
+		t.Fatalf("%d streams and %d points", len(r.Streams), len(r.Points))
+	}
+	for i, p := range r.Points {
+		a, b := r.Streams[0].Points[i], r.Streams[1].Points[i]
+		if p.Makespan != max(a.Makespan, b.Makespan) || p.Starved != a.Starved+b.Starved || p.Latency.Count != 2600 {
+			t.Errorf("N %d: %+v of %+v and %+v", p.Buffer, p, a, b)
+		}
+		if want := int64(2 * 33_000 * (2*int(p.Buffer) + 2)); p.BufferBytes.Or(0) != want {
+			t.Errorf("N %d can hold %d bytes, want %d: 2N+2 blocks of each of two channels", p.Buffer, p.BufferBytes.Or(0), want)
+		}
+	}
+}
+
+func TestDefaultSweepHasTheUsualSizes(t *testing.T) {
+	seen := map[int]bool{}
+	last := 0
+	for _, n := range replay.DefaultSweep() {
+		if n <= last {
+			t.Fatalf("%d after %d", n, last)
+		}
+		seen[n], last = true, n
+	}
+	for _, n := range []int{1, 2, 10, 20, 50, 100, 200, 500} {
+		if !seen[n] {
+			t.Errorf("N = %d is missing", n)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tr := sample(t, "fabric-2.5-burst-n20")
+	half, err := ledger.ParseScale("commit=0.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, s := range map[string]replay.Scenario{
+		"--block-bytes":    {Link: pipeline.Link{Bandwidth: 1 << 20}},
+		"no clock":         {Clock: "sundial"},
+		"wall clock":       {Speed: 2},
+		"buffer mode":      {Mode: "magic"},
+		"no preset":        {Preset: "fabric-9"},
+		"is unknown":       {Ledgers: []string{"granite"}},
+		"measures its own": {Ledgers: []string{"memory"}, Scale: half},
+		"need services":    {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
+		"latency is":       {Link: pipeline.Link{Latency: -time.Second}},
+	} {
+		if s.Scale == (ledger.Scale{}) {
+			s.Scale = ledger.Unscaled()
+		}
+		_, err := replay.Replay(context.Background(), tr, s)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got error %v", want, err)
+		}
+	}
+	noOffers := traces.NewTimeline(traces.Stream{Channel: "c"}, 0, 3)
+	for i := range 3 {
+		noOffers.MakeColumn(event.Committed)[i] = int64(i)
+	}
+	if _, err := replay.NewModel(noOffers, replay.ModelConfig{}); !errors.Is(err, replay.ErrNoOffers) {
+		t.Errorf("a trace without offers: %v", err)
+	}
+}
+
+// TestWeakTraces: what a trace lacks is filled in, and said.
+func TestWeakTraces(t *testing.T) {
+	for name, weaken := range map[string]func(*traces.Timeline) string{
+		"no dequeued": func(tl *traces.Timeline) string {
+			fill(tl.MakeColumn(event.Dequeued), event.Missing)
+			return "no dequeued times"
+		},
+		"holes in offered": func(tl *traces.Timeline) string {
+			fill(tl.MakeColumn(event.Offered)[100:200], event.Missing)
+			return "100 blocks have no offered time"
+		},
+		"holes in services": func(tl *traces.Timeline) string {
+			fill(tl.MakeColumn(event.Dequeued)[100:150], event.Missing)
+			return "50 of 2400 blocks have no recorded service time"
+		},
+		"uncommitted tail": func(tl *traces.Timeline) string {
+			fill(tl.MakeColumn(event.Committed)[2000:], event.Missing)
+			return "400 offered blocks lie outside"
+		},
+		"unknown N": func(tl *traces.Timeline) string {
+			delete(tl.Settings, traces.SettingBuffer)
+			return "does not tell its buffer size"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := sample(t, "fabric-2.5-burst-n20")
+			want := weaken(tr.Timelines[0])
+			out := run(t, tr, replay.Scenario{})
+			if got := strings.Join(out.Warnings, "\n"); !strings.Contains(got, want) {
+				t.Errorf("warnings %q lack %q", got, want)
+			}
+			if got := notes(out.Results[0].Trace); !strings.Contains(got, want) {
+				t.Errorf("the result's notes %q lack %q", got, want)
+			}
+		})
+	}
+}
+
+func fill(column []int64, v int64) {
+	for i := range column {
+		column[i] = v
+	}
+}
+
+// FuzzModel: whatever times a trace holds, it is replayed or refused.
+func FuzzModel(f *testing.F) {
+	f.Add([]byte("0123456789abcdefghijklmnopqrstuvwxyz"), uint8(0))
+	f.Add([]byte{255, 0, 128, 7, 7, 7, 200, 100, 50, 1, 2, 3, 255, 255}, uint8(9))
+	f.Fuzz(func(t *testing.T, data []byte, shape uint8) {
+		n := min(len(data)/4, 200)
+		if n == 0 {
+			return
+		}
+		settings := traces.Settings{traces.SettingBuffer: "2", traces.SettingPreset: pipeline.Fabric2x}
+		tl := traces.NewTimeline(traces.Stream{Channel: "c", Peer: "p", Settings: settings}, 7, n)
+		kinds := []event.Kind{event.Offered, event.Dequeued, event.Validated, event.Committed}
+		if shape&1 != 0 {
+			kinds = append(kinds, event.AtDoor, event.Enqueued)
+		}
+		extreme := []int64{event.Missing, 1 << 62, -1 << 62, 0, 1 << 50}
+		clock := int64(0)
+		for i := range n {
+			for j, k := range kinds {
+				v := data[(i*4+j)%len(data)]
+				clock += int64(v) << (shape >> 4)
+				value := clock * 10_000
+				if v > 250 {
+					value = extreme[v-251]
+				}
+				tl.MakeColumn(k)[i] = value
+			}
+		}
+		tr := &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl}}
+		s := replay.Scenario{Buffers: []int{1, 20}, Scale: ledger.Unscaled()}
+		if _, err := replay.Replay(context.Background(), tr, s); err != nil {
+			return
+		}
+		if _, err := replay.SweepTrace(context.Background(), tr, s); err != nil {
+			t.Errorf("replayed, but not swept: %v", err)
+		}
+	})
+}
