@@ -21,16 +21,18 @@ func (t *Writer) Append(e event.Event) error {
 	}
 	i := e.Stream*event.NumKinds + int(e.Kind)
 	w := &t.windows[i]
-	if w.reach(uint64(e.Block)) > maxWindowSlack {
-		// So far from what is buffered that the window between would be all holes.
+	grows := w.reach(uint64(e.Block)) - uint64(w.len())
+	if grows > maxBufferedCells-t.cells { // so far from what is buffered that it would be mostly holes
 		if err := t.flushEvents(); err != nil {
 			return err
 		}
+		grows = 1
 	}
 	if w.len() == 0 {
 		t.used = append(t.used, i)
 	}
 	w.set(uint64(e.Block), e.Value)
+	t.cells += grows
 	t.events++
 	if t.events >= t.cfg.ChunkEvents {
 		return t.flushEvents()
@@ -74,11 +76,24 @@ func (t *Writer) flushEvents() error {
 		groups++
 		t.group(s, first, end-first, func(k event.Kind) ([]int64, uint64) { return windows[k].vals(), windows[k].first })
 	}
+	t.resetWindows()
+	return t.endData(groups)
+}
+
+// resetWindows empties the windows. They keep their memory, unless far-apart blocks
+// have made it large.
+func (t *Writer) resetWindows() {
 	for _, i := range t.used {
 		t.windows[i].reset()
 	}
-	t.used, t.events = t.used[:0], 0
-	return t.endData(groups)
+	held := 0
+	for i := range t.windows {
+		held += len(t.windows[i].buf)
+	}
+	if held > 4*maxBufferedCells {
+		clear(t.windows)
+	}
+	t.used, t.events, t.cells = t.used[:0], 0, 0
 }
 
 // AppendTimeline writes the timeline, chunk by chunk, as stream's. The stream's
@@ -140,7 +155,7 @@ func (t *Writer) group(stream int, first, count uint64, values func(event.Kind) 
 		col := column{kind: k, spans: t.spans[at:len(t.spans):len(t.spans)]}
 		col.values = t.closeUp(v, from, col.spans)
 		if k.IsTime() {
-			ext.cover(col.values)
+			ext.cover(bounds(col.values))
 		}
 		t.cols = append(t.cols, col)
 	}

@@ -11,9 +11,10 @@ import (
 
 // A column is the values of one kind in one group of a data chunk, its holes left out.
 type column struct {
-	kind   event.Kind
-	spans  []span
-	values []int64
+	kind      event.Kind
+	spans     []span
+	values    []int64
+	low, high int64 // bounds of the values
 }
 
 // A columnEncoder holds what encoding a column needs again and again.
@@ -128,7 +129,7 @@ func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64)
 		ref = earlier[j].values
 	}
 	add(col.values, start, p, d.stretches, ref)
-	if holds(col.values, event.Missing) {
+	if col.low, col.high = bounds(col.values); col.low == event.Missing {
 		c.fail(errors.New("column holds the mark of a missing value"))
 	}
 	return col
@@ -155,12 +156,4 @@ func (d *columnDecoder) readSpans(c *cursor, col *column, first, count uint64) (
 	}
 	col.spans = d.spans[from:len(d.spans):len(d.spans)]
 	return values
-}
-
-func holds(values []int64, x int64) bool {
-	found := false
-	for _, v := range values {
-		found = found || v == x
-	}
-	return found
 }

@@ -131,7 +131,7 @@ func (t *Trace) reach() string {
 		x.Start = event.Missing
 		for j := range tl.Len() {
 			if at := tl.firstInstant(j); at != event.Missing {
-				x.cover([]int64{at})
+				x.cover(at, at)
 			}
 		}
 		if x.Start != event.Missing {

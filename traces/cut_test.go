@@ -132,6 +132,24 @@ func recorded(t *testing.T, tr *Trace, r *rand.Rand) []byte {
 	return b.Bytes()
 }
 
+// TestIndexTooLarge holds that a trace with more than an index can list is whole
+// without one.
+func TestIndexTooLarge(t *testing.T) {
+	file := forge(t, 1,
+		func(w *Writer) { w.Append(event.Event{Block: 1, Value: 1}); w.Flush() },
+		func(w *Writer) { w.index.extents = MaxIndexChunks },
+		func(w *Writer) { w.Append(event.Event{Block: 2, Value: 2}); w.Flush() },
+	)
+	r, err := Verify(bytes.NewReader(file))
+	if err != nil || r.Indexed || r.Values != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	_, x, err := ReadIndex(bytes.NewReader(file))
+	if err != nil || !x.Rebuilt || len(x.Chunks) != 2 {
+		t.Fatalf("%+v, %v", x, err)
+	}
+}
+
 type counting struct {
 	r *bytes.Reader
 	n int64

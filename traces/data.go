@@ -77,8 +77,8 @@ func (d *columnDecoder) group(c *cursor, streams int, chunk *Chunk) {
 		if !col.kind.Valid() {
 			continue // of a newer version
 		}
-		if col.kind.IsTime() {
-			ext.cover(col.values)
+		if col.kind.IsTime() && len(col.values) > 0 {
+			ext.cover(col.low, col.high)
 		}
 		at := 0
 		for _, s := range col.spans {
@@ -89,12 +89,8 @@ func (d *columnDecoder) group(c *cursor, streams int, chunk *Chunk) {
 	chunk.Extents = append(chunk.Extents, ext)
 }
 
-// cover widens the extent's time range to hold the given instants.
-func (x *Extent) cover(times []int64) {
-	if len(times) == 0 {
-		return
-	}
-	low, high := bounds(times)
+// cover widens the extent's time range to hold the instants from low to high.
+func (x *Extent) cover(low, high int64) {
 	if x.Start == event.Missing {
 		x.Start, x.End = event.Time(low), event.Time(high)
 		return

@@ -2,6 +2,7 @@ package traces
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"testing"
@@ -102,12 +103,27 @@ func FuzzChunk(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip writes random timelines and reads them back.
+// FuzzRoundTrip writes random timelines, with values of the fuzzer's choice among
+// them, and reads them back.
 func FuzzRoundTrip(f *testing.F) {
-	f.Add(uint64(1), uint16(10))
-	f.Add(uint64(2), uint16(3000))
-	f.Fuzz(func(t *testing.T, seed uint64, blocks uint16) {
-		rewrite(t, randomTrace(seed, int(blocks)), MaxCells)
+	f.Add(uint64(1), uint16(10), []byte("abcdefgh12345678"))
+	f.Add(uint64(2), uint16(3000), []byte{})
+	f.Fuzz(func(t *testing.T, seed uint64, blocks uint16, raw []byte) {
+		tr := randomTrace(seed, int(blocks))
+		tl := NewTimeline(Stream{Channel: "raw", Settings: Settings{}}, event.BlockNum(seed%1000), len(raw)/8)
+		for i := range tl.Len() {
+			v := binary.LittleEndian.Uint64(raw[8*i:])
+			tl.MakeColumn(event.Kind(v % uint64(event.NumKinds)))[i] = int64(v)
+		}
+		if tl.Len() > 0 {
+			tr.Streams, tr.Timelines = append(tr.Streams, tl.Stream), append(tr.Timelines, tl)
+		}
+		for k := range event.NumKinds {
+			if tl.Observed(event.Kind(k)) == 0 {
+				tl.columns[k] = nil
+			}
+		}
+		rewrite(t, tr, MaxCells)
 	})
 }
 

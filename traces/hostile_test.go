@@ -208,6 +208,32 @@ func TestFarApartBlocks(t *testing.T) {
 	}
 }
 
+// TestScatteredBlocks holds that events far apart on many streams do not make a
+// Writer hold the blocks between them.
+func TestScatteredBlocks(t *testing.T) {
+	h := Header{Streams: make([]Stream, 200)}
+	n := allocated(func() {
+		w, err := NewWriter(discard{}, h, WriterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4000 {
+			e := event.Event{Stream: i % 200, Block: event.BlockNum(i / 200 * 100_000), Value: 1}
+			if err := w.Append(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held := 0
+		for i := range w.windows {
+			held += len(w.windows[i].buf)
+		}
+		if held > 8*maxBufferedCells {
+			t.Errorf("%d cells are held", held)
+		}
+	})
+	t.Logf("took %d MB", n>>20)
+}
+
 func TestWriterErrorStays(t *testing.T) {
 	boom := errors.New("disk full")
 	w, err := NewWriter(&failing{after: 1, err: boom}, Header{Streams: []Stream{{}}}, WriterConfig{})

@@ -42,9 +42,12 @@ const (
 	freeCells     = 1 << 24
 	cellsPerValue = 64
 
-	maxGroups      = MaxStreams
-	maxColumns     = 256
-	maxDescriptor  = 256
-	maxTextLine    = MaxPayloadBytes/3*4 + 64<<10
-	maxWindowSlack = 1 << 17
+	maxGroups     = MaxStreams
+	maxColumns    = 256
+	maxDescriptor = 256
+	maxTextLine   = MaxPayloadBytes/3*4 + 64<<10
+
+	// maxBufferedCells bounds the blocks × columns that a Writer's buffered events
+	// span, holes too.
+	maxBufferedCells = 1 << 20
 )

@@ -55,6 +55,7 @@ type Writer struct {
 	windows []window // of buffered events, by stream and kind
 	used    []int    // the windows that hold events
 	events  int      // buffered; one that replaces another counts again
+	cells   uint64   // that the windows span
 
 	notes      []Note
 	noteBytes  int
@@ -97,7 +98,7 @@ func NewWriter(w io.Writer, h Header, cfg WriterConfig) (*Writer, error) {
 	return t, t.write(head)
 }
 
-const encoderLevel = zstd.SpeedFastest
+const encoderLevel = zstd.SpeedDefault
 
 var errClosed = errors.New("trace writer is closed")
 
