@@ -87,8 +87,10 @@ func paired(enqueued, dequeued []int64) (in, out []int64) {
 
 // A Column is the parts of one block's latency.
 type Column struct {
-	// At is when the block was committed, in ns since the start of the trace.
-	At int64
+	// Span is the stretch of the run that the block stands for, and At when it was
+	// committed, in ns since the start of the trace.
+	Span Span
+	At   int64
 	// Parts are in ns, in the order of [PartsOf]; their sum is the latency.
 	Parts []int64
 }
@@ -118,11 +120,12 @@ func PartsOverTime(tl *traces.Timeline, buckets int) ([]Part, []Column, error) {
 		}
 	}
 	var columns []Column
-	for _, i := range slowest {
+	for b, i := range slowest {
 		if i < 0 {
 			continue
 		}
-		c := Column{At: committed[i], Parts: make([]int64, len(parts))}
+		edge := func(b int) int64 { return first + int64(float64(b)/float64(buckets)*float64(last-first+1)) }
+		c := Column{Span: Span{edge(b), edge(b + 1)}, At: committed[i], Parts: make([]int64, len(parts))}
 		for p, part := range parts {
 			c.Parts[p] = tl.Value(part.To, i) - tl.Value(part.From, i)
 		}

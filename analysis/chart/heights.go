@@ -1,0 +1,171 @@
+package chart
+
+import (
+	"fmt"
+	"strings"
+
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// A Run is a stream with the words by which a chart calls it: "N = 20".
+type Run struct {
+	Name     string
+	Timeline *traces.Timeline
+}
+
+// checkRuns refuses what a chart of several runs cannot show.
+func checkRuns(runs []Run) error {
+	if len(runs) == 0 {
+		return fmt.Errorf("no runs to draw")
+	}
+	if len(runs) > maxSeries {
+		return fmt.Errorf("%d runs are more than a chart can tell apart: choose at most %d", len(runs), maxSeries)
+	}
+	return nil
+}
+
+// Heights draws the heights of the orderer's and the peer's ledgers with the gap
+// between them.
+func Heights(tl *traces.Timeline) (*Figure, error) {
+	orderer, peer, err := analysis.Heights(tl)
+	if err != nil {
+		return nil, err
+	}
+	gap := analysis.StatsOf(tl).Gap
+	origin := orderer.T[0]
+	end := max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
+	above, below := newStepCurve(orderer, origin, end), newStepCurve(peer, origin, end)
+
+	p := newPlot("", "")
+	timeAxis(&p.X, sinceOffer, 0, float64(end-origin))
+	countAxis(&p.Y, "ledger height (blocks)", float64(orderer.V[orderer.Len()-1]))
+	// A ledger that is high already must not press the curves to the top.
+	if first := float64(peer.V[0]); first > (p.Y.Max-first)/2 {
+		room := 0.06 * (p.Y.Max/1.06 - first)
+		p.Y.Min, p.Y.Max = first-room, p.Y.Max/1.06+room
+	}
+	upper, lower := line(0), line(1)
+	p.Add(between{above, below, tint(sky, 0.3)}, grid{}, path{above, upper}, path{below, lower})
+	if gap.Max > 1 {
+		at := float64(valueAt(peer, gap.MaxAt))
+		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + count(gap.Max),
+			draw.LineStyle{Color: ink, Width: 1}})
+	}
+	return &Figure{
+		Title:    gapTitle(gap, origin),
+		Subtitle: settings(tl),
+		height:   height,
+		legend: []entry{
+			{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
+		},
+		panels: []panel{{Plot: p, weight: 1}},
+	}, nil
+}
+
+// sinceOffer is the title of a time axis.
+const sinceOffer = "time since the first block was offered"
+
+// valueAt returns the value of a step curve at t.
+func valueAt(s analysis.Series, t int64) int64 {
+	v := s.V[0]
+	for i := 0; i < s.Len() && s.T[i] <= t; i++ {
+		v = s.V[i]
+	}
+	return v
+}
+
+func gapTitle(g *analysis.GapSummary, origin int64) string {
+	if g.Max <= 2 {
+		return fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", count(g.Max))
+	}
+	fell := fmt.Sprintf("The peer fell %s behind", count(g.Max))
+	if at, ok := g.CaughtUp.Get(); ok {
+		return fmt.Sprintf("%s and caught up after %s", fell, analysis.ApproxDuration(at-origin))
+	}
+	return fmt.Sprintf("%s and was still %s behind at the end", fell, count(g.Final))
+}
+
+func count(blocks int64) string {
+	if blocks == 1 {
+		return "1 block"
+	}
+	return analysis.FormatCount(blocks) + " blocks"
+}
+
+// settings describes a stream and how it was run.
+func settings(tl *traces.Timeline) string {
+	parts := []string{tl.Name()}
+	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
+		parts = append(parts, fmt.Sprintf("N = %d", n))
+	}
+	for _, s := range []struct{ format, name string }{
+		{"%s", traces.SettingPreset}, {"Fabric %s", traces.SettingFabricVersion},
+		{"ledger %s", traces.SettingLedger}, {"state in %s", traces.SettingStateDatabase},
+	} {
+		if v := tl.Settings[s.name]; v != "" {
+			parts = append(parts, fmt.Sprintf(s.format, v))
+		}
+	}
+	parts = append(parts, count(int64(tl.Len())))
+	return strings.Join(parts, " · ")
+}
+
+// GapBySetting draws the height gap of up to eight runs over time.
+func GapBySetting(runs []Run) (*Figure, error) {
+	if err := checkRuns(runs); err != nil {
+		return nil, err
+	}
+	f := &Figure{height: height, Subtitle: sameStream(runs)}
+	p := newPlot("", "")
+	most, end := int64(0), int64(0)
+	least, greatest := 0, 0
+	peaks := make([]int64, len(runs))
+	for i, r := range runs {
+		gap, err := analysis.Gap(r.Timeline)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Name, err)
+		}
+		origin := gap.T[0]
+		for _, v := range gap.V {
+			peaks[i] = max(peaks[i], v)
+		}
+		if peaks[i] < peaks[least] {
+			least = i
+		}
+		if peaks[i] > peaks[greatest] {
+			greatest = i
+		}
+		most, end = max(most, peaks[i]), max(end, gap.T[gap.Len()-1]-origin)
+		style := line(i)
+		p.Add(path{newStepCurve(gap, origin, 0), style})
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (at most %s)", r.Name, analysis.FormatCount(peaks[i])), style: style})
+	}
+	timeAxis(&p.X, sinceOffer, 0, float64(end))
+	countAxis(&p.Y, "height gap (blocks)", float64(most))
+	f.panels = []panel{{Plot: p, weight: 1}}
+	lo, hi := peaks[least], peaks[greatest]
+	switch {
+	case len(runs) == 1:
+		f.Title = fmt.Sprintf("The peer was at most %s behind with %s", count(hi), runs[0].Name)
+	case float64(hi-lo) <= 0.02*float64(hi):
+		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", count(hi))
+	default:
+		f.Title = fmt.Sprintf("The peer falls %s behind with %s and %s with %s",
+			count(hi), runs[greatest].Name, analysis.FormatCount(lo), runs[least].Name)
+	}
+	return f, nil
+}
+
+// sameStream describes what runs have in common.
+func sameStream(runs []Run) string {
+	first := runs[0].Timeline
+	for _, r := range runs {
+		if r.Timeline.Name() != first.Name() || r.Timeline.Len() != first.Len() {
+			return plural(len(runs), "run")
+		}
+	}
+	return first.Name() + " · " + count(int64(first.Len()))
+}

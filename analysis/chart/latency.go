@@ -1,0 +1,152 @@
+package chart
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// LatencyPercentiles draws the delivery latency of up to eight runs by percentile,
+// on an axis of log 1/(1 − p), so that the slowest blocks have as much room as the
+// others.
+func LatencyPercentiles(runs []Run) (*Figure, error) {
+	if err := checkRuns(runs); err != nil {
+		return nil, err
+	}
+	f := &Figure{height: height, Subtitle: sameStream(runs)}
+	p := newPlot("share of the blocks, the fastest first", "delivery latency")
+	lo, hi, end := math.Inf(1), 0.0, 1.0
+	p99 := make([]int64, len(runs))
+	least, greatest := 0, 0
+	for i, r := range runs {
+		values, err := analysis.Latency(r.Timeline)
+		if err == nil && len(values) == 0 {
+			err = fmt.Errorf("no block has both an offered and a committed time")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Name, err)
+		}
+		p99[i] = analysis.Percentile(values, 99)
+		if p99[i] < p99[least] {
+			least = i
+		}
+		if p99[i] > p99[greatest] {
+			greatest = i
+		}
+		var curve stepCurve
+		for _, q := range analysis.PercentileCurve(values, 60) {
+			x := math.Log10(1 / max(1-q.Percent/100, 1e-12))
+			y := max(float64(q.Value), 1)
+			curve = append(curve, struct{ x, y float64 }{x, y})
+			lo, hi, end = min(lo, y), max(hi, y), max(end, x)
+		}
+		style := line(i)
+		p.Add(path{curve, style})
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (p99 %s)", r.Name, analysis.ApproxDuration(p99[i])), style: style})
+	}
+	p.X.Min, p.X.Max = math.Log10(2), end
+	p.X.Tick.Marker = percentiles{}
+	if hi > 50*lo {
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{analysis.ApproxDuration}
+		p.Y.Min, p.Y.Max = lo*0.9, hi*1.15
+	} else {
+		timeAxis(&p.Y, "delivery latency", 0, hi*1.06)
+	}
+	f.panels = []panel{{Plot: p, weight: 1}}
+	f.Title = fmt.Sprintf("99 %% of the blocks are delivered within %s", analysis.ApproxDuration(p99[greatest]))
+	if len(runs) > 1 {
+		f.Title = fmt.Sprintf("99 %% of the blocks are delivered within %s with %s and %s with %s",
+			analysis.ApproxDuration(p99[least]), runs[least].Name, analysis.ApproxDuration(p99[greatest]), runs[greatest].Name)
+	}
+	return f, nil
+}
+
+// partColumns is the number of stretches of a run of which LatencyParts shows the
+// slowest block; it is less in a run of few blocks.
+const partColumns = 240
+
+// LatencyParts draws where blocks spend their delivery latency over the run: of
+// each stretch, the parts of its slowest block on top of each other.
+func LatencyParts(tl *traces.Timeline) (*Figure, error) {
+	parts, columns, err := analysis.PartsOverTime(tl, max(min(partColumns, tl.Len()/4), 1))
+	if err != nil {
+		return nil, err
+	}
+	if len(columns) == 0 {
+		return nil, fmt.Errorf("parts of the latency of stream %s: no block has all of its times", tl.Name())
+	}
+	origin := offeredFirst(tl)
+	hi := 1.0
+	for _, c := range columns {
+		sum := int64(0)
+		for _, v := range c.Parts {
+			sum += v
+		}
+		hi = max(hi, float64(sum))
+	}
+	p := newPlot("", "")
+	timeAxis(&p.X, "commit, "+sinceOffer, 0, float64(columns[len(columns)-1].Span.To-origin))
+	timeAxis(&p.Y, "latency of the slowest block", 0, hi*1.06)
+	p.Add(stack{parts, columns, origin})
+
+	stats := analysis.StatsOf(tl)
+	f := &Figure{Subtitle: settings(tl) + " · slowest block of each stretch", height: height, panels: []panel{{Plot: p, weight: 1}}}
+	longest := 0
+	for i, part := range parts {
+		if stats.Parts[i].Duration.Mean > stats.Parts[longest].Duration.Mean {
+			longest = i
+		}
+		f.legend = append(f.legend, entry{name: part.Name, fill: partColors[part.To]})
+	}
+	if stats.Latency.Mean <= 0 {
+		f.Title = "The blocks were delivered the moment they were offered"
+		return f, nil
+	}
+	name, verb := parts[longest].Name, "takes"
+	if strings.Contains(name, " and ") {
+		verb = "take"
+	}
+	f.Title = fmt.Sprintf("%s%s %s %s of the delivery latency", strings.ToUpper(name[:1]), name[1:], verb,
+		analysis.FormatShare(stats.Parts[longest].Duration.Mean/stats.Latency.Mean))
+	return f, nil
+}
+
+// partColors are by the instant that ends a part, so that a part looks the same in
+// every chart.
+var partColors = [event.Committed + 1]color.NRGBA{
+	event.Sent: black, event.Received: sky, event.AtDoor: blue, event.Enqueued: vermillion,
+	event.Dequeued: orange, event.Validated: green, event.Committed: purple,
+}
+
+// stack draws the parts of blocks on top of each other.
+type stack struct {
+	parts   []analysis.Part
+	columns []analysis.Column
+	origin  int64
+}
+
+// Plot implements plot.Plotter.
+func (s stack) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for _, column := range s.columns {
+		// Half a point of overlap keeps the ground from shining through between columns.
+		left := max(x(float64(column.Span.From-s.origin))-0.5, c.Min.X)
+		right := max(x(float64(column.Span.To-s.origin)), left+1)
+		base := 0.0
+		for i, v := range column.Parts {
+			top := base + max(float64(v), 0)
+			c.SetColor(partColors[s.parts[i].To])
+			c.Fill(vg.Rectangle{Min: vg.Point{X: left, Y: y(base)}, Max: vg.Point{X: right, Y: y(top)}}.Path())
+			base = top
+		}
+	}
+}

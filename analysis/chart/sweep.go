@@ -1,0 +1,162 @@
+package chart
+
+import (
+	"fmt"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// SweepCurve draws makespan and starved time over N with the knee and the
+// recommended N, and below them the memory that the buffer can take.
+func SweepCurve(s *analysis.Sweep) (*Figure, error) {
+	if len(s.Points) == 0 {
+		return nil, fmt.Errorf("the sweep has no points")
+	}
+	var makespan, starved, memory stepCurve
+	most, bytes := 0.0, 0.0
+	type xy = struct{ x, y float64 }
+	for _, pt := range s.Points {
+		n := float64(pt.Buffer)
+		makespan = append(makespan, xy{n, float64(pt.Makespan)})
+		starved = append(starved, xy{n, float64(pt.Starved)})
+		most = max(most, float64(pt.Makespan), float64(pt.Starved))
+		if b, ok := pt.BufferBytes.Get(); ok {
+			memory = append(memory, xy{n, float64(b)})
+			bytes = max(bytes, float64(b))
+		}
+	}
+	f := &Figure{height: height, Title: sweepTitle(s), Subtitle: sweepSubtitle(s)}
+	p := newPlot("", "")
+	timeAxis(&p.Y, "time", 0, most*1.12)
+	upper, lower := line(0), line(1)
+	addMarks(p, s, true)
+	p.Add(path{makespan, upper}, path{starved, lower})
+	f.legend = []entry{{name: "makespan", style: upper}, {name: "starved time of the committer", style: lower}}
+	f.panels = []panel{{Plot: p, weight: 1.7}}
+	if len(memory) > 0 {
+		m := newPlot("", "")
+		style := line(2)
+		style.Dashes = nil
+		unit, name := bytesUnit(bytes)
+		m.Y.Min, m.Y.Max = 0, max(bytes*1.08, 1)
+		m.Y.Tick.Marker = ticker{unit: unit, most: 4}
+		m.Y.Label.Text = "memory (" + name + ")"
+		addMarks(m, s, false)
+		m.Add(path{memory, style})
+		f.panels = append(f.panels, panel{Plot: m, weight: 1})
+		f.legend = append(f.legend, entry{name: "memory of the largest 2N + 2 blocks", style: style})
+		f.height = tall
+	}
+	first, last := float64(s.Points[0].Buffer), float64(s.Points[len(s.Points)-1].Buffer)
+	for i := range f.panels {
+		x := &f.panels[i].X
+		x.Min, x.Max = first, last
+		if last <= first {
+			x.Min, x.Max = first-1, first+1
+		}
+		x.Tick.Marker = ticker{unit: 1, whole: true, most: 10}
+		if first >= 1 && last >= 20*first {
+			x.Scale, x.Tick.Marker = plot.LogScale{}, decades{analysis.FormatCount}
+		}
+	}
+	f.panels[len(f.panels)-1].X.Label.Text = "N, peer.gossip.state.blockBufferSize (blocks)"
+	return f, nil
+}
+
+// addMarks draws the knee and the recommended N, with words when named.
+func addMarks(p *plot.Plot, s *analysis.Sweep, named bool) {
+	knee, hasKnee := s.Knee.Get()
+	n, recommended := s.RecommendedBuffer.Get()
+	mark := func(at int64, words string, row int) {
+		if !named {
+			words = ""
+		}
+		p.Add(upright{float64(at), words, row, at < n, draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 2}}})
+	}
+	switch {
+	case hasKnee && recommended && knee == n:
+		mark(n, fmt.Sprintf("knee and recommended: N = %d", n), 0)
+	default:
+		if hasKnee {
+			mark(knee, fmt.Sprintf("knee: N = %d", knee), 0)
+		}
+		if recommended {
+			mark(n, fmt.Sprintf("recommended: N = %d", n), 1)
+		}
+	}
+}
+
+func sweepTitle(s *analysis.Sweep) string {
+	first, last := s.Points[0], s.Points[len(s.Points)-1]
+	n, ok := s.RecommendedBuffer.Get()
+	if !ok {
+		return fmt.Sprintf("The committer starves at every N up to %s: %s of %s at the last",
+			analysis.FormatCount(last.Buffer), analysis.ApproxDuration(last.Starved), analysis.ApproxDuration(last.Makespan))
+	}
+	if n <= first.Buffer {
+		return fmt.Sprintf("N = %d is enough: a larger buffer wins nothing", n)
+	}
+	for _, p := range s.Points {
+		if p.Buffer == n {
+			return fmt.Sprintf("N = %d is enough: %s instead of %s with N = %d", n,
+				analysis.ApproxDuration(p.Makespan), analysis.ApproxDuration(first.Makespan), first.Buffer)
+		}
+	}
+	return fmt.Sprintf("N = %d is enough", n)
+}
+
+func sweepSubtitle(s *analysis.Sweep) string {
+	text := traces.Stream{Channel: s.Channel, Peer: s.Peer}.Name()
+	if text != "" {
+		text += " · "
+	}
+	text += fmt.Sprintf("%d settings", len(s.Points))
+	if worst, ok := s.IdentityError.Worst().Get(); ok {
+		text += fmt.Sprintf(" · a replay with the trace's own settings is off by at most %s", analysis.FormatShare(worst))
+	}
+	return text
+}
+
+// bytesUnit returns what an axis of bytes that reaches to most is written in.
+func bytesUnit(most float64) (unit float64, name string) {
+	switch {
+	case most < 2e3:
+		return 1, "bytes"
+	case most < 2e6:
+		return 1e3, "kB"
+	case most < 2e9:
+		return 1e6, "MB"
+	}
+	return 1e9, "GB"
+}
+
+// upright is a vertical line over the whole height with words beside its top; row
+// is how many lines of text further down they stand.
+type upright struct {
+	x     float64
+	label string
+	row   int
+	left  bool // the words stand to the left where there is room
+	style draw.LineStyle
+}
+
+// Plot implements plot.Plotter.
+func (u upright) Plot(c draw.Canvas, p *plot.Plot) {
+	x, _ := p.Transforms(&c)
+	at := x(u.x)
+	c.StrokeLine2(u.style, at, c.Min.Y, at, c.Max.Y)
+	where := vg.Point{X: at + 5, Y: c.Max.Y - 2 - 13*vg.Length(u.row)}
+	room := bold(lettering(9, ink)).Width(u.label) + 5
+	if at+room > c.Max.X || u.left && at-room > c.Min.X {
+		where.X = at - 5
+		note(c, where, u.label, ink, text.XRight, text.YTop)
+		return
+	}
+	note(c, where, u.label, ink, text.XLeft, text.YTop)
+}
