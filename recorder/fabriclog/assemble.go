@@ -65,6 +65,7 @@ func (l *logs) assemble() (*traces.Trace, error) {
 		return nil, l.errNothing()
 	}
 	slices.SortStableFunc(streams, func(a, b *stream) int { return cmp.Compare(a.Channel, b.Channel) })
+	l.tellOthers(streams)
 	l.correctClocks(streams)
 	for _, s := range streams {
 		s.matchSent()
@@ -105,7 +106,7 @@ func (l *logs) stream(p *peer, channel string) *stream {
 	}
 	n := min(at.len(), traces.MaxTimelineBlocks)
 	s.Timeline = traces.NewTimeline(traces.Stream{
-		Channel: channel, Orderer: strings.Join(l.orderers, ","), Peer: p.name,
+		Channel: channel, Orderer: cmp.Or(strings.Join(l.orderers, ","), d.orderer), Peer: p.name,
 	}, event.BlockNum(at.first), int(n))
 	for _, c := range peerColumns {
 		s.fill(d.table, c.column, c.kind, true)
@@ -131,6 +132,9 @@ func (l *logs) overlap(s *stream, peer, orderer *table, at *span, offered span) 
 	}
 	if from > to {
 		return false
+	}
+	if l.cfg.AssumeBacklog {
+		from = min(from, at.first)
 	}
 	for n := min(at.first, offered.first); n < from; n++ {
 		if n < offered.first && n > at.last || n < at.first && n > offered.last {
@@ -302,6 +306,9 @@ func (l *logs) trace(streams []*stream) *traces.Trace {
 		t.Notes = append(t.Notes, traces.Note{Stream: -1, Kind: traces.NoteFact, Text: f})
 	}
 	for i, s := range streams {
+		if len(l.orderers) > 1 && s.ordered != nil {
+			s.fact("offered is the earliest line of %d orderers: %s", len(l.orderers), s.Orderer)
+		}
 		for k := event.Offered; k <= event.Committed; k++ {
 			c := s.Column(k)
 			for j, v := range c {

@@ -17,20 +17,6 @@ type banner struct {
 	configured bool   // the configuration was printed
 }
 
-// merge takes what a later log of the same node says.
-func (b *banner) merge(o banner) {
-	take := func(to *string, from string) {
-		if from != "" {
-			*to = from
-		}
-	}
-	take(&b.version, o.version)
-	take(&b.buffer, o.buffer)
-	take(&b.pool, o.pool)
-	take(&b.database, o.database)
-	b.configured = b.configured || o.configured
-}
-
 // bannerLines are looked at after the first line of a banner: a peer's printed
 // configuration has about 230.
 const bannerLines = 1000

@@ -1,6 +1,7 @@
 package fabriclog
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/blockreel/blockreel/traces"
@@ -111,58 +112,64 @@ type span struct{ first, last uint64 }
 
 func (s span) len() uint64 { return s.last - s.first + 1 }
 
-// strayPages: pages that stand further than this from all others may be stray.
-const strayPages = 1 << 20 / pageBlocks
+// nearby is the number of missing blocks that one block makes up for: a group of n
+// blocks may stand n × nearby away from the others. Wild numbers in damaged lines
+// are single, so that they fail this, and memory stays in proportion to the log.
+const nearby = 1024
 
-// span returns the range of the table's blocks. Far-away groups of blocks that
-// hold less than a hundredth of the largest group are left out as stray: their
-// numbers come from damaged lines.
-func (t *table) span() (s span, stray int, ok bool) {
-	numbers := make([]uint64, 0, len(t.pages))
-	for at := range t.pages {
-		numbers = append(numbers, at)
-	}
-	slices.Sort(numbers)
-	type group struct{ from, to, blocks int }
-	var groups []group
-	for i, at := range numbers {
+// A group is a run of pages without a gap, from and to included.
+type group struct {
+	from, to uint64
+	blocks   int
+}
+
+// groups returns the table's groups in order.
+func (t *table) groups() []group {
+	var out []group
+	for _, at := range slices.Sorted(maps.Keys(t.pages)) {
 		n := t.pages[at].observed()
-		if g := len(groups) - 1; g >= 0 && at-numbers[groups[g].to] <= strayPages {
-			groups[g].to = i
-			groups[g].blocks += n
+		if n == 0 {
+			continue // a restart took back all that was there
+		}
+		if last := len(out) - 1; last >= 0 && at == out[last].to+1 {
+			out[last].to = at
+			out[last].blocks += n
 		} else {
-			groups = append(groups, group{i, i, n})
+			out = append(out, group{at, at, n})
 		}
 	}
+	return out
+}
+
+// span returns the range of the table's blocks: the largest group and those near
+// it. The blocks of others are left out and counted as stray.
+func (t *table) span() (s span, stray int, ok bool) {
+	groups := t.groups()
 	if len(groups) == 0 {
 		return span{}, 0, false
 	}
 	best := 0
 	for i, g := range groups {
+		stray += g.blocks
 		if g.blocks > groups[best].blocks {
 			best = i
 		}
 	}
-	from, to := best, best
-	worth := func(g int) bool {
-		return groups[g].blocks*100 >= groups[best].blocks
-	}
-	fits := func(f, t int) bool {
-		return numbers[groups[t].to]-numbers[groups[f].from] < maxPages-1
-	}
-	for from > 0 && worth(from-1) && fits(from-1, to) {
-		from--
-	}
-	for to+1 < len(groups) && worth(to+1) && fits(from, to+1) {
-		to++
-	}
-	for i, g := range groups {
-		if i < from || i > to {
-			stray += g.blocks
+	whole := groups[best]
+	take := func(g group, gap uint64) bool {
+		from, to := min(whole.from, g.from), max(whole.to, g.to)
+		if gap > uint64(g.blocks)*nearby/pageBlocks+1 || to-from >= maxPages {
+			return false
 		}
+		whole = group{from, to, whole.blocks + g.blocks}
+		return true
 	}
-	first, last := numbers[groups[from].from], numbers[groups[to].to]
-	return span{t.pages[first].edge(first, true), t.pages[last].edge(last, false)}, stray, true
+	for i := best - 1; i >= 0 && take(groups[i], whole.from-groups[i].to); i-- {
+	}
+	for i := best + 1; i < len(groups) && take(groups[i], groups[i].from-whole.to); i++ {
+	}
+	s = span{t.pages[whole.from].edge(whole.from, true), t.pages[whole.to].edge(whole.to, false)}
+	return s, stray - whole.blocks, true
 }
 
 // edge returns the number of the page's first or last block.

@@ -32,7 +32,8 @@ type sighting struct {
 	count int64
 	// Times within the commit in ms, −1 when not told.
 	validation, store, state int64
-	// subscriber of msgDelivering: pointer and address. Aliases the line.
+	// subscriber of msgDelivering: pointer and address; the orderer's address of
+	// msgPulling. Aliases the line.
 	subscriber []byte
 }
 
@@ -40,6 +41,9 @@ type sighting struct {
 type found struct {
 	start int  // first byte of the message, its [channel] included
 	torn  bool // the message is cut short: nothing of it is to be used
+	// doubtful: the line ends, without a newline, with the channel's name, which
+	// may be longer. It is believed if the channel is known.
+	doubtful bool
 }
 
 var (
@@ -60,9 +64,9 @@ func match(line []byte, i int, whole bool, m *sighting) (f found, ok bool) {
 	case ' ':
 		return matchVerb(line, i, whole, m)
 	case 'N':
-		return matchAdding(line, i, m)
+		return matchAdding(line, i, whole, m)
 	case 's':
-		return matchBlocks(line, i, m)
+		return matchBlocks(line, i, whole, m)
 	}
 	return found{}, false
 }
@@ -76,7 +80,7 @@ func matchVerb(line []byte, i int, whole bool, m *sighting) (found, bool) {
 	num := i + len(needle) + 1
 	n, end, bracket, ok := number(line, num)
 	if !ok {
-		return found{start, true}, end >= len(line)
+		return found{start: start, torn: true}, end >= len(line)
 	}
 	rest := line[end:]
 	m.msg, m.block, m.count, m.validation, m.store, m.state = verb, n, -1, -1, -1, -1
@@ -102,14 +106,14 @@ func matchVerb(line []byte, i int, whole bool, m *sighting) (found, bool) {
 	case msgCommitted:
 		if !committed(rest, m) {
 			// gossip.state repeats the line without " in Xms".
-			return found{start, true}, !whole && len(rest) < 40
+			return found{start: start, torn: true}, !whole && len(rest) < 40
 		}
 		fits = true
 	}
 	if !fits {
-		return found{start, true}, !whole && len(rest) < len(" (Raft index")
+		return found{start: start, torn: true}, !whole && len(rest) < len(" (Raft index")
 	}
-	return place(line, start, end, m)
+	return place(line, start, end, whole, m)
 }
 
 // verbBefore recognizes the word before " block" and returns where it starts.
@@ -222,18 +226,24 @@ func subscriber(rest []byte) []byte {
 		return nil
 	}
 	end += len(") for ")
-	start := end
-	for end < len(rest) && rest[end] > ' ' && rest[end] != '"' && rest[end] != '\\' {
-		end++
-	}
-	if end == start || end > 256 {
+	address := word(rest[end:])
+	if len(address) == 0 {
 		return nil
 	}
-	return rest[:end]
+	return rest[:end+len(address)]
+}
+
+// word returns the start of b up to a space or the end of a quoted string.
+func word(b []byte) []byte {
+	n := 0
+	for n < len(b) && n < 256 && b[n] > ' ' && b[n] != '"' && b[n] != '\\' && b[n] != ',' && b[n] != '}' {
+		n++
+	}
+	return b[:n]
 }
 
 // matchAdding reads "Adding payload to local buffer, blockNum = [N]".
-func matchAdding(line []byte, i int, m *sighting) (found, bool) {
+func matchAdding(line []byte, i int, whole bool, m *sighting) (found, bool) {
 	const before, after = "Adding payload to local buffer, ", "Num = "
 	start := i - len(before)
 	if start < 0 || string(line[start:i]) != before {
@@ -245,15 +255,15 @@ func matchAdding(line []byte, i int, m *sighting) (found, bool) {
 	}
 	n, end, _, ok := number(line, num+len(after))
 	if !ok {
-		return found{start, true}, end >= len(line)
+		return found{start: start, torn: true}, end >= len(line)
 	}
 	m.msg, m.block = msgAdding, n
-	return place(line, start, end, m)
+	return place(line, start, end, whole, m)
 }
 
 // matchBlocks reads "Blocks payloads buffer size for channel [C] is S blocks" and
 // "Pulling next blocks from ordering service channel=C … nextBlock=N".
-func matchBlocks(line []byte, i int, m *sighting) (found, bool) {
+func matchBlocks(line []byte, i int, whole bool, m *sighting) (found, bool) {
 	const size, pulling = "Blocks payloads buffer size for channel [", "Pulling next "
 	head := line[:i]
 	if bytes.HasSuffix(head, []byte(pulling)) {
@@ -265,9 +275,12 @@ func matchBlocks(line []byte, i int, m *sighting) (found, bool) {
 		if !ok {
 			return found{}, false
 		}
-		m.msg, m.block = msgPulling, n
+		m.msg, m.block, m.subscriber = msgPulling, n, nil
+		if v, ok := fieldValue(line[i:], "orderer-address"); ok {
+			m.subscriber = word(v)
+		}
 		start := i - len(pulling)
-		return place(line, start, i, m)
+		return place(line, start, i, whole, m)
 	}
 	start := bytes.LastIndex(head, []byte(size))
 	if start < 0 {
@@ -284,16 +297,17 @@ func matchBlocks(line []byte, i int, m *sighting) (found, bool) {
 
 // place finds the message's channel: the field channel=C, or the [C] or
 // [channel: C] before the message, which then starts there. A layout may end with
-// [module], so the field goes before the bracket where versions have either.
-func place(line []byte, start, end int, m *sighting) (found, bool) {
+// [module], so where a version has the field it goes before the bracket.
+func place(line []byte, start, end int, whole bool, m *sighting) (found, bool) {
 	f := found{start: start}
 	m.channel = nil
-	bracketed := m.msg == msgCommitted || m.msg == msgValidated || m.msg == msgTransferring || m.msg == msgWrote || m.msg == msgDelivering
-	if !bracketed {
+	either := m.msg == msgReceived || m.msg == msgAdding
+	bracketed := m.msg >= msgTransferring || m.msg == msgWrote || m.msg == msgDelivering
+	if !bracketed || either {
 		m.channel = channelField(line, end)
 	}
-	if m.channel == nil && start >= 3 && line[start-1] == ' ' && line[start-2] == ']' {
-		if open := bytes.LastIndexByte(line[:start-2], '['); open >= 0 {
+	if m.channel == nil && (bracketed || either) && start >= 3 && line[start-1] == ' ' && line[start-2] == ']' {
+		if open := bytes.LastIndexByte(line[:start-2], '['); open >= 0 && !isLogger(line[open+1:start-2]) {
 			m.channel = bytes.TrimPrefix(line[open+1:start-2], []byte("channel: "))
 			f.start = open
 		}
@@ -301,7 +315,23 @@ func place(line []byte, start, end int, m *sighting) (found, bool) {
 	if m.channel == nil && bracketed {
 		m.channel = channelField(line, end)
 	}
+	if !whole {
+		f.torn = len(m.channel) == 0 || len(m.channel) > maxChannelName
+		f.doubtful = !f.torn && bytes.HasSuffix(line[end:], m.channel)
+		return f, true
+	}
 	return f, len(m.channel) > 0 && len(m.channel) <= maxChannelName
+}
+
+// isLogger reports whether name is that of a logger whose messages have their
+// channel in a field: in a layout that ends with [module] it stands where other
+// versions put the channel.
+func isLogger(name []byte) bool {
+	switch string(name) {
+	case "gossip.privdata", "peer.blocksprovider", "blocksProvider":
+		return true
+	}
+	return false
 }
 
 // maxChannelName is Fabric's own limit (common/configtx: MaxLength).

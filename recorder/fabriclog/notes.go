@@ -2,7 +2,9 @@ package fabriclog
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/blockreel/blockreel/traces"
@@ -94,12 +96,20 @@ func (l *logs) resolve(s *stream) {
 	s.resolution, s.coarsest = 1, 1
 	for _, f := range l.stamps {
 		step := resolutionOf(f.digits)
-		switch {
-		case f.peer != nil && f.peer == s.peer:
+		if slices.Contains(f.peers, s.peer) {
 			s.resolution = max(s.resolution, step)
-			s.coarsest = max(s.coarsest, step)
-		case f.peer == nil:
-			s.coarsest = max(s.coarsest, step)
+		} else if !f.orderer {
+			continue
+		}
+		s.coarsest = max(s.coarsest, step)
+	}
+}
+
+// tellOthers names the channels that only the orderers' logs hold.
+func (l *logs) tellOthers(streams []*stream) {
+	for _, channel := range slices.Sorted(maps.Keys(l.service.channels)) {
+		if l.wanted(channel) && !slices.ContainsFunc(streams, func(s *stream) bool { return s.Channel == channel }) {
+			l.fact("channel %s is in the orderer's log and in no peer's: it was left out", channel)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type delivered struct {
 	// next is the number after the last commit.
 	next  uint64
 	pulls []pull
+	// orderer is the address that the peer pulled from last.
+	orderer string
 }
 
 // A pull is a (re)connection to the ordering service: the peer asks for block from
@@ -72,6 +74,9 @@ func (p *peer) take(m *sighting) (repeated bool) {
 	case msgPulling:
 		if len(d.pulls) < maxPulls {
 			d.pulls = append(d.pulls, pull{m.block, m.at})
+		}
+		if len(m.subscriber) > 0 {
+			d.orderer = string(m.subscriber)
 		}
 	case msgAdding:
 		// Two loggers tell the same of every block, microseconds apart.

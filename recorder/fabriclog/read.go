@@ -50,7 +50,9 @@ type logs struct {
 type stampFacts struct {
 	stamps
 	path string
-	peer *peer // nil for an orderer's
+	// Whose messages they dated.
+	peers   []*peer
+	orderer bool
 }
 
 func (l *logs) open() error {
@@ -87,7 +89,7 @@ func (l *logs) read(ctx context.Context) error {
 	for _, set := range []struct {
 		groups   [][]*logFile
 		fallback string
-	}{{group(orderers), "orderer"}, {group(peers), "peer"}} {
+	}{{byNode(orderers), "orderer"}, {byNode(peers), "peer"}} {
 		nodes := names(set.groups, set.fallback)
 		for i, files := range set.groups {
 			if err := l.readNode(ctx, nodes[i], files); err != nil {
@@ -106,9 +108,14 @@ func (l *logs) readNode(ctx context.Context, name string, files []*logFile) erro
 		l.report.Files = append(l.report.Files, FileReport{Path: f.Path, Node: name, Compression: f.pack})
 		r := &reader{
 			service: l.service,
-			node:    func() *peer { return l.peer(name) },
-			report:  &l.report.Files[len(l.report.Files)-1],
-			stamps:  stamps{loc: l.cfg.Location},
+			node: func(container string) *peer {
+				if container == "" || f.Name != "" {
+					return l.peer(name)
+				}
+				return l.peer(container)
+			},
+			report: &l.report.Files[len(l.report.Files)-1],
+			stamps: stamps{loc: l.cfg.Location},
 		}
 		if err := r.read(ctx, f); err != nil {
 			return err
@@ -137,16 +144,9 @@ func (l *logs) readNode(ctx context.Context, name string, files []*logFile) erro
 
 // finish takes over what a file said beside its messages.
 func (l *logs) finish(f *logFile, r *reader, name string) {
-	facts := stampFacts{stamps: r.stamps, path: f.Path}
-	if r.report.OrdererMessages > 0 || r.peer == nil && f.orderer {
-		l.service.banner.merge(r.banner)
-	}
+	facts := stampFacts{stamps: r.stamps, path: f.Path, peers: r.peers, orderer: r.report.OrdererMessages > 0}
 	if r.report.OrdererMessages > 0 && !slices.Contains(l.orderers, name) {
 		l.orderers = append(l.orderers, name)
-	}
-	if r.peer != nil {
-		r.peer.banner.merge(r.banner)
-		facts.peer = r.peer
 	}
 	if r.report.Messages > 0 {
 		l.stamps = append(l.stamps, facts)
@@ -162,6 +162,9 @@ func (l *logs) finish(f *logFile, r *reader, name string) {
 	}
 	if n := r.report.Undated; n > 0 {
 		l.warn("%s: %d messages about blocks have no date and time that can be read and were left out", f.Path, n)
+	}
+	if r.report.Repeated > 0 {
+		l.fact("%s: %d messages tell of a block once more; the earliest of an orderer's and of commits counts", f.Path, r.report.Repeated)
 	}
 	if n := r.report.Torn + r.report.Garbage; n > 0 {
 		l.warn("%s: %d torn messages and %d lines with binary garbage were skipped", f.Path, r.report.Torn, r.report.Garbage)

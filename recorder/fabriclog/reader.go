@@ -4,22 +4,27 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
 // A reader takes one log, line by line, into the tables of its node.
 type reader struct {
-	service *service     // where an orderer's messages go
-	node    func() *peer // whose log this is, if it is a peer's
-	report  *FileReport
-	stamps  stamps
-	banner  banner
+	service *service // where an orderer's messages go
+	// node returns the peer whose log this is, if it is a peer's: the one that
+	// docker compose names before the line, or else that of the file.
+	node   func(container string) *peer
+	report *FileReport
+	stamps stamps
 
-	peer    *peer // of node, once a peer's line has been seen
-	last    int64 // stamp of the last message
-	entry   int   // lines of a banner that may still follow
-	damaged bool  // the chunk at hand holds NUL bytes
-	kind    nature
+	peer      *peer   // of the last line of a peer, and
+	container string  // its container
+	peers     []*peer // all of the file
+	last      int64   // stamp of the last message
+	banner    *banner // that the next entry lines belong to
+	entry     int     // lines of a banner that may still follow
+	damaged   bool    // the chunk at hand holds NUL bytes
+	kind      nature
 }
 
 // nature is what a log looks like as long as no message was found in it.
@@ -48,12 +53,32 @@ func (r *reader) read(ctx context.Context, f *logFile) error {
 	return nil
 }
 
-// ofPeer returns the peer whose log this is.
-func (r *reader) ofPeer() *peer {
-	if r.peer == nil {
-		r.peer = r.node()
+// of returns the peer whose line this is.
+func (r *reader) of(line []byte) *peer {
+	name := container(line)
+	if r.peer == nil || string(name) != r.container {
+		r.container = string(name)
+		r.peer = r.node(r.container)
+		if !slices.Contains(r.peers, r.peer) {
+			r.peers = append(r.peers, r.peer)
+		}
 	}
 	return r.peer
+}
+
+// container returns the name in docker compose's "NAME  | " before a line.
+func container(line []byte) []byte {
+	bar := bytes.IndexByte(line[:min(len(line), 64)], '|')
+	if bar < 2 || line[bar-1] != ' ' {
+		return nil
+	}
+	name := bytes.TrimRight(line[:bar], " ")
+	for _, c := range name {
+		if c <= ' ' || c > '~' || c == '"' || c == '[' {
+			return nil
+		}
+	}
+	return name
 }
 
 // line takes one line. A line can hold two messages when the end of the first was
@@ -71,7 +96,7 @@ func (r *reader) line(line []byte, whole bool) {
 		f, ok := match(line, i, whole, &m)
 		switch {
 		case !ok:
-		case f.torn:
+		case f.torn, f.doubtful && !r.known(line, &m):
 			r.report.Torn++
 		default:
 			seen = true
@@ -81,9 +106,17 @@ func (r *reader) line(line []byte, whole bool) {
 	if !seen {
 		r.other(line)
 	}
-	if r.damaged && bytes.IndexByte(line, 0) >= 0 {
+	if r.damaged && bytes.IndexByte(line, 0) >= 0 || !seen && !utf8.Valid(line) {
 		r.report.Garbage++
 	}
+}
+
+// known reports whether the channel of m has been seen before.
+func (r *reader) known(line []byte, m *sighting) bool {
+	if m.msg.fromOrderer() {
+		return r.service.channels[string(m.channel)] != nil
+	}
+	return r.of(line).channels[string(m.channel)] != nil
 }
 
 func (r *reader) message(line []byte, f found, m *sighting) {
@@ -107,7 +140,7 @@ func (r *reader) message(line []byte, f found, m *sighting) {
 		repeated = r.service.take(m)
 	} else {
 		r.report.PeerMessages++
-		repeated = r.ofPeer().take(m)
+		repeated = r.of(line).take(m)
 	}
 	if repeated {
 		r.report.Repeated++
@@ -119,9 +152,6 @@ func (r *reader) other(line []byte) {
 	if !r.kind.fabric {
 		r.kind.look(line)
 	}
-	if !r.damaged && !utf8.Valid(line) {
-		r.report.Garbage++
-	}
 	if r.entry > 0 {
 		r.entry--
 		r.banner.field(unwrap(line))
@@ -132,15 +162,15 @@ func (r *reader) other(line []byte) {
 	}
 	switch {
 	case bytes.Contains(line, []byte("Starting peer:")):
-		r.starts(line)
 		r.report.Starts++
-		r.ofPeer().restart()
+		r.of(line).restart()
+		r.starts(line, &r.peer.banner)
 	case bytes.Contains(line, []byte("Starting orderer:")):
 		r.report.Starts++
-		r.starts(line)
+		r.starts(line, &r.service.banner)
 	case bytes.Contains(line, []byte("Peer config with combined")):
-		r.banner.configured = true
-		r.starts(line)
+		r.of(line).banner.configured = true
+		r.starts(line, &r.peer.banner)
 	case bytes.Contains(line, []byte("Recommitting lost")):
 		r.report.Recommits++
 	case bytes.Contains(line, []byte("Disconnected from ordering service")):
@@ -149,7 +179,8 @@ func (r *reader) other(line []byte) {
 }
 
 // starts begins a banner: what follows in the same line, escaped, or in the next.
-func (r *reader) starts(line []byte) {
+func (r *reader) starts(line []byte, b *banner) {
+	r.banner = b
 	r.kind.fabric = true
 	r.entry = bannerLines
 	line = unwrap(line)

@@ -66,7 +66,7 @@ func (s *scanner) scan(chunk func([]byte) bool, line func(b []byte, whole bool))
 				s.lines++
 				line(trimCR(s.buf[:kept]), false)
 			}
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
+			if err == io.EOF {
 				return nil
 			}
 			return err

@@ -167,10 +167,10 @@ func generic(stem string) bool {
 	return false
 }
 
-// group sorts the files by node and returns the nodes with their files, oldest
+// byNode sorts the files by node and returns the nodes with their files, oldest
 // first. Files are of one node when they have one Name, one path up to what
 // rotation changes, or when their banners have one id.
-func group(files []*logFile) [][]*logFile {
+func byNode(files []*logFile) [][]*logFile {
 	var groups [][]*logFile
 	same := func(a, b *logFile) bool {
 		switch {

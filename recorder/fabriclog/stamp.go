@@ -22,6 +22,7 @@ type stamps struct {
 	local  int64    // seconds, read as in loc
 
 	digits  int    // most digits after the second seen so far
+	inner   int    // the same of Fabric's own stamps
 	unzoned int64  // stamps without a zone
 	unknown string // a zone name that could not be resolved
 	outer   int64  // lines dated by the collector's stamp
@@ -31,36 +32,29 @@ type stamps struct {
 // message may hold several: the last is Fabric's own, earlier ones and those
 // behind the message are a collector's.
 func (s *stamps) find(line []byte, at int) (stamp, bool) {
-	head := line[:at]
-	if at > 0 && head[at-1] == '"' {
-		if st, ok := s.structured(line); ok {
-			return s.note(st), true
+	inner, outer, n := s.scan(line[:at])
+	own, ok := inner, n > 0
+	if at > 0 && line[at-1] == '"' || n == 0 {
+		// A string begins here, so that this is JSON or logfmt.
+		if st, found := s.structured(line); found {
+			own, ok = st, true
 		}
 	}
-	inner, outer, n := s.scan(head)
-	switch {
-	case n == 0:
-		return s.elsewhere(line, at)
-	case inner.digits == 0 && n > 1 && outer.digits > 0:
-		s.outer++
-		return s.note(outer), true
-	case inner.digits == 0 && n == 1:
-		if st, ok := s.elsewhere(line, at); ok && st.digits > 0 {
-			return st, true
-		}
+	if !ok {
+		return stamp{}, false
 	}
-	return s.note(inner), true
-}
-
-// elsewhere looks for a stamp in structured fields and behind the message.
-func (s *stamps) elsewhere(line []byte, at int) (stamp, bool) {
-	if bytes.IndexByte(line, '{') >= 0 || bytes.IndexByte(line[:at], '=') >= 0 {
-		if st, ok := s.structured(line); ok {
+	s.inner = max(s.inner, own.digits)
+	if s.inner == 0 {
+		// Fabric's own stamps have seconds only: a collector's may do better.
+		if n == 0 || outer.digits == 0 {
+			outer, ok = s.structured(line)
+		}
+		if ok && outer.digits > 0 {
 			s.outer++
-			return s.note(st), true
+			own = outer
 		}
 	}
-	return stamp{}, false
+	return s.note(own), true
 }
 
 func (s *stamps) note(st stamp) stamp {
@@ -191,7 +185,7 @@ func (s *stamps) zoneName(rest []byte, i int) (offset int64, end int, known bool
 		return 0, 0, false
 	}
 	switch string(rest[:n]) {
-	case "INFO", "DEBU", "DEBUG", "WARN", "ERRO", "ERROR", "FATAL", "PANI":
+	case "INFO", "DEBU", "DEBUG", "WARN", "ERRO", "ERROR", "FATA", "FATAL", "PANI", "PANIC", "DPAN", "NOTI", "CRIT", "TRAC", "TRACE":
 		return 0, 0, false
 	}
 	if s.loc != nil {
