@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 // stores are the specs of all backends that Open makes.
-var stores = []string{"memory", "badger", "badger:sync=false"}
+var stores = []string{Memory, Badger, BadgerNoSync}
 
 func open(t testing.TB, spec string, cfg Config) *Ledger {
 	t.Helper()

@@ -27,6 +27,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Specs of the ledgers that Open makes, as Name returns them.
+const (
+	Memory       = "memory"
+	Badger       = "badger"
+	BadgerNoSync = "badger:sync=false"
+)
+
 // A Backend is a kind of ledger that Open, or the caller, can make.
 type Backend struct {
 	// Name is the first word of a spec, Options the forms that may follow it.
@@ -42,8 +49,8 @@ type Backend struct {
 func List() []Backend {
 	return []Backend{
 		{"recorded", nil, "the times that the trace holds, to scale per stage; stores nothing", false},
-		{"memory", nil, "state and the last " + strconv.Itoa(memoryWindow) + " blocks in memory: the cost of the pipeline itself", true},
-		{"badger", []string{"sync=false"}, "Badger v4, every block one durable commit; badger:sync=false leaves durability to the operating system", true},
+		{Memory, nil, "state and the last " + strconv.Itoa(memoryWindow) + " blocks in memory: the cost of the pipeline itself", true},
+		{Badger, []string{"sync=false"}, "Badger v4, every block one durable commit; badger:sync=false leaves durability to the operating system", true},
 	}
 }
 
@@ -66,9 +73,9 @@ func Open(spec string, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{spec: k.String(), made: newGenerator(cfg.Channel)}
 	switch k.name {
-	case "memory":
+	case Memory:
 		l.store, l.window = newMemory(), memoryWindow
-	case "badger":
+	case Badger:
 		if l.store, err = openBadger(cfg.Dir, k.sync, cfg.Logger); err != nil {
 			return nil, err
 		}
@@ -93,8 +100,8 @@ type kind struct {
 }
 
 func (k kind) String() string {
-	if k.name == "badger" && !k.sync {
-		return "badger:sync=false"
+	if k.name == Badger && !k.sync {
+		return BadgerNoSync
 	}
 	return k.name
 }
@@ -105,11 +112,11 @@ func parse(spec string) (kind, error) {
 	switch {
 	case name == "recorded":
 		return kind{}, errors.New("ledger \"recorded\" is the times of a trace: it can be replayed, not opened")
-	case name != "memory" && name != "badger":
+	case name != Memory && name != Badger:
 		return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
 	case options == "":
 		return k, nil
-	case name == "memory":
+	case name == Memory:
 		return kind{}, fmt.Errorf("ledger %q: memory has no options", spec)
 	}
 	value, ok := strings.CutPrefix(options, "sync=")
