@@ -33,15 +33,15 @@ func verdict(s *StreamStats) (Bottleneck, string) {
 	makespan, ok := s.Makespan.Get()
 	switch {
 	case s.Blocks == 0:
-		return BottleneckUnknown, "no verdict: no block was committed"
+		return BottleneckUnknown, "unknown: no block was committed"
 	case !ok:
-		return BottleneckUnknown, "no verdict: without offered times it is not known whether the committer ever waited"
+		return BottleneckUnknown, "unknown: without offered times it is not known whether the committer ever waited"
 	case !s.Busy.Known():
-		return BottleneckUnknown, "no verdict: without dequeued times it is not known how long the committer was busy"
+		return BottleneckUnknown, "unknown: without dequeued times it is not known how long the committer was busy"
 	case s.Blocks < verdictMinBlocks:
-		return BottleneckUnknown, fmt.Sprintf("no verdict: %d blocks are too few", s.Blocks)
+		return BottleneckUnknown, fmt.Sprintf("unknown: %d blocks are too few", s.Blocks)
 	case makespan <= 0:
-		return BottleneckUnknown, "no verdict: the last commit is not after the first offer, the clocks must differ"
+		return BottleneckUnknown, "unknown: the last commit is not after the first offer, the clocks must differ"
 	}
 	late := s.Late.Or(0)
 	if share(late, makespan) <= lateStart {

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+const ms = 1_000_000
+
+// run returns a stream of n blocks that all were offered at once and are committed
+// one every 8 ms, in batches of six with 60 ms between them.
+func run(n int) *traces.Timeline {
+	tl := traces.NewTimeline(traces.Stream{Channel: "ch1", Peer: "peer0", Settings: traces.Settings{
+		traces.SettingBuffer: "2", traces.SettingLedger: "goleveldb"}}, 4, n)
+	at := int64(0)
+	for i := range n {
+		enqueued := int64(0)
+		if i%6 == 0 && i > 0 {
+			enqueued = at + 60*ms
+		}
+		popped := max(at, enqueued)
+		at = popped + 8*ms
+		for k, v := range map[event.Kind]int64{event.Offered: 0, event.AtDoor: max(enqueued-100*ms, 0), event.Enqueued: enqueued,
+			event.Dequeued: popped, event.Validated: popped + 5*ms, event.Committed: at, event.Transactions: 10, event.Bytes: 33_000} {
+			tl.MakeColumn(k)[i] = v
+		}
+	}
+	return tl
+}
+
+// peerOnly returns a stream without offered times.
+func peerOnly() *traces.Timeline {
+	tl := traces.NewTimeline(traces.Stream{Channel: "ch2", Peer: "peer0"}, 0, 2)
+	copy(tl.MakeColumn(event.Dequeued), []int64{0, 9 * ms})
+	copy(tl.MakeColumn(event.Committed), []int64{7 * ms, 15 * ms})
+	return tl
+}
+
+func sweep() *analysis.Sweep {
+	s := &analysis.Sweep{Channel: "ch1", Peer: "peer0", Warnings: []string{}}
+	for n := int64(1); n <= 300; n++ {
+		starved := max(30_000-1_000*n, 0) * ms
+		s.Points = append(s.Points, analysis.SweepPoint{
+			Buffer: n, Makespan: 14_000*ms + starved, MaxGap: 1200 + starved/ms/20, Starved: starved,
+			Latency:     &analysis.Quantiles{P50: 4_680 * ms, P95: 5_132 * ms, P99: 5_182 * ms, Max: 5_197 * ms},
+			BufferBytes: analysis.Known((2*n + 2) * 33_000)})
+	}
+	s.Knee, s.RecommendedBuffer = analysis.Knee(s.Points), analysis.Recommend(s.Points)
+	s.IdentityError = analysis.Differences{
+		{Figure: "makespan", Unit: "ns", Want: 1000, Got: 1004, Error: analysis.Known(0.004)},
+		{Figure: "max_gap", Unit: "blocks", Want: 0, Got: 1},
+		{Figure: "p99_9", Unit: "ns", Want: 1000, Got: 990, Error: analysis.Known(-0.01)}}
+	return s
+}
+
+func TestGoldens(t *testing.T) {
+	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(600), peerOnly()}})
+	short := sweep()
+	short.Points, short.RecommendedBuffer, short.Knee, short.IdentityError = short.Points[:3], analysis.Optional[int64]{}, analysis.Optional[int64]{}, nil
+	for name, f := range map[string]func(io.Writer) error{
+		"stats.txt":       func(w io.Writer) error { return Stats(w, stats) },
+		"warnings.txt":    func(w io.Writer) error { return Warnings(w, stats.Warnings) },
+		"settings.txt":    func(w io.Writer) error { return Settings(w, stats.Streams) },
+		"sweep.txt":       func(w io.Writer) error { return Sweep(w, sweep()) },
+		"short_sweep.txt": func(w io.Writer) error { return Sweep(w, short) },
+		"short_sweep.json": func(w io.Writer) error {
+			return JSON(w, short)
+		},
+		"identity_unknown.txt": func(w io.Writer) error { return Identity(w, nil) },
+		"forecasts.txt": func(w io.Writer) error {
+			return Forecasts(w, []Forecast{{"N = 2 → N = 20", sweep().IdentityError}, {"N = 20 → N = 2", sweep().IdentityError[:1]}})
+		},
+	} {
+		var b bytes.Buffer
+		if err := f(&b); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
+	}
+}
+
+// The names that programs rely on.
+func TestJSONNames(t *testing.T) {
+	var b bytes.Buffer
+	if err := JSON(&b, analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(600), peerOnly()}})); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Streams  []map[string]any
+		Warnings []string
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range strings.Fields("channel peer blocks makespan_ns max_gap_blocks latency_ns blocked_ns starved_ns utilization buffer ledger") {
+		if v, ok := got.Streams[0][name]; !ok || v == nil {
+			t.Errorf("the stream has no %s", name)
+		}
+	}
+	for _, name := range strings.Fields("makespan_ns max_gap_blocks latency_ns blocked_ns starved_ns utilization") {
+		if v := got.Streams[1][name]; v != nil {
+			t.Errorf("%s was not observed and is %v", name, v)
+		}
+	}
+	for _, name := range strings.Fields("p50 p90 p95 p99 p99_9 max") {
+		if _, ok := got.Streams[0]["latency_ns"].(map[string]any)[name]; !ok {
+			t.Errorf("the latency has no %s", name)
+		}
+	}
+	if len(got.Warnings) == 0 {
+		t.Error("no warnings")
+	}
+}
+
+type broken struct{}
+
+var errBroken = errors.New("broken pipe")
+
+func (broken) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestErrorsOfTheWriterAreHandedOn(t *testing.T) {
+	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(20)}})
+	for i, err := range []error{
+		Stats(broken{}, stats), Warnings(broken{}, []string{"it"}), Settings(broken{}, stats.Streams), Sweep(broken{}, sweep()),
+		Identity(broken{}, nil), Forecasts(broken{}, nil), JSON(broken{}, stats),
+	} {
+		if !errors.Is(err, errBroken) {
+			t.Errorf("writer %d: %v", i, err)
+		}
+	}
+}

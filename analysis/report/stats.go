@@ -1,0 +1,201 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/blockreel/blockreel/analysis"
+)
+
+// Stats writes the figures of every stream and its verdict.
+func Stats(w io.Writer, r analysis.Result) error {
+	for i := range r.Streams {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		if err := stream(w, &r.Streams[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Warnings writes a line for each warning.
+func Warnings(w io.Writer, warnings []string) error {
+	for _, text := range warnings {
+		if _, err := fmt.Fprintf(w, "warning: %s\n", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream writes a heading, the figures of one stream, its latency and the verdict.
+func stream(w io.Writer, s *analysis.StreamStats) error {
+	if _, err := fmt.Fprintln(w, heading(s)); err != nil {
+		return err
+	}
+	figures := table{left: 2, indent: "  "}
+	for _, f := range [][2]string{
+		{"blocks", contents(s)},
+		{"makespan", duration(s.Makespan)},
+		{"height gap", gap(s.Gap)},
+		{"offered rate", rate(s.OfferedRate)},
+		{"service rate", rate(s.ServiceRate)},
+		{"committer", committer(s)},
+		{"starved", of(s.Starved, s.Makespan)},
+		{"door blocked", of(s.Blocked, s.Makespan)},
+	} {
+		figures.add(f[0], f[1])
+	}
+	if err := figures.write(w); err != nil {
+		return err
+	}
+	if err := latency(w, s); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "  verdict: %s\n", s.Verdict)
+	return err
+}
+
+func heading(s *analysis.StreamStats) string {
+	var settings []string
+	if n, ok := s.Buffer.Get(); ok {
+		settings = append(settings, fmt.Sprintf("N = %d", n))
+	}
+	if s.Ledger != "" {
+		settings = append(settings, "ledger "+s.Ledger)
+	}
+	if len(settings) == 0 {
+		return s.Name()
+	}
+	return s.Name() + " (" + strings.Join(settings, ", ") + ")"
+}
+
+// contents says what the stream carried.
+func contents(s *analysis.StreamStats) string {
+	text := analysis.FormatCount(s.Blocks)
+	var parts []string
+	if n, ok := s.Transactions.Get(); ok {
+		parts = append(parts, analysis.FormatCount(n)+" transactions")
+	}
+	if n, ok := s.Bytes.Get(); ok {
+		parts = append(parts, analysis.FormatBytes(n))
+	}
+	if len(parts) > 0 {
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return text
+}
+
+func gap(g *analysis.GapSummary) string {
+	if g == nil {
+		return unknown
+	}
+	text := fmt.Sprintf("at most %s blocks at %s, %s on average", analysis.FormatCount(g.Max),
+		analysis.FormatDuration(g.MaxAt), analysis.FormatNumber(g.Mean))
+	if g.Final > 0 {
+		text += fmt.Sprintf(", %s at the end", analysis.FormatCount(g.Final))
+	}
+	return text
+}
+
+func committer(s *analysis.StreamStats) string {
+	share, ok := s.Utilization.Get()
+	if !ok {
+		return unknown
+	}
+	return fmt.Sprintf("busy %s (%s), turnaround %s, idle %s", duration(s.Busy), analysis.FormatShare(share),
+		duration(s.Turnaround), duration(s.Idle))
+}
+
+// latency writes the percentiles of the delivery latency and of its parts.
+func latency(w io.Writer, s *analysis.StreamStats) error {
+	if s.Latency == nil && len(s.Parts) == 0 {
+		return nil
+	}
+	t := table{left: 1, indent: "  "}
+	t.add("latency", "p50", "p90", "p95", "p99", "p99.9", "max")
+	row := func(name string, q *analysis.Quantiles) {
+		if q == nil {
+			return
+		}
+		cells := []string{name}
+		for _, l := range q.Levels() {
+			cells = append(cells, analysis.FormatDuration(l.Value))
+		}
+		t.add(cells...)
+	}
+	row("delivery", s.Latency)
+	for _, p := range s.Parts {
+		row("  "+p.Name, p.Duration)
+	}
+	return t.write(w)
+}
+
+// Settings writes a row a stream: what each setting of a what-if replay makes of it.
+func Settings(w io.Writer, streams []analysis.StreamStats) error {
+	t := table{left: 2}
+	t.add("stream", "ledger", "N", "makespan", "max gap", "p50", "p95", "p99", "max", "blocked", "starved", "busy")
+	for i := range streams {
+		s := &streams[i]
+		cells := []string{s.Name(), orUnknown(s.Ledger), count(s.Buffer), duration(s.Makespan), count(s.MaxGap)}
+		if q := s.Latency; q != nil {
+			for _, v := range [...]int64{q.P50, q.P95, q.P99, q.Max} {
+				cells = append(cells, analysis.FormatDuration(v))
+			}
+		} else {
+			cells = append(cells, unknown, unknown, unknown, unknown)
+		}
+		t.add(append(cells, duration(s.Blocked), duration(s.Starved), share(s.Utilization))...)
+	}
+	return t.write(w)
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return unknown
+	}
+	return s
+}
+
+func duration(d analysis.Optional[int64]) string {
+	if v, ok := d.Get(); ok {
+		return analysis.FormatDuration(v)
+	}
+	return unknown
+}
+
+func count(n analysis.Optional[int64]) string {
+	if v, ok := n.Get(); ok {
+		return analysis.FormatCount(v)
+	}
+	return unknown
+}
+
+func share(x analysis.Optional[float64]) string {
+	if v, ok := x.Get(); ok {
+		return analysis.FormatShare(v)
+	}
+	return unknown
+}
+
+func rate(x analysis.Optional[float64]) string {
+	if v, ok := x.Get(); ok {
+		return analysis.FormatNumber(v) + " blocks/s"
+	}
+	return unknown
+}
+
+// of writes a part of the makespan with its share.
+func of(part, makespan analysis.Optional[int64]) string {
+	v, ok := part.Get()
+	whole := makespan.Or(0)
+	if !ok || whole <= 0 {
+		return duration(part)
+	}
+	return fmt.Sprintf("%s (%s)", analysis.FormatDuration(v), analysis.FormatShare(float64(v)/float64(whole)))
+}
