@@ -15,7 +15,8 @@
 //     assembles a trace from chunks in a builder, whose columns are windows (window.go).
 //  2. writer.go, append.go: a Writer takes events one by one (Append), timelines
 //     whole (AppendTimeline), notes and payloads, and makes chunks of them.
-//  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads).
+//  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads);
+//     decode.go takes its bytes apart and checks them.
 //  4. frame.go, header.go, index.go: what stands between the compressed parts.
 //     seek.go reads only the chunks that a cut needs.
 //  5. data.go, note.go, payload.go: what a chunk holds.

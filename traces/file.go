@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // ReadFile reads the trace at path; see Read.
@@ -22,7 +24,8 @@ func ReadFile(path string) (*Trace, error) {
 	return t, nil
 }
 
-// Write writes the trace to w. A Loss is not written: what is there is whole again.
+// Write writes the trace to w. The file is whole, even when t has a Loss; a note then
+// tells of it.
 func Write(w io.Writer, t *Trace) error {
 	tw, err := NewWriter(w, t.Header, WriterConfig{})
 	if err != nil {
@@ -45,12 +48,23 @@ func (t *Writer) AppendTrace(tr *Trace) error {
 			return err
 		}
 	}
-	for _, n := range tr.Notes {
+	for _, n := range tr.notesToWrite() {
 		if err := t.Note(n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notesToWrite returns the notes, and one more for a Loss: it would be forgotten
+// otherwise, since the copy is whole.
+func (t *Trace) notesToWrite() []Note {
+	if t.Loss == nil || len(t.Notes) >= MaxNotes {
+		return t.Notes
+	}
+	text := fmt.Sprintf("the file that this was read from lacks its end: %d bytes from byte %d on could not be used: %v",
+		t.Loss.Bytes, t.Loss.Offset, t.Loss.Cause)
+	return append(slices.Clone(t.Notes), Note{-1, NoteWarning, strings.ToValidUTF8(text, "?")})
 }
 
 // WriteFile writes the trace to a temporary file beside path and renames it: after

@@ -1,7 +1,10 @@
 package traces
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,6 +61,22 @@ func TestReadFileNamesIt(t *testing.T) {
 	}
 }
 
+// TestLossIsRemembered holds that a copy of what is left of a trace says so.
+func TestLossIsRemembered(t *testing.T) {
+	file, ends := chunkedTrace(t)
+	cut, err := Read(bytes.NewReader(file[:ends[4]+7]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Read(bytes.NewReader(encode(t, cut)))
+	if err != nil || whole.Loss != nil {
+		t.Fatalf("%v, %v", whole, err)
+	}
+	if n := whole.Notes[len(whole.Notes)-1]; n.Kind != NoteWarning || !strings.Contains(n.Text, fmt.Sprintf("7 bytes from byte %d", ends[4])) {
+		t.Errorf("%+v", whole.Notes)
+	}
+}
+
 func TestHeaderThatCannotBeWritten(t *testing.T) {
 	long := strings.Repeat("x", MaxStringBytes+1)
 	for _, h := range []Header{
@@ -66,7 +85,7 @@ func TestHeaderThatCannotBeWritten(t *testing.T) {
 		{Streams: []Stream{{Settings: Settings{"a": "\xff"}}}},
 		{Base: exampleBase.AddDate(1000, 0, 0)},
 	} {
-		if _, err := NewWriter(discard{}, h, WriterConfig{}); err == nil {
+		if _, err := NewWriter(io.Discard, h, WriterConfig{}); err == nil {
 			t.Errorf("%.60v was written", h)
 		}
 	}

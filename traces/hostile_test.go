@@ -213,7 +213,7 @@ func TestFarApartBlocks(t *testing.T) {
 func TestScatteredBlocks(t *testing.T) {
 	h := Header{Streams: make([]Stream, 200)}
 	n := allocated(func() {
-		w, err := NewWriter(discard{}, h, WriterConfig{})
+		w, err := NewWriter(io.Discard, h, WriterConfig{})
 		if err != nil {
 			t.Fatal(err)
 		}

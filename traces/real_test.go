@@ -2,10 +2,13 @@ package traces
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"compress/gzip"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +37,8 @@ func realTimeline(t testing.TB, run string) *Timeline {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("the recorded runs are not here: %v", err)
 	}
-	w, err := NewWriter(discard{}, Header{Streams: []Stream{{Channel: "ch1"}}}, WriterConfig{})
+	var file bytes.Buffer
+	w, err := NewWriter(&file, Header{Streams: []Stream{{Channel: "ch1"}}}, WriterConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,24 +93,15 @@ func realTimeline(t testing.TB, run string) *Timeline {
 			t.Fatal(err)
 		}
 	}
-	b := newBuilder(w.header, MaxCells)
-	c := &Chunk{Type: ChunkData}
-	for k := range event.NumKinds {
-		win := &w.windows[k]
-		for _, s := range findSpans(nil, win.vals(), win.first) {
-			c.Extents = append(c.Extents, Extent{First: event.BlockNum(s.first), Blocks: uint64(s.n)})
-			c.Runs = append(c.Runs, Run{Kind: event.Kind(k), First: event.BlockNum(s.first), Values: win.vals()[s.first-win.first:][:s.n]})
-		}
-	}
-	if err := b.chunk(c); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return b.trace().Timelines[0]
+	tr, err := Read(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr.Timelines[0]
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func number(t testing.TB, s string) int64 {
 	t.Helper()
@@ -137,5 +132,43 @@ func TestSizeOfRealRuns(t *testing.T) {
 		if got > 12 {
 			t.Errorf("%s: %.2f bytes a block", run, got)
 		}
+	}
+}
+
+// TestSizeOfLiveRecording writes a real run as a recorder does, event by event in the
+// order of time with a flush every second: short chunks cost a little, and no more.
+func TestSizeOfLiveRecording(t *testing.T) {
+	tl := realTimeline(t, "fabric-2.5-burst-n20-debug")
+	var events []event.Event
+	for _, k := range []event.Kind{event.Offered, event.Dequeued, event.Validated, event.Committed} {
+		for i, v := range tl.Column(k) {
+			events = append(events, event.Event{Kind: k, Block: tl.Block(i), Value: v})
+		}
+	}
+	slices.SortFunc(events, func(a, b event.Event) int { return cmp.Compare(a.Value, b.Value) })
+	c := counter{}
+	w, err := NewWriter(&c, Header{Streams: []Stream{tl.Stream}}, WriterConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := events[0].Value
+	for _, e := range events {
+		if e.Value-last >= int64(time.Second) {
+			last = e.Value
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := float64(c.n) / float64(tl.Len())
+	t.Logf("%.2f bytes a block", got)
+	if got > 12 {
+		t.Errorf("%.2f bytes a block", got)
 	}
 }

@@ -53,7 +53,7 @@ var columnNames = func() (names [event.NumKinds]string) {
 }()
 
 // WriteText writes the text form of a trace, without payloads. ReadText gives back
-// an equal trace, apart from its Loss.
+// an equal trace; of a Loss a note remains.
 func WriteText(w io.Writer, t *Trace) error {
 	if err := t.validate(); err != nil {
 		return err
@@ -64,7 +64,7 @@ func WriteText(w io.Writer, t *Trace) error {
 	if err := enc.Encode(newTextHeader(t.Header)); err != nil {
 		return err
 	}
-	for _, n := range t.Notes {
+	for _, n := range t.notesToWrite() {
 		tn := textNote{Note: n.Kind, Text: n.Text}
 		if n.Stream >= 0 {
 			tn.Stream = &n.Stream

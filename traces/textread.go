@@ -58,8 +58,8 @@ func (l *textLine) values() [event.NumKinds]*int64 {
 	}
 }
 
-// textLines iterates over the lines of r with their numbers, each strictly shorter
-// than the limit.
+// textLines iterates over the lines of r with their numbers. A line longer than
+// maxTextLine is an error.
 func textLines(r io.Reader) iter.Seq2[int, textBytes] {
 	return func(yield func(int, textBytes) bool) {
 		s := bufio.NewScanner(r)
