@@ -111,6 +111,7 @@ func (l *logs) stream(p *peer, channel string) *stream {
 	for _, c := range peerColumns {
 		s.fill(d.table, c.column, c.kind, true)
 	}
+	s.refinePops()
 	if s.ordered != nil {
 		s.fillOffers()
 	}
@@ -191,6 +192,28 @@ func (s *stream) fill(t *table, column int, kind event.Kind, replace bool) (fill
 		}
 	}
 	return filled
+}
+
+// refinePops corrects pops that the buffer's size proves to be earlier than their
+// line: the committer unmarshals a block between the pop and the line, about a
+// millisecond, and the buffer would seem to hold 2N + 2 blocks for so long.
+func (s *stream) refinePops() {
+	pops := s.Column(event.Dequeued)
+	refined := 0
+	for i := range pops {
+		gone := s.seen.table.value(colGone, uint64(s.Block(i)))
+		if gone == missing || pops[i] == missing || gone >= pops[i] || gone < s.Value(event.Enqueued, i) {
+			continue
+		}
+		if i > 0 && gone < s.Value(event.Committed, i-1) {
+			continue
+		}
+		pops[i] = gone
+		refined++
+	}
+	if refined > 0 {
+		s.fact("the pop of %d blocks is the time at which the buffer's size tells that they had left it, up to milliseconds before the line that says so", refined)
+	}
 }
 
 // fillOffers takes Writing, and what comes closest to it where it is missing.

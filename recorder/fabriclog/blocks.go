@@ -17,6 +17,7 @@ const (
 	// A peer's.
 	colAtDoor
 	colEnqueued
+	colGone // by this time the block was not in the buffer any more
 	colTransferring
 	colReceived
 	colValidated

@@ -28,7 +28,7 @@ type sighting struct {
 	block   uint64
 	channel []byte // aliases the line
 	at      int64  // Unix ns
-	// count is the number of transactions of msgCommitted, missing when torn.
+	// count is msgCommitted's number of transactions and msgBufferSize's of blocks.
 	count int64
 	// Times within the commit in ms, −1 when not told.
 	validation, store, state int64
@@ -264,7 +264,7 @@ func matchAdding(line []byte, i int, whole bool, m *sighting) (found, bool) {
 // matchBlocks reads "Blocks payloads buffer size for channel [C] is S blocks" and
 // "Pulling next blocks from ordering service channel=C … nextBlock=N".
 func matchBlocks(line []byte, i int, whole bool, m *sighting) (found, bool) {
-	const size, pulling = "Blocks payloads buffer size for channel [", "Pulling next "
+	const held, pulling = "Blocks payloads buffer size for channel [", "Pulling next "
 	head := line[:i]
 	if bytes.HasSuffix(head, []byte(pulling)) {
 		v, ok := fieldValue(line[i:], "nextBlock")
@@ -282,16 +282,20 @@ func matchBlocks(line []byte, i int, whole bool, m *sighting) (found, bool) {
 		start := i - len(pulling)
 		return place(line, start, i, whole, m)
 	}
-	start := bytes.LastIndex(head, []byte(size))
+	start := bytes.LastIndex(head, []byte(held))
 	if start < 0 {
 		return found{}, false
 	}
-	name := head[start+len(size):]
+	name := head[start+len(held):]
 	end := bytes.IndexByte(name, ']')
 	if end < 0 || !bytes.HasPrefix(name[end:], []byte("] is ")) {
 		return found{}, false
 	}
-	m.msg, m.block, m.channel = msgBufferSize, 0, name[:end]
+	size, _, _, ok := number(name, end+len("] is "))
+	if !ok || size > 1<<32 {
+		return found{}, false
+	}
+	m.msg, m.block, m.channel, m.count = msgBufferSize, 0, name[:end], int64(size)
 	return found{start: start}, len(m.channel) > 0
 }
 

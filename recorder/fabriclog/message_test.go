@@ -37,6 +37,8 @@ func sight(line string, whole bool) string {
 		switch m.msg {
 		case msgCommitted:
 			s += fmt.Sprintf(" %d %d %d %d", m.count, m.validation, m.store, m.state)
+		case msgBufferSize:
+			s += fmt.Sprintf(" holds %d", m.count)
 		case msgDelivering, msgPulling:
 			s += " " + string(m.subscriber)
 		}
@@ -86,7 +88,7 @@ func TestMessages(t *testing.T) {
 		{"1.4 intake", "2026-11-22 10:32:13.931124 UTC [blocksProvider] DeliverBlocks -> DEBU 5aba [ch1] Adding payload to local buffer, blockNum = [1000]",
 			"adding ch1 1000 11-22T10:32:13.931124"},
 		{"buffer size", "2026-11-22 10:32:11.372608 UTC [gossip.state] addPayload -> DEBU 06b Blocks payloads buffer size for channel [ch1] is 1 blocks",
-			"size ch1 0 11-22T10:32:11.372608"},
+			"size ch1 0 11-22T10:32:11.372608 holds 1"},
 		{"pulling", "2026-11-22 09:56:28.971 UTC 0027 INFO [peer.blocksprovider] DeliverBlocks -> Pulling next blocks from ordering service channel=ch1 orderer-address=127.0.0.1:7050 nextBlock=4",
 			"pulling ch1 4 11-22T09:56:28.971 127.0.0.1:7050"},
 		// Lines that resemble them.

@@ -38,6 +38,15 @@ func (s *script) committed(ms, block int) *script {
 	return s.at(ms, "[ch1] Committed block [%d] with 1 transaction(s) in 6ms (state_validation=0ms block_and_pvtdata_commit=4ms state_commit=1ms) commitHash=[00]", block)
 }
 
+func (s *script) adding(ms, block int) *script {
+	s.at(ms, "Adding payload to local buffer, blockNum = [%d] channel=ch1", block)
+	return s.at(ms, "[ch1] Adding payload to local buffer, blockNum = [%d]", block)
+}
+
+func (s *script) size(ms, blocks int) *script {
+	return s.at(ms, "Blocks payloads buffer size for channel [ch1] is %d blocks", blocks)
+}
+
 // millis returns a column in ms after the trace's start, "-" where missing.
 func millis(tl *traces.Timeline, k event.Kind) string {
 	var out []string
@@ -138,21 +147,17 @@ func TestMissingSources(t *testing.T) {
 // A restart empties the buffer: the way to the commit is that of the second life.
 func TestRestart(t *testing.T) {
 	var p script
-	add := func(ms, block int) {
-		p.at(ms, "Adding payload to local buffer, blockNum = [%d] channel=ch1", block)
-		p.at(ms, "[ch1] Adding payload to local buffer, blockNum = [%d]", block)
-		p.at(ms+1, "Blocks payloads buffer size for channel [ch1] is 1 blocks")
-	}
+	add := func(ms, block, size int) { p.adding(ms, block).size(ms+1, size) }
 	p.at(0, "Starting peer:\n Version: 1.4.12")
-	add(10, 1)
-	add(20, 2)
-	add(30, 3)
+	add(10, 1, 1)
+	add(20, 2, 2)
+	add(30, 3, 3)
 	p.received(40, 1).committed(45, 1).received(46, 2)
 	p.at(900, "Starting peer:\n Version: 2.1.3")
 	p.at(901, "Recommitting lost blocks - [1]")
 	p.committed(905, 1)
-	add(910, 2)
-	add(920, 3)
+	add(910, 2, 1)
+	add(920, 3, 2)
 	p.received(940, 2).committed(945, 2).received(946, 3).committed(950, 3)
 	tr, report := read(t, Config{Peers: []Source{text("p.log", p.String())}})
 	expect(t, tr.Timelines[0], 1, map[event.Kind]string{
@@ -170,6 +175,20 @@ func TestRestart(t *testing.T) {
 		t.Errorf("settings %v", set)
 	}
 	warned(t, tr, traces.NoteFact, "100 is the default of Fabric 2.1.3")
+}
+
+// The buffer's size tells of a pop before the line of it, unless the buffer has holes.
+func TestPops(t *testing.T) {
+	var p script
+	p.adding(10, 1).size(11, 1).adding(20, 2).size(21, 1).received(23, 1).committed(25, 1)
+	p.adding(30, 4).size(31, 2) // 2 and 4: without a hole it would be 3 and 4
+	p.received(40, 2).committed(45, 2).adding(46, 3).size(47, 2).received(48, 3).committed(50, 3).received(52, 4).committed(55, 4)
+	tr, _ := read(t, Config{Peers: []Source{text("p.log", p.String())}})
+	expect(t, tr.Timelines[0], 1, map[event.Kind]string{
+		event.Enqueued: "1 11 37 21",
+		event.Dequeued: "11 30 38 42",
+	})
+	warned(t, tr, traces.NoteFact, "the pop of 1 blocks")
 }
 
 // Without the banner a second pop tells of a restart: the last before the commit

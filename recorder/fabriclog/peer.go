@@ -17,6 +17,10 @@ type delivered struct {
 	// been told yet: the line that tells of it has no number.
 	adding   uint64
 	isAdding bool
+	// top is the block pushed last. unordered is set when one was pushed out of
+	// order: the buffer may have holes then.
+	top       uint64
+	unordered bool
 	// next is the number after the last commit.
 	next  uint64
 	pulls []pull
@@ -57,8 +61,8 @@ func (p *peer) of(channel []byte) *delivered {
 func (p *peer) restart() {
 	p.starts++
 	for _, d := range p.channels {
-		d.isAdding = false
-		for _, col := range []int{colAtDoor, colEnqueued, colTransferring, colReceived, colValidated} {
+		d.isAdding, d.top, d.unordered = false, 0, false
+		for _, col := range []int{colAtDoor, colEnqueued, colGone, colTransferring, colReceived, colValidated} {
 			d.table.forget(col, d.next)
 		}
 	}
@@ -85,12 +89,7 @@ func (p *peer) take(m *sighting) (repeated bool) {
 			*c = m.at
 		}
 	case msgBufferSize:
-		if d.isAdding {
-			d.isAdding = false
-			if c := d.table.cell(colEnqueued, d.adding); c != nil && *c == missing {
-				*c = m.at
-			}
-		}
+		d.pushed(m)
 	case msgTransferring:
 		return d.latest(colTransferring, m)
 	case msgReceived:
@@ -101,6 +100,27 @@ func (p *peer) take(m *sighting) (repeated bool) {
 		return d.commit(m)
 	}
 	return false
+}
+
+// pushed takes the line that tells of a push and of the buffer's size after it.
+func (d *delivered) pushed(m *sighting) {
+	if !d.isAdding {
+		return
+	}
+	d.isAdding = false
+	if c := d.table.cell(colEnqueued, d.adding); c != nil && *c == missing {
+		*c = m.at
+	}
+	d.unordered = d.unordered || d.top != 0 && d.adding != d.top+1
+	d.top = d.adding
+	// Without holes the buffer holds the newest blocks: those before are popped.
+	size := uint64(m.count)
+	if d.unordered || size == 0 || size > d.adding || !d.table.knows(d.adding-size) {
+		return
+	}
+	if c := d.table.cell(colGone, d.adding-size); *c == missing {
+		*c = m.at
+	}
 }
 
 // latest keeps the last time that is not after the block's commit.

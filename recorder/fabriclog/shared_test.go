@@ -163,3 +163,113 @@ func TestSharedRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestSharedSettings checks what the banners of other runs say.
+func TestSharedSettings(t *testing.T) {
+	for _, run := range []struct {
+		folder, peer              string
+		blocks                    int
+		version, preset, n, state string
+	}{
+		{"fabric-1.4-catchup-n100-info", "peer.log.gz", 20000, "1.4.12", "fabric-1.4", "100", ""},
+		{"fabric-1.4-catchup-n100-debug-excerpt", "peer.log.gz", 2109, "1.4.12", "fabric-1.4", "100", ""},
+		{"fabric-2.5-burst-n2-info", "peer.log.gz", 2400, "2.5.16", "fabric-2.x", "2", "goleveldb"},
+		{"fabric-2.5-burst-n20-infojson", "peer.log.gz", 2400, "2.5.16", "fabric-2.x", "20", "goleveldb"},
+		{"fabric-2.5-mvcc-blockfiles", "peer.log.gz", 200, "2.5.16", "fabric-2.x", "20", "goleveldb"},
+		{"fabric-3.1-burst-n20-info", "peer.log.gz", 2400, "3.1.5", "fabric-3.x", "20", "goleveldb"},
+	} {
+		t.Run(run.folder, func(t *testing.T) {
+			tr, _ := read(t, Config{Peers: files(shared(t, run.folder), run.peer), AssumeBacklog: true})
+			if len(tr.Timelines) != 1 {
+				t.Fatalf("%d streams", len(tr.Timelines))
+			}
+			tl := tr.Timelines[0]
+			if n := tl.Observed(event.Committed); n != run.blocks {
+				t.Errorf("%d blocks, want %d", n, run.blocks)
+			}
+			for name, want := range map[string]string{
+				traces.SettingFabricVersion: run.version, traces.SettingPreset: run.preset,
+				traces.SettingBuffer: run.n, traces.SettingStateDatabase: run.state,
+			} {
+				if got := tl.Settings[name]; got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+			if n := tl.Observed(event.Offered); n != tl.Len() || tl.Value(event.Offered, 0) != 0 {
+				t.Errorf("backlog: %d of %d blocks offered", n, tl.Len())
+			}
+		})
+	}
+}
+
+// TestSharedBuffer works out how many blocks the payloads buffer held, and how many
+// were admitted and not committed, from the times alone: 2N + 1 and 2N + 2.
+func TestSharedBuffer(t *testing.T) {
+	for folder, n := range map[string]int{
+		"fabric-1.4-catchup-n100-debug-excerpt": 100,
+		"fabric-2.5-burst-n20-debug":            20,
+		"fabric-2.5-burst-n2-debug":             2,
+	} {
+		t.Run(folder, func(t *testing.T) {
+			tr, _ := read(t, Config{Peers: files(shared(t, folder), "peer.log.gz")})
+			tl := tr.Timelines[0]
+			if got := deepest(tl, event.Enqueued, event.Dequeued); got != 2*n+1 {
+				t.Errorf("the buffer held %d blocks, want %d", got, 2*n+1)
+			}
+			if got := deepest(tl, event.Enqueued, event.Committed); got != 2*n+2 {
+				t.Errorf("%d blocks were admitted and not committed, want %d", got, 2*n+2)
+			}
+			for i := range tl.Len() {
+				door, in := tl.Value(event.AtDoor, i), tl.Value(event.Enqueued, i)
+				if (door == event.Missing) != (in == event.Missing) && i < tl.Len()-1 || door > in && in != event.Missing {
+					t.Fatalf("block %d stood at the door at %d and was enqueued at %d", tl.Block(i), door, in)
+				}
+			}
+		})
+	}
+}
+
+// deepest returns the greatest number of blocks between two kinds.
+func deepest(tl *traces.Timeline, in, out event.Kind) int {
+	type change struct {
+		at int64
+		by int
+	}
+	var changes []change
+	for i := range tl.Len() {
+		if v := tl.Value(in, i); v != event.Missing {
+			changes = append(changes, change{v, 1})
+			if v := tl.Value(out, i); v != event.Missing {
+				changes = append(changes, change{v, -1})
+			}
+		}
+	}
+	slices.SortFunc(changes, func(a, b change) int {
+		if a.at != b.at {
+			return int(max(-1, min(1, a.at-b.at)))
+		}
+		return a.by - b.by
+	})
+	depth, most := 0, 0
+	for _, c := range changes {
+		depth += c.by
+		most = max(most, depth)
+	}
+	return most
+}
+
+// TestSharedChannels reads two channels at once: two streams of one peer.
+func TestSharedChannels(t *testing.T) {
+	dir := shared(t, "fabric-2.5-twochannels-info")
+	tr, _ := read(t, Config{Orderers: files(dir, "orderer.log.gz"), Peers: files(dir, "peer.log.gz")})
+	if len(tr.Timelines) != 2 || tr.Streams[0].Name() != "ch1@peer0.org1.example.com" || tr.Streams[1].Channel != "ch2" {
+		t.Fatalf("streams %+v", tr.Streams)
+	}
+	if a, b := tr.Timelines[0].Len(), tr.Timelines[1].Len(); a != 2400 || b != 200 {
+		t.Errorf("%d and %d blocks", a, b)
+	}
+	// ch2 began first, and the trace's time with it.
+	if tr.Timelines[1].Value(event.Offered, 0) != 0 || tr.Timelines[0].Value(event.Offered, 0) < 4e9 {
+		t.Error("times do not count from the earliest offer")
+	}
+}
