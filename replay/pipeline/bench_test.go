@@ -39,14 +39,26 @@ func perBlock(b *testing.B, blocks int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(blocks), "ns/block")
 }
 
+// BenchmarkMachine drives the machine as pump does, over a link with gRPC's window as
+// it was measured (0.5 MB) and over one without limit, where all that the peer has not
+// received is in flight.
 func BenchmarkMachine(b *testing.B) {
 	blocks := overloaded(100_000)
 	out := NewColumns(blocks.Len())
-	b.ReportAllocs()
-	for b.Loop() {
-		pump(b, fabric2x(), blocks, out)
+	for _, link := range []struct {
+		name   string
+		window int64
+	}{{"window", 512 << 10}, {"nolimit", 0}} {
+		b.Run(link.name, func(b *testing.B) {
+			cfg := fabric2x()
+			cfg.Link.Window = link.window
+			b.ReportAllocs()
+			for b.Loop() {
+				pump(b, cfg, blocks, out)
+			}
+			perBlock(b, blocks.Len())
+		})
 	}
-	perBlock(b, blocks.Len())
 }
 
 func BenchmarkRecurrence(b *testing.B) {

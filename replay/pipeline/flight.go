@@ -1,17 +1,12 @@
 package pipeline
 
-import (
-	"time"
-
-	"github.com/blockreel/blockreel/traces/event"
-)
+import "github.com/blockreel/blockreel/traces/event"
 
 // parcel is a block on its way from the orderer to the door.
 type parcel struct {
 	block   event.BlockNum
 	bytes   int64
-	transit time.Duration // on top of the link's latency
-	arrives event.Time    // at the peer; set when the block is sent
+	arrives event.Time // at the peer; set when the block is sent
 }
 
 // flight is a queue of the parcels that are sent and not yet received. It grows to

@@ -22,6 +22,7 @@ type Machine struct {
 	// The sender holds at most one block: waiting for the window to admit it, or in
 	// transmission until sentAt, or neither.
 	sending     parcel
+	transit     event.Time // of the block sending, on top of the link's latency
 	waiting     bool
 	sentAt      event.Time
 	inFlight    int64 // bytes in flight
@@ -113,7 +114,7 @@ func (m *Machine) Wake() (event.Time, bool) {
 // machine does not want, the completion of a block that was not popped.
 func (m *Machine) Step(dst []Output, in Input) []Output {
 	if in.At < m.now {
-		panic(fmt.Sprintf("pipeline: %v at %d, after %d", in.Kind, in.At, m.now))
+		m.refuse(in)
 	}
 	m.now = in.At
 	switch in.Kind {
@@ -121,51 +122,88 @@ func (m *Machine) Step(dst []Output, in Input) []Output {
 	case Offer:
 		m.offer(in)
 	case Committed:
-		m.expect(in, m.busy && in.Block+1 == m.next && m.height < event.Height(m.next))
+		if !m.busy || in.Block+1 != m.next || m.height == event.Height(m.next) {
+			m.refuse(in)
+		}
 		m.height = event.Height(m.next)
 		return dst // Ready may follow at this instant, and its pop comes first
 	case Ready:
-		m.expect(in, m.busy && in.Block+1 == m.next && m.height == event.Height(m.next))
+		if !m.busy || in.Block+1 != m.next || m.height != event.Height(m.next) {
+			m.refuse(in)
+		}
 		m.busy = false
 		if m.buffer.starts(m.next) {
 			m.popAt = m.now
 		}
 	default:
-		m.expect(in, false)
+		m.refuse(in)
 	}
 	return m.run(dst)
 }
 
-func (m *Machine) expect(in Input, holds bool) {
-	if !holds {
-		panic(fmt.Sprintf("pipeline: %v of block %d at %d cannot be: the committer waits for or works on block before %d, the ledger's height is %d",
-			in.Kind, in.Block, in.At, m.next, m.height))
-	}
+func (m *Machine) refuse(in Input) {
+	panic(fmt.Sprintf("pipeline: %v %+v cannot be: it is %d, the sender is free: %v, the committer is busy: %v, its next block is %d, the ledger's height is %d",
+		in.Kind, in, m.now, m.Wants(), m.busy, m.next, m.height))
 }
 
-// run does what is due at m.now in the order of the package's comment.
+// move is one thing that can be due, in the order of the package's comment.
+type move uint8
+
+const (
+	pop move = iota
+	look
+	reach
+	takeIn
+	receive
+	sent
+	sendNow
+	rest
+)
+
+// due returns what is due at m.now.
+func (m *Machine) due() move {
+	switch {
+	case m.popAt <= m.now:
+		return pop
+	case m.actAt <= m.now:
+		if m.intake == atDoor {
+			return look
+		}
+		return reach
+	case m.handFull && m.intake == idle:
+		return takeIn
+	case m.flight.n > 0 && m.receives() && m.flight.front().arrives <= m.now:
+		return receive
+	case m.sentAt <= m.now:
+		return sent
+	case m.waiting && m.admits():
+		return sendNow
+	}
+	return rest
+}
+
+// run does what is due, up to a pop.
 func (m *Machine) run(dst []Output) []Output {
-	m.yielded = false
 	for {
-		switch {
-		case m.popAt <= m.now:
-			return m.pop(dst)
-		case m.actAt <= m.now && m.intake == atDoor:
+		switch m.due() {
+		case pop:
+			dst = m.pop(dst)
+			m.yielded = m.due() != rest
+			return dst
+		case look:
 			dst = m.look(dst)
-		case m.actAt <= m.now:
-			dst = append(dst, Output{event.AtDoor, m.inward.block, m.now})
-			m.intake, m.reached, m.waited = atDoor, m.now, false
-		case m.handFull && m.intake == idle:
+		case reach:
+			dst = m.reach(dst)
+		case takeIn:
 			m.takeIn()
-		case m.flight.n > 0 && m.receives() && m.flight.front().arrives <= m.now:
+		case receive:
 			dst = m.receive(dst)
-		case m.sentAt <= m.now:
+		case sent:
 			dst = m.sent(dst)
-		case m.waiting && m.admits():
-			m.waiting = false
-			m.inFlight += m.sending.bytes
-			m.sentAt = m.now + event.Time(m.cfg.Link.transmission(m.sending.bytes))
-		default:
+		case sendNow:
+			m.send()
+		case rest:
+			m.yielded = false
 			return dst
 		}
 	}

@@ -4,8 +4,11 @@ import "github.com/blockreel/blockreel/traces/event"
 
 // offer puts the orderer's next block into the sender's hands.
 func (m *Machine) offer(in Input) {
-	m.expect(in, m.Wants() && in.Bytes >= 0 && in.Bytes <= MaxBlockBytes && in.Transit >= 0)
-	m.sending = parcel{block: in.Block, bytes: in.Bytes, transit: in.Transit}
+	if !m.Wants() || in.Bytes < 0 || in.Bytes > MaxBlockBytes || in.Transit < 0 {
+		m.refuse(in)
+	}
+	m.sending = parcel{block: in.Block, bytes: in.Bytes}
+	m.transit = event.Time(in.Transit)
 	m.waiting = true
 }
 
@@ -15,10 +18,17 @@ func (m *Machine) admits() bool {
 	return w == 0 || m.flight.n == 0 || m.inFlight+m.sending.bytes <= w
 }
 
+// send begins the transmission of the block that has waited.
+func (m *Machine) send() {
+	m.waiting = false
+	m.inFlight += m.sending.bytes
+	m.sentAt = m.now + event.Time(m.cfg.Link.transmission(m.sending.bytes))
+}
+
 // sent ends the transmission; the block arrives in its turn.
 func (m *Machine) sent(dst []Output) []Output {
 	m.sentAt = never
-	m.lastArrival = max(m.lastArrival, m.now+event.Time(m.cfg.Link.Latency+m.sending.transit))
+	m.lastArrival = max(m.lastArrival, m.now+event.Time(m.cfg.Link.Latency)+m.transit)
 	m.sending.arrives = m.lastArrival
 	m.flight.push(m.sending)
 	return append(dst, Output{event.Sent, m.sending.block, m.now})
@@ -45,6 +55,12 @@ func (m *Machine) takeIn() {
 		cost += m.cfg.Intake.Resume
 	}
 	m.actAt = m.now + event.Time(cost)
+}
+
+// reach ends the intake: the block stands before the door.
+func (m *Machine) reach(dst []Output) []Output {
+	m.intake, m.reached, m.waited = atDoor, m.now, false
+	return append(dst, Output{event.AtDoor, m.inward.block, m.now})
 }
 
 // look is a look at the door by the block that stands before it.
@@ -85,6 +101,5 @@ func (m *Machine) pop(dst []Output) []Output {
 	if m.intake == atDoor && m.actAt == never {
 		m.actAt = event.Time(opens(int64(m.reached), int64(m.now), int64(m.cfg.Policy.Retry)))
 	}
-	m.yielded = true
 	return dst
 }
