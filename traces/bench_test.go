@@ -93,3 +93,14 @@ func report(b *testing.B, fileBytes int64) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchBlocks, "ns/block")
 	b.ReportMetric(float64(fileBytes)/benchBlocks, "bytes/block")
 }
+
+// BenchmarkOpen reads a trace of a few blocks: what a Reader costs by itself.
+func BenchmarkOpen(b *testing.B) {
+	file := encode(b, smallTrace())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Read(bytes.NewReader(file)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
