@@ -7,16 +7,17 @@
 //  1. [Read] opens every [Source] (source.go), undoes gzip and zstd, sniffs the
 //     first lines, and groups rotated files by node, oldest first.
 //  2. scanner (scan.go) cuts the text into lines, in bounded memory.
-//  3. messages (message.go) finds the messages that tell about a block, whatever
+//  3. match (message.go) finds the messages that tell about a block, whatever
 //     stands around them: the layout of a line is not parsed, its parts are found.
 //     stamps (stamp.go, epoch.go) finds and reads Fabric's own timestamp.
-//  4. reader (reader.go) pairs lines that belong together, banner (banner.go)
-//     collects a node's version and configuration.
-//  5. sightings (blocks.go) keeps what was seen, a sparse table a node and channel,
-//     by the rule of its column (peer.go, orderer.go).
+//  4. reader (reader.go) hands each sighting to the service (orderer.go) or to the
+//     peer (peer.go) that it is about; banner (banner.go) collects a node's version
+//     and configuration.
+//  5. table (blocks.go) keeps what was seen of a channel at a node, sparse, so that
+//     a wild block number costs one page.
 //  6. assemble (assemble.go) joins an orderer's and a peer's table into one
 //     stream, with clock skew (skew.go) and Sent times (sent.go), and writes
-//     down in notes whatever a reader of the figures must know.
+//     down (notes.go) whatever a reader of the figures must know.
 //
 // # What is taken when a block is told of twice
 //
@@ -32,6 +33,5 @@
 // A block is offered at the orderer's "Writing block" line (INFO); where it is
 // missing "Wrote block" (DEBUG) stands in, and then "Created block", with a note.
 //
-// Nothing here is safe for concurrent use; Read itself may be called from several
-// goroutines.
+// Several Reads may run at once; everything behind Read belongs to one of them.
 package fabriclog

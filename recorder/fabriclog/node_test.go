@@ -287,6 +287,7 @@ func TestZones(t *testing.T) {
 // files, from the banner when they say nothing, and are never shared.
 func TestRotationAndNames(t *testing.T) {
 	var first, second, third script
+	third.at(25, "The certificate will expire on 2020-11-19 09:42:00 +0000 UTC")
 	first.at(0, "Started peer with ID=[peer0.org1], network ID=[dev]").committed(10, 1)
 	second.committed(20, 2)
 	third.committed(30, 3).at(40, "Adding payload")
@@ -413,4 +414,73 @@ func TestForeignLogs(t *testing.T) {
 	if _, _, err := Read(cancelled, Config{Peers: []Source{text("p.log", good)}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// Whole seconds lose no block, and the trace says what they hide.
+func TestSecondsOnly(t *testing.T) {
+	cut := func(s string) string {
+		return eachEntry(s, func(e entry) string {
+			return fmt.Sprintf("%s [%s] %s", e.time("2006-01-02 15:04:05 MST"), e.module, e.message)
+		})
+	}
+	tr, _ := read(t, Config{
+		Orderers: []Source{text("o.log", cut(sample(t, "orderer.log")))},
+		Peers:    []Source{text("p.log", cut(sample(t, "peer.log")))},
+	})
+	tl := tr.Timelines[0]
+	if tl.Observed(event.Offered) != 60 || tl.Observed(event.Committed) != 50 || tl.Value(event.Committed, 49) != 1e9 {
+		t.Errorf("%d offers, %d commits, the last at %d", tl.Observed(event.Offered), tl.Observed(event.Committed), tl.Value(event.Committed, 49))
+	}
+	if tl.Settings[traces.SettingResolution] != "1000000000" {
+		t.Errorf("settings %v", tl.Settings)
+	}
+	warned(t, tr, traces.NoteWarning, "resolution of 1 s")
+}
+
+func TestChannels(t *testing.T) {
+	var o, p script
+	for _, c := range []string{"ch2", "ch1", "syschannel"} {
+		o.at(10, "Writing block [1] (Raft index: 7) to ledger channel=%s node=1", c)
+	}
+	p.committed(15, 1)
+	p.at(17, "[ch2] Committed block [1] with 3 transaction(s) in 6ms (state_validation=0ms block_and_pvtdata_commit=4ms state_commit=1ms)")
+	c := Config{Orderers: []Source{text("o.log", o.String())}, Peers: []Source{text("p.log", p.String()), text("q.log", p.String())}}
+	names := func() string {
+		tr, _ := read(t, c)
+		var out []string
+		for _, s := range tr.Streams {
+			out = append(out, s.Name())
+		}
+		if len(c.Channels) == 0 {
+			warned(t, tr, traces.NoteFact, "channel syschannel is in the orderer's log and in no peer's")
+		}
+		return strings.Join(out, " ")
+	}
+	if got := names(); got != "ch1@p ch1@q ch2@p ch2@q" {
+		t.Errorf("streams %s", got)
+	}
+	c.Channels = []string{"ch2"}
+	if got := names(); got != "ch2@p ch2@q" {
+		t.Errorf("streams %s", got)
+	}
+}
+
+// The last line of a copied log has no newline: a channel's name may be cut there.
+func TestLastLine(t *testing.T) {
+	p := new(script).received(10, 1).committed(15, 1).received(20, 2)
+	for cut, torn := range map[int]int64{0: 0, 1: 0, 2: 1, 3: 1, 9: 1} {
+		log := p.String()
+		_, report := read(t, Config{Peers: []Source{text("p.log", log[:len(log)-cut])}})
+		if got := report.Files[0].Torn; got != torn {
+			t.Errorf("cut by %d: %d torn, want %d", cut, got, torn)
+		}
+	}
+}
+
+// A log given twice is told of.
+func TestTwice(t *testing.T) {
+	p := new(script).committed(15, 1).committed(16, 2).String()
+	tr, _ := read(t, Config{Peers: []Source{text("p.log", p), text("p.log.1", p)}})
+	expect(t, tr.Timelines[0], 1, map[event.Kind]string{event.Committed: "0 1"})
+	warned(t, tr, traces.NoteWarning, "2 of 2 messages tell of a block once more")
 }

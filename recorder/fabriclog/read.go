@@ -163,8 +163,11 @@ func (l *logs) finish(f *logFile, r *reader, name string) {
 	if n := r.report.Undated; n > 0 {
 		l.warn("%s: %d messages about blocks have no date and time that can be read and were left out", f.Path, n)
 	}
-	if r.report.Repeated > 0 {
-		l.fact("%s: %d messages tell of a block once more; the earliest of an orderer's and of commits counts", f.Path, r.report.Repeated)
+	switch n := r.report.Repeated; {
+	case n*10 > r.report.Messages:
+		l.warn("%s: %d of %d messages tell of a block once more and the first counts: the file was given twice, or holds the logs of several networks or runs", f.Path, n, r.report.Messages)
+	case n > 0:
+		l.fact("%s: %d messages tell of a block once more; the first of an orderer's and of commits counts", f.Path, n)
 	}
 	if n := r.report.Torn + r.report.Garbage; n > 0 {
 		l.warn("%s: %d torn messages and %d lines with binary garbage were skipped", f.Path, r.report.Torn, r.report.Garbage)

@@ -203,8 +203,8 @@ func (n *nature) look(line []byte) {
 	if bytes.Contains(line, []byte("msg")) {
 		n.message = true
 	}
-	if n.dated || func() bool { s := stamps{}; _, ok := s.find(line, len(line)); return ok }() {
-		n.dated = true
+	if !n.dated {
+		_, n.dated = new(stamps).first(line)
 	}
 	n.fabric = n.dated && bytes.Contains(line, []byte(" -> ")) && bytes.IndexByte(line, '[') >= 0 ||
 		n.json && n.message && bytes.Contains(line, []byte(`"caller"`))

@@ -273,3 +273,24 @@ func TestSharedChannels(t *testing.T) {
 		t.Error("times do not count from the earliest offer")
 	}
 }
+
+// TestSharedSent checks the Deliver stream that was picked among three: every block
+// was sent after its offer and before the peer had it, and few were in flight.
+func TestSharedSent(t *testing.T) {
+	for _, folder := range []string{"fabric-2.5-burst-n20-debug", "fabric-2.5-burst-n2-debug", "fabric-2.5-mvcc-debug"} {
+		t.Run(folder, func(t *testing.T) {
+			dir := shared(t, folder)
+			tr, _ := read(t, Config{Orderers: files(dir, "orderer.log.gz"), Peers: files(dir, "peer.log.gz")})
+			tl := tr.Timelines[0]
+			for i := range tl.Len() {
+				offered, sent, door := tl.Value(event.Offered, i), tl.Value(event.Sent, i), tl.Value(event.AtDoor, i)
+				if sent < offered || sent > door {
+					t.Fatalf("block %d: offered %d, sent %d, at the door %d", tl.Block(i), offered, sent, door)
+				}
+			}
+			if n := deepest(tl, event.Sent, event.AtDoor); n > 40 {
+				t.Errorf("%d blocks in flight: this is another subscriber's stream", n)
+			}
+		})
+	}
+}

@@ -103,10 +103,7 @@ func (f *logFile) sniff(cfg *Config) {
 	st := stamps{loc: cfg.Location}
 	for line := range bytes.SplitSeq(head, []byte{'\n'}) {
 		if !f.dated {
-			f.first, f.dated = st.find(line, len(line))
-			if !f.dated {
-				f.first, f.dated = st.structured(line)
-			}
+			f.first, f.dated = st.first(line)
 		}
 		if id := peerID(line); id != "" {
 			f.id = id

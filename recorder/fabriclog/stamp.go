@@ -57,6 +57,18 @@ func (s *stamps) find(line []byte, at int) (stamp, bool) {
 	return s.note(own), true
 }
 
+// first returns the first stamp of a line, whatever the line is about: messages may
+// hold dates too, such as those on which certificates expire.
+func (s *stamps) first(line []byte) (stamp, bool) {
+	if bytes.HasPrefix(line, []byte("{")) || bytes.Contains(line, []byte("msg=")) {
+		if st, ok := s.structured(line); ok {
+			return st, true
+		}
+	}
+	_, first, n := s.scan(line)
+	return first, n > 0
+}
+
 func (s *stamps) note(st stamp) stamp {
 	s.digits = max(s.digits, st.digits)
 	if !st.zoned {
