@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestStores(t *testing.T) {
 			}
 			for n := event.BlockNum(4); n < 40; n++ {
 				s := commit(t, l, testBlock(n))
-				if s.StateValidation < 0 || s.BlockStore <= 0 || s.StateCommit < 0 || s.HistoryCommit < 0 {
+				if min(s.StateValidation, s.BlockStore, s.StateCommit, s.HistoryCommit) < 0 || spec == Badger && s.BlockStore == 0 {
 					t.Fatalf("block %d: stages %+v", n, s)
 				}
 				if l.Height() != n.Height() {
@@ -220,6 +221,43 @@ func TestCheckSeesDamage(t *testing.T) {
 				t.Error("Check did not see it")
 			}
 		})
+	}
+}
+
+// A damaged ledger stops the run instead of growing.
+func TestDamageStopsTheLedger(t *testing.T) {
+	ctx := context.Background()
+	b := testBlock(1)
+	l := open(t, Memory, Config{Channel: "ch1"})
+	commit(t, l, testBlock(0))
+	ids := appendIDs(nil, 1, l.made.appendPayload(nil, b), b.Transactions)
+	l.store.(*memory).values[string(appendIndexKey(nil, &ids[0]))] = appendVersion(nil, 0, 0)
+	if err := l.Validate(ctx, b); err == nil || !strings.Contains(err.Error(), "in block 0 already") {
+		t.Errorf("a transaction that was there before: %v", err)
+	}
+
+	l = open(t, Memory, Config{Channel: "ch1"})
+	commit(t, l, testBlock(0))
+	l.store.(*memory).values[string(l.made.appendStateKey(nil, 1, 0))] = appendVersion(nil, 2, 0)
+	if err := l.Validate(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Commit(ctx, b); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("state from a later block: %v", err)
+	}
+	if l.Height() != 1 {
+		t.Errorf("height %d after the failure, want 1", l.Height())
+	}
+}
+
+func TestBadgerLog(t *testing.T) {
+	var log bytes.Buffer
+	l := open(t, Badger, Config{Dir: t.TempDir(), Channel: "ch1", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "badger: ") {
+		t.Errorf("the log has %q", log.String())
 	}
 }
 

@@ -277,3 +277,23 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// In simulated time the memory ledger takes none: the intake is what limits a peer.
+func TestCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		c.Channels, c.Peers = 1, 1
+		got, err := Capacity(t.Context(), c, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 1 / c.Pipeline.Intake.Fixed.Seconds(); got > want || got < want/2 {
+			t.Errorf("%v blocks/s, want less than the intake's %v", got, want)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Capacity(ended, c, time.Second); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want that of the context", err)
+		}
+	})
+}

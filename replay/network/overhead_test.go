@@ -1,0 +1,135 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/blockreel/blockreel/recorder"
+	"github.com/blockreel/blockreel/replay/driver"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// BenchmarkOverhead runs the pipeline as fast as its ledger goes, with a recorder that
+// writes to a file and without one, in turns, and reports
+//
+//   - %overhead: how much longer a run takes with the recorder, until the trace is
+//     closed; the best run against the best, since other work on the machine only ever
+//     adds. Two equal runs still differ by a few per cent on a disk.
+//   - %recorder: what the recorder takes for the events of a block, from Observe to
+//     the file and as if all of it stood in the pipeline's way, in per cent of the
+//     pipeline's time for a block. This figure is steady.
+func BenchmarkOverhead(b *testing.B) {
+	for _, run := range []struct {
+		spec   string
+		blocks int // about half a second of them
+	}{{ledger.Memory, 10_000}, {ledger.Badger, 500}, {ledger.BadgerNoSync, 2500}} {
+		b.Run(run.spec, func(b *testing.B) {
+			best := [2]time.Duration{math.MaxInt64, math.MaxInt64}
+			for i := 0; b.Loop(); i++ {
+				for turn := range 2 {
+					recorded := (i + turn) % 2
+					best[recorded] = min(best[recorded], fullSpeed(b, run.spec, run.blocks, recorded == 1))
+				}
+			}
+			perBlock := float64(best[0].Nanoseconds()) / float64(run.blocks)
+			perEvent, events := recorderCost(b)
+			b.ReportMetric(100*(float64(best[1])/float64(best[0])-1), "%overhead")
+			b.ReportMetric(100*perEvent*events/perBlock, "%recorder")
+			b.ReportMetric(perEvent, "recorder-ns/event")
+			b.ReportMetric(perBlock, "ns/block")
+			b.ReportMetric(1e9/perBlock, "blocks/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// collector keeps events.
+type collector struct{ events []event.Event }
+
+func (c *collector) Observe(e event.Event) { c.events = append(c.events, e) }
+
+// recorderCost returns the time that a recorder takes for an event of a run, and the
+// number of events of a block.
+func recorderCost(b *testing.B) (nsPerEvent, eventsPerBlock float64) {
+	b.Helper()
+	const blocks = 5000
+	c := flatOut(ledger.Memory, blocks)
+	n, err := Open(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Close()
+	var all collector
+	if _, err := n.Run(context.Background(), &all); err != nil {
+		b.Fatal(err)
+	}
+	best := time.Duration(math.MaxInt64)
+	for range 5 {
+		r, end := startRecorder(b, n)
+		began := time.Now()
+		for _, e := range all.events {
+			r.Observe(e)
+		}
+		if err := end(); err != nil {
+			b.Fatal(err)
+		}
+		best = min(best, time.Since(began))
+	}
+	events := float64(len(all.events))
+	return float64(best.Nanoseconds()) / events, events / blocks
+}
+
+// flatOut offers all blocks at once to a pipeline that keeps its committer busy.
+func flatOut(spec string, blocks int) Config {
+	c := Default()
+	c.Ledger = spec
+	c.Load = Load{Rate: MaxRate, Blocks: blocks}
+	c.Pipeline = pipeline.Config{Policy: c.Pipeline.Policy}
+	c.Pipeline.Policy.Retry = 0
+	return c
+}
+
+func startRecorder(b *testing.B, n *Network) (r *recorder.Recorder, end func() error) {
+	b.Helper()
+	file, err := os.Create(filepath.Join(b.TempDir(), "run.reel"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if r, err = recorder.New(file, n.Header("bench"), recorder.Config{}); err != nil {
+		b.Fatal(err)
+	}
+	return r, func() error { return errors.Join(r.Close(), file.Close()) }
+}
+
+// fullSpeed returns how long a run takes.
+func fullSpeed(b *testing.B, spec string, blocks int, recorded bool) time.Duration {
+	b.Helper()
+	n, err := Open(flatOut(spec, blocks))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var o driver.Observer
+	end := func() error { return nil }
+	if recorded {
+		o, end = startRecorder(b, n)
+	}
+	began := time.Now()
+	if _, err := n.Run(context.Background(), o); err != nil {
+		b.Fatal(err)
+	}
+	if err := end(); err != nil {
+		b.Fatal(err)
+	}
+	took := time.Since(began)
+	if err := n.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
