@@ -151,15 +151,21 @@ func (r *run) complete() {
 		r.result.Committed++
 		r.observe(event.Committed, n, int64(r.now))
 		r.observeStages(n)
-		r.step(pipeline.Input{Kind: pipeline.Committed, At: r.now, Block: n})
-		r.work, r.until = turning, r.now
-		if r.start == nil {
-			r.until += event.Time(r.current.Service.Turnaround)
+		if d := r.current.Service.Turnaround; d > 0 && r.start == nil {
+			r.work, r.until = turning, r.now+event.Time(d)
+			r.step(pipeline.Input{Kind: pipeline.Committed, At: r.now, Block: n})
+			return
 		}
+		r.ready()
 	case turning:
-		r.work, r.until = asleep, never
-		r.step(pipeline.Input{Kind: pipeline.Ready, At: r.now, Block: n})
+		r.ready()
 	}
+}
+
+// ready lets the committer come back for the next block.
+func (r *run) ready() {
+	r.work, r.until = asleep, never
+	r.step(pipeline.Input{Kind: pipeline.Ready, At: r.now, Block: r.current.Number})
 }
 
 // begin lets the committer do w for as long as service, or for as long as the ledger

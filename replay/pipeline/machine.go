@@ -128,9 +128,10 @@ func (m *Machine) Step(dst []Output, in Input) []Output {
 		m.height = event.Height(m.next)
 		return dst // Ready may follow at this instant, and its pop comes first
 	case Ready:
-		if !m.busy || in.Block+1 != m.next || m.height != event.Height(m.next) {
+		if !m.busy || in.Block+1 != m.next {
 			m.refuse(in)
 		}
+		m.height = event.Height(m.next)
 		m.busy = false
 		if m.buffer.starts(m.next) {
 			m.popAt = m.now

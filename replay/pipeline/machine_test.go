@@ -83,7 +83,6 @@ func TestStepRefuses(t *testing.T) {
 		"a commit without a pop":          {{Kind: Committed}},
 		"ready without a pop":             {{Kind: Ready}},
 		"an unknown kind":                 {{Kind: 99}},
-		"ready before the commit":         {{Kind: Offer}, {Kind: Tick, At: 1e9}, {Kind: Ready, At: 1e9}},
 		"a commit of another block":       {{Kind: Offer}, {Kind: Tick, At: 1e9}, {Kind: Committed, At: 1e9, Block: 1}},
 		"a block that is committed twice": {{Kind: Offer}, {Kind: Tick, At: 1e9}, {Kind: Committed, At: 1e9}, {Kind: Committed, At: 1e9}},
 	} {

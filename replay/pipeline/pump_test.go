@@ -36,8 +36,11 @@ func pump(tb testing.TB, cfg Config, b Blocks, out *Columns) {
 		case never:
 			return
 		case committed:
-			in.Kind, in.Block = Committed, event.BlockNum(working)
-			committed, ready = never, in.At+event.Time(at(b.Turnaround, working))
+			in.Kind, in.Block = Ready, event.BlockNum(working)
+			committed = never
+			if turnaround := at(b.Turnaround, working); turnaround > 0 {
+				in.Kind, ready = Committed, in.At+event.Time(turnaround)
+			}
 		case ready:
 			in.Kind, in.Block = Ready, event.BlockNum(working)
 			ready = never

@@ -18,7 +18,8 @@ const (
 	Offer
 	// Committed: the block that the committer has popped is in the ledger.
 	Committed
-	// Ready: the committer is back for the next block.
+	// Ready: the committer is back for the next block; the one that it had is
+	// committed, now if not told before.
 	Ready
 )
 
