@@ -73,6 +73,14 @@ func trimFloat(s string) string {
 // FormatCount writes a whole number with thousands separators: 1,260.
 func FormatCount(n int64) string { return humanize.Comma(n) }
 
+// FormatBlocks writes a number of blocks: 1 block, 1,260 blocks.
+func FormatBlocks(n int64) string {
+	if n == 1 {
+		return "1 block"
+	}
+	return FormatCount(n) + " blocks"
+}
+
 // FormatNumber writes a number with about three digits and thousands separators.
 func FormatNumber(x float64) string {
 	if math.Abs(x) >= 999.5 {

@@ -40,6 +40,9 @@ func PartsOf(tl *traces.Timeline) []Part {
 		if k > event.Offered {
 			names = append(names, way[k])
 		}
+		if k == event.Sent && !knowsSent(tl) {
+			continue
+		}
 		if n := tl.Observed(k); n == 0 || 10*n < 9*tl.Len() {
 			continue
 		}
@@ -49,6 +52,13 @@ func PartsOf(tl *traces.Timeline) []Part {
 		from, started, names = k, true, nil
 	}
 	return parts
+}
+
+// knowsSent reports whether the sent times of tl mean something. The window of a
+// link is in bytes: a replay, which names its ledger, of blocks without sizes lets
+// every block leave the orderer at once, and all waiting would look like a slow link.
+func knowsSent(tl *traces.Timeline) bool {
+	return tl.Settings[traces.SettingLedger] == "" || tl.Observed(event.Bytes) > 0
 }
 
 // enumerate joins names as a sentence does: "a, b and c".

@@ -30,6 +30,8 @@ type StreamStats struct {
 
 	// Makespan is last commit − first offer, in ns.
 	Makespan Optional[int64] `json:"makespan_ns"`
+	// FirstOffer is when the stream began, in ns since the start of the trace.
+	FirstOffer Optional[int64] `json:"first_offer_ns"`
 	// MaxGap repeats Gap.Max, in blocks.
 	MaxGap  Optional[int64] `json:"max_gap_blocks"`
 	Gap     *GapSummary     `json:"gap"`
@@ -102,6 +104,9 @@ func StatsOf(tl *traces.Timeline) StreamStats {
 		s.MaxGap = Known(s.Gap.Max)
 	}
 	first, last, offers := bounds(tl.Column(event.Offered))
+	if offers > 0 {
+		s.FirstOffer = Known(first)
+	}
 	if offers > 1 && last > first {
 		s.OfferedRate = Known(float64(offers-1) / seconds(last-first))
 	}

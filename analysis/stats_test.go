@@ -109,6 +109,8 @@ func TestPartsAreMergedWhereNothingWasObserved(t *testing.T) {
 			"orderer, link, intake, door and buffer|validate|commit"},
 		{[]event.Kind{event.Offered, event.AtDoor, event.Enqueued, event.Dequeued, event.Committed},
 			"orderer, link and intake|door|buffer|validate and commit"},
+		{[]event.Kind{event.Offered, event.Sent, event.Received, event.Dequeued, event.Committed},
+			"orderer|link|intake, door and buffer|validate and commit"},
 		{[]event.Kind{event.Dequeued, event.Validated, event.Committed}, "validate|commit"},
 		{[]event.Kind{event.Offered}, ""},
 	} {
@@ -130,6 +132,19 @@ func TestPartsAreMergedWhereNothingWasObserved(t *testing.T) {
 		if s.Latency != nil && total != s.Latency.Max {
 			t.Errorf("parts add up to %d, the latency is %d", total, s.Latency.Max)
 		}
+	}
+}
+
+// A replay of blocks without sizes cannot tell the orderer's wait from the link's.
+func TestSentOfAReplayWithoutSizes(t *testing.T) {
+	tl := timeline(map[event.Kind][]int64{event.Offered: {0}, event.Sent: {1}, event.Received: {90}, event.Committed: {95}})
+	tl.Settings[traces.SettingLedger] = "recorded"
+	if parts := PartsOf(tl); parts[0].Name != "orderer and link" {
+		t.Errorf("without sizes: %v", parts)
+	}
+	tl.MakeColumn(event.Bytes)[0] = 33_000
+	if parts := PartsOf(tl); parts[0].Name != "orderer" || parts[1].Name != "link" {
+		t.Errorf("with sizes: %v", parts)
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *StreamStats) judge(makespan, late int64) (Bottleneck, string) {
 		return BottleneckCommitter, text
 	}
 	text := fmt.Sprintf("the peer kept up: it was never more than %s behind, and %s; the orderer's arrivals set the makespan",
-		blocks(s.MaxGap.Or(0)), worked)
+		FormatBlocks(s.MaxGap.Or(0)), worked)
 	if spare := s.ServiceRate.Or(0) / max(s.OfferedRate.Or(0), 1e-9); spare > 1.1 && s.OfferedRate.Known() {
 		text += fmt.Sprintf(", and the committer could take about %s times their rate", FormatNumber(spare))
 	}
@@ -103,13 +103,6 @@ func orNothing(gain, makespan int64) string {
 		return "nothing"
 	}
 	return "at most " + FormatShare(share(gain, makespan))
-}
-
-func blocks(n int64) string {
-	if n == 1 {
-		return "1 block"
-	}
-	return FormatCount(n) + " blocks"
 }
 
 func share(part, whole int64) float64 {

@@ -53,7 +53,7 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 	if committed == 0 {
 		warn("no block was committed")
 	} else if committed < fewBlocks {
-		warn("%s committed: the high percentiles are single blocks", "only "+blocks(int64(committed)))
+		warn("%s committed: the high percentiles are single blocks", "only "+FormatBlocks(int64(committed)))
 	}
 	for _, k := range []event.Kind{event.Offered, event.Dequeued, event.Validated} {
 		switch n := without(tl, k); {
@@ -61,18 +61,18 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 		case tl.Observed(k) == 0:
 			warn("no %s times: %s not known; %s", k, withoutKind[k], missingHint[k])
 		default:
-			warn("%s of %s lack %s times", FormatCount(int64(n)), blocks(int64(committed))+" committed", k)
+			warn("%s of %s lack %s times", FormatCount(int64(n)), FormatBlocks(int64(committed))+" committed", k)
 		}
 	}
 	if early, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); early > 0 {
 		warn("commit before offer in %s, by up to %s: the clocks of orderer and peer differ, and the latency is off by at least that",
-			blocks(int64(early)), FormatDuration(most))
+			FormatBlocks(int64(early)), FormatDuration(most))
 	}
 	if open := uncommitted(tl); open > 0 && committed > 0 {
-		warn("no commit within the trace of %s that were offered: the latency leaves them out", blocks(int64(open)))
+		warn("no commit within the trace of %s that were offered: the latency leaves them out", FormatBlocks(int64(open)))
 	}
 	if holes := holes(tl); holes > 0 {
-		warn("holes: neither offer nor commit was seen of %s", blocks(int64(holes)))
+		warn("holes: neither offer nor commit was seen of %s", FormatBlocks(int64(holes)))
 	}
 	if r, ok := tl.Settings.Int(traces.SettingResolution); ok && committed > 0 {
 		service := Summarize(differences(nil, tl.Column(event.Dequeued), tl.Column(event.Committed)))

@@ -127,7 +127,8 @@ func (percentiles) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// decades makes ticks at 1, 2 and 5 times the powers of ten.
+// decades makes ticks at 1, 2 and 5 times the powers of ten of an axis of log10. The
+// charts take the logarithm themselves: plot.LogScale misplaces the axis' title.
 type decades struct {
 	write func(int64) string
 }
@@ -135,14 +136,14 @@ type decades struct {
 // Ticks implements plot.Ticker.
 func (d decades) Ticks(lo, hi float64) []plot.Tick {
 	multiples := []float64{1, 2, 5}
-	if hi/lo > 300 {
+	if hi-lo > 3.3 {
 		multiples = multiples[:1]
 	}
 	var ticks []plot.Tick
-	for power := math.Pow(10, math.Floor(math.Log10(lo))); power <= hi; power *= 10 {
+	for power := math.Floor(lo); power <= hi; power++ {
 		for _, m := range multiples {
-			if v := m * power; v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
-				ticks = append(ticks, plot.Tick{Value: v, Label: d.write(int64(math.Round(v)))})
+			if x := power + math.Log10(m); x >= lo-1e-9 && x <= hi+1e-9 {
+				ticks = append(ticks, plot.Tick{Value: x, Label: d.write(int64(math.Round(math.Pow(10, x))))})
 			}
 		}
 	}

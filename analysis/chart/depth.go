@@ -178,7 +178,7 @@ func (d *depthChart) title(tl *traces.Timeline) string {
 	case d.capacity >= 0 && d.most >= d.capacity:
 		return size + " filled up"
 	}
-	return fmt.Sprintf("%s never held more than %s", size, count(d.most))
+	return fmt.Sprintf("%s never held more than %s", size, analysis.FormatBlocks(d.most))
 }
 
 // window marks a stretch of the x axis.

@@ -51,7 +51,7 @@ func Heights(tl *traces.Timeline) (*Figure, error) {
 	p.Add(between{above, below, tint(sky, 0.3)}, grid{}, path{above, upper}, path{below, lower})
 	if gap.Max > 1 {
 		at := float64(valueAt(peer, gap.MaxAt))
-		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + count(gap.Max),
+		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + analysis.FormatBlocks(gap.Max),
 			draw.LineStyle{Color: ink, Width: 1}})
 	}
 	return &Figure{
@@ -79,20 +79,13 @@ func valueAt(s analysis.Series, t int64) int64 {
 
 func gapTitle(g *analysis.GapSummary, origin int64) string {
 	if g.Max <= 2 {
-		return fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", count(g.Max))
+		return fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", analysis.FormatBlocks(g.Max))
 	}
-	fell := fmt.Sprintf("The peer fell %s behind", count(g.Max))
+	fell := fmt.Sprintf("The peer fell %s behind", analysis.FormatBlocks(g.Max))
 	if at, ok := g.CaughtUp.Get(); ok {
 		return fmt.Sprintf("%s and caught up after %s", fell, analysis.ApproxDuration(at-origin))
 	}
-	return fmt.Sprintf("%s and was still %s behind at the end", fell, count(g.Final))
-}
-
-func count(blocks int64) string {
-	if blocks == 1 {
-		return "1 block"
-	}
-	return analysis.FormatCount(blocks) + " blocks"
+	return fmt.Sprintf("%s and was still %s behind at the end", fell, analysis.FormatBlocks(g.Final))
 }
 
 // settings describes a stream and how it was run.
@@ -109,7 +102,7 @@ func settings(tl *traces.Timeline) string {
 			parts = append(parts, fmt.Sprintf(s.format, v))
 		}
 	}
-	parts = append(parts, count(int64(tl.Len())))
+	parts = append(parts, analysis.FormatBlocks(int64(tl.Len())))
 	return strings.Join(parts, " · ")
 }
 
@@ -149,12 +142,12 @@ func GapBySetting(runs []Run) (*Figure, error) {
 	lo, hi := peaks[least], peaks[greatest]
 	switch {
 	case len(runs) == 1:
-		f.Title = fmt.Sprintf("The peer was at most %s behind with %s", count(hi), runs[0].Name)
+		f.Title = fmt.Sprintf("The peer was at most %s behind with %s", analysis.FormatBlocks(hi), runs[0].Name)
 	case float64(hi-lo) <= 0.02*float64(hi):
-		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", count(hi))
+		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", analysis.FormatBlocks(hi))
 	default:
 		f.Title = fmt.Sprintf("The peer falls %s behind with %s and %s with %s",
-			count(hi), runs[greatest].Name, analysis.FormatCount(lo), runs[least].Name)
+			analysis.FormatBlocks(hi), runs[greatest].Name, analysis.FormatCount(lo), runs[least].Name)
 	}
 	return f, nil
 }
@@ -167,5 +160,5 @@ func sameStream(runs []Run) string {
 			return plural(len(runs), "run")
 		}
 	}
-	return first.Name() + " · " + count(int64(first.Len()))
+	return first.Name() + " · " + analysis.FormatBlocks(int64(first.Len()))
 }

@@ -25,6 +25,7 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 	f := &Figure{height: height, Subtitle: sameStream(runs)}
 	p := newPlot("share of the blocks, the fastest first", "delivery latency")
 	lo, hi, end := math.Inf(1), 0.0, 1.0
+	curves := make([]stepCurve, len(runs))
 	p99 := make([]int64, len(runs))
 	least, greatest := 0, 0
 	for i, r := range runs {
@@ -42,24 +43,29 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 		if p99[i] > p99[greatest] {
 			greatest = i
 		}
-		var curve stepCurve
 		for _, q := range analysis.PercentileCurve(values, 60) {
 			x := math.Log10(1 / max(1-q.Percent/100, 1e-12))
 			y := max(float64(q.Value), 1)
-			curve = append(curve, struct{ x, y float64 }{x, y})
+			curves[i] = append(curves[i], struct{ x, y float64 }{x, y})
 			lo, hi, end = min(lo, y), max(hi, y), max(end, x)
 		}
-		style := line(i)
-		p.Add(path{curve, style})
-		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (p99 %s)", r.Name, analysis.ApproxDuration(p99[i])), style: style})
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (p99 %s)", r.Name, analysis.ApproxDuration(p99[i])), style: line(i)})
 	}
 	p.X.Min, p.X.Max = math.Log10(2), end
 	p.X.Tick.Marker = percentiles{}
 	if hi > 50*lo {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{analysis.ApproxDuration}
-		p.Y.Min, p.Y.Max = lo*0.9, hi*1.15
+		p.Y.Tick.Marker = decades{analysis.ApproxDuration}
+		p.Y.Min, p.Y.Max = math.Log10(lo*0.9), math.Log10(hi*1.15)
+		for _, c := range curves {
+			for j := range c {
+				c[j].y = math.Log10(c[j].y)
+			}
+		}
 	} else {
 		timeAxis(&p.Y, "delivery latency", 0, hi*1.06)
+	}
+	for i, c := range curves {
+		p.Add(path{c, line(i)})
 	}
 	f.panels = []panel{{Plot: p, weight: 1}}
 	f.Title = fmt.Sprintf("99 %% of the blocks are delivered within %s", analysis.ApproxDuration(p99[greatest]))

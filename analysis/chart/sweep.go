@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -21,8 +22,9 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 	var makespan, starved, memory stepCurve
 	most, bytes := 0.0, 0.0
 	type xy = struct{ x, y float64 }
+	x := sweepAxis(s)
 	for _, pt := range s.Points {
-		n := float64(pt.Buffer)
+		n := x.at(pt.Buffer)
 		makespan = append(makespan, xy{n, float64(pt.Makespan)})
 		starved = append(starved, xy{n, float64(pt.Starved)})
 		most = max(most, float64(pt.Makespan), float64(pt.Starved))
@@ -35,7 +37,7 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 	p := newPlot("", "")
 	timeAxis(&p.Y, "time", 0, most*1.12)
 	upper, lower := line(0), line(1)
-	addMarks(p, s, true)
+	addMarks(p, s, x, true)
 	p.Add(path{makespan, upper}, path{starved, lower})
 	f.legend = []entry{{name: "makespan", style: upper}, {name: "starved time of the committer", style: lower}}
 	f.panels = []panel{{Plot: p, weight: 1.7}}
@@ -47,37 +49,53 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 		m.Y.Min, m.Y.Max = 0, max(bytes*1.08, 1)
 		m.Y.Tick.Marker = ticker{unit: unit, most: 4}
 		m.Y.Label.Text = "memory (" + name + ")"
-		addMarks(m, s, false)
+		addMarks(m, s, x, false)
 		m.Add(path{memory, style})
 		f.panels = append(f.panels, panel{Plot: m, weight: 1})
 		f.legend = append(f.legend, entry{name: "memory of the largest 2N + 2 blocks", style: style})
 		f.height = tall
 	}
-	first, last := float64(s.Points[0].Buffer), float64(s.Points[len(s.Points)-1].Buffer)
 	for i := range f.panels {
-		x := &f.panels[i].X
-		x.Min, x.Max = first, last
-		if last <= first {
-			x.Min, x.Max = first-1, first+1
-		}
-		x.Tick.Marker = ticker{unit: 1, whole: true, most: 10}
-		if first >= 1 && last >= 20*first {
-			x.Scale, x.Tick.Marker = plot.LogScale{}, decades{analysis.FormatCount}
-		}
+		a := &f.panels[i].X
+		a.Min, a.Max, a.Tick.Marker = x.min, x.max, x.ticks
 	}
 	f.panels[len(f.panels)-1].X.Label.Text = "N, peer.gossip.state.blockBufferSize (blocks)"
 	return f, nil
 }
 
+// A bufferAxis is the axis of N.
+type bufferAxis struct {
+	// at is where a value of N stands.
+	at       func(n int64) float64
+	min, max float64
+	ticks    plot.Ticker
+}
+
+// sweepAxis returns a logarithmic axis for a wide range of N, a linear one for a
+// narrow one.
+func sweepAxis(s *analysis.Sweep) bufferAxis {
+	first, last := s.Points[0].Buffer, s.Points[len(s.Points)-1].Buffer
+	a := bufferAxis{at: func(n int64) float64 { return float64(n) }, ticks: ticker{unit: 1, whole: true, most: 10}}
+	if first >= 1 && last >= 20*first {
+		a.at = func(n int64) float64 { return math.Log10(float64(n)) }
+		a.ticks = decades{analysis.FormatCount}
+	}
+	a.min, a.max = a.at(first), a.at(last)
+	if last <= first {
+		a.min, a.max = a.min-1, a.max+1
+	}
+	return a
+}
+
 // addMarks draws the knee and the recommended N, with words when named.
-func addMarks(p *plot.Plot, s *analysis.Sweep, named bool) {
+func addMarks(p *plot.Plot, s *analysis.Sweep, x bufferAxis, named bool) {
 	knee, hasKnee := s.Knee.Get()
 	n, recommended := s.RecommendedBuffer.Get()
 	mark := func(at int64, words string, row int) {
 		if !named {
 			words = ""
 		}
-		p.Add(upright{float64(at), words, row, at < n, draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 2}}})
+		p.Add(upright{x.at(at), words, row, at < n, draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 2}}})
 	}
 	switch {
 	case hasKnee && recommended && knee == n:

@@ -42,7 +42,7 @@ func stream(w io.Writer, s *analysis.StreamStats) error {
 	for _, f := range [][2]string{
 		{"blocks", contents(s)},
 		{"makespan", duration(s.Makespan)},
-		{"height gap", gap(s.Gap)},
+		{"height gap", gap(s)},
 		{"offered rate", rate(s.OfferedRate)},
 		{"service rate", rate(s.ServiceRate)},
 		{"committer", committer(s)},
@@ -91,14 +91,15 @@ func contents(s *analysis.StreamStats) string {
 	return text
 }
 
-func gap(g *analysis.GapSummary) string {
+func gap(s *analysis.StreamStats) string {
+	g := s.Gap
 	if g == nil {
 		return unknown
 	}
-	text := fmt.Sprintf("at most %s blocks at %s, %s on average", analysis.FormatCount(g.Max),
-		analysis.FormatDuration(g.MaxAt), analysis.FormatNumber(g.Mean))
+	text := fmt.Sprintf("at most %s, %s after the first offer; %s on average", analysis.FormatBlocks(g.Max),
+		analysis.FormatDuration(g.MaxAt-s.FirstOffer.Or(0)), analysis.FormatNumber(g.Mean))
 	if g.Final > 0 {
-		text += fmt.Sprintf(", %s at the end", analysis.FormatCount(g.Final))
+		text += fmt.Sprintf("; %s at the end", analysis.FormatCount(g.Final))
 	}
 	return text
 }
