@@ -94,8 +94,14 @@ func settings(tl *traces.Timeline) string {
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		parts = append(parts, fmt.Sprintf("N = %d", n))
 	}
+	version := tl.Settings[traces.SettingPreset]
+	if v := tl.Settings[traces.SettingFabricVersion]; v != "" {
+		version = "Fabric " + v
+	}
+	if version != "" {
+		parts = append(parts, version)
+	}
 	for _, s := range []struct{ format, name string }{
-		{"%s", traces.SettingPreset}, {"Fabric %s", traces.SettingFabricVersion},
 		{"ledger %s", traces.SettingLedger}, {"state in %s", traces.SettingStateDatabase},
 	} {
 		if v := tl.Settings[s.name]; v != "" {

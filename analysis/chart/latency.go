@@ -101,11 +101,11 @@ func LatencyParts(tl *traces.Timeline) (*Figure, error) {
 	}
 	p := newPlot("", "")
 	timeAxis(&p.X, "commit, "+sinceOffer, 0, float64(columns[len(columns)-1].Span.To-origin))
-	timeAxis(&p.Y, "latency of the slowest block", 0, hi*1.06)
+	timeAxis(&p.Y, "latency of each stretch's slowest block", 0, hi*1.06)
 	p.Add(stack{parts, columns, origin})
 
 	stats := analysis.StatsOf(tl)
-	f := &Figure{Subtitle: settings(tl) + " · slowest block of each stretch", height: height, panels: []panel{{Plot: p, weight: 1}}}
+	f := &Figure{Subtitle: settings(tl), height: height, panels: []panel{{Plot: p, weight: 1}}}
 	longest := 0
 	for i, part := range parts {
 		if stats.Parts[i].Duration.Mean > stats.Parts[longest].Duration.Mean {
