@@ -84,36 +84,49 @@ func matchVerb(line []byte, i int, whole bool, m *sighting) (found, bool) {
 	}
 	rest := line[end:]
 	m.msg, m.block, m.count, m.validation, m.store, m.state = verb, n, -1, -1, -1, -1
-	fits := false
-	switch verb {
-	case msgWriting:
-		fits = bytes.HasPrefix(rest, []byte(" (Raft index")) || bytes.HasPrefix(rest, []byte(" to ledger")) || bytes.HasPrefix(rest, []byte(" with ")) || bytes.HasPrefix(rest, []byte(" to the ledger"))
-	case msgWrote:
-		fits = len(rest) > 0 && !isDigit(rest[0]) || len(rest) == 0 && (whole || bracket)
-	case msgCreated:
-		fits = len(rest) > 0 && (rest[0] == ',' || !bracket && rest[0] != '-') || len(rest) == 0 && !bracket && whole
-	case msgDelivering:
-		if fits = bytes.HasPrefix(rest, []byte(" for (")); fits {
-			m.subscriber = subscriber(rest)
-			fits = len(m.subscriber) > 0
+	fits, cut := follows(verb, rest)
+	switch {
+	case !fits:
+		return found{start: start, torn: true}, cut
+	case verb == msgCommitted && !committed(rest, m):
+		// gossip.state repeats the line without " in Xms".
+		return found{start: start, torn: true}, !bytes.Contains(rest, transaction)
+	case verb == msgDelivering:
+		if m.subscriber = subscriber(rest); m.subscriber == nil {
+			return found{}, false
 		}
-	case msgTransferring:
-		fits = bytes.HasPrefix(rest, []byte(" with "))
-	case msgReceived:
-		fits = bytes.HasPrefix(rest, []byte(" from buffer"))
-	case msgValidated:
-		fits = bytes.HasPrefix(rest, inMillis)
-	case msgCommitted:
-		if !committed(rest, m) {
-			// gossip.state repeats the line without " in Xms".
-			return found{start: start, torn: true}, !whole && len(rest) < 40
-		}
-		fits = true
-	}
-	if !fits {
-		return found{start: start, torn: true}, !whole && len(rest) < len(" (Raft index")
+	case !bracket && len(rest) == 0 && !whole:
+		return found{start: start, torn: true}, true // the number may be longer
 	}
 	return place(line, start, end, whole, m)
+}
+
+// following is what stands behind the block's number, by version. "Wrote block"
+// and 1.4's "Created block" end with it.
+var following = [numMessages][]string{
+	msgWriting:      {" (Raft index", " to ledger", " with ", " to the ledger"},
+	msgDelivering:   {" for ("},
+	msgTransferring: {" with "},
+	msgReceived:     {" from buffer"},
+	msgValidated:    {" in "},
+	msgCommitted:    {" with "},
+}
+
+// follows reports whether rest begins with what follows the number in a message,
+// and if not, whether that is because rest is cut short.
+func follows(m message, rest []byte) (fits, cut bool) {
+	if following[m] == nil {
+		return true, false
+	}
+	for _, text := range following[m] {
+		if len(rest) >= len(text) && string(rest[:len(text)]) == text {
+			return true, false
+		}
+		if len(rest) < len(text) && string(rest) == text[:len(rest)] {
+			cut = true
+		}
+	}
+	return false, cut
 }
 
 // verbBefore recognizes the word before " block" and returns where it starts.
@@ -184,11 +197,7 @@ func number(line []byte, i int) (n uint64, end int, bracket, ok bool) {
 // committed reads " with K transaction(s) in Xms (state_validation=Xms
 // block_and_pvtdata_commit=Xms state_commit=Xms)…".
 func committed(rest []byte, m *sighting) bool {
-	const with = " with "
-	if !bytes.HasPrefix(rest, []byte(with)) {
-		return false
-	}
-	k, i, _, ok := number(rest, len(with))
+	k, i, _, ok := number(rest, len(" with "))
 	if !ok || k > 1<<32 || !bytes.HasPrefix(rest[i:], transaction) {
 		return false
 	}

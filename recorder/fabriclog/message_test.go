@@ -113,6 +113,8 @@ func TestMessages(t *testing.T) {
 		// Damage.
 		{"glued", "2026-11-22 09:56:30.643 UTC [gossip.privdata] Received block [4] from bu2026-11-22 09:57:00.100 UTC [committer.txvalidator] [ch1] Validated block [5] in 2ms",
 			"validated ch1 5 11-22T09:57:00.1"},
+		{"cut in the middle of a log", "2026-11-22 09:56:30.643 UTC [gossip.privdata] Received block [4] from b", "torn"},
+		{"cut in the number", "2026-11-22 09:56:30.643 UTC [gossip.privdata] [ch1] Validated block [4", "torn"},
 		{"huge number", "2026-11-22 09:56:30.643 UTC [x] [ch1] Validated block [99999999999999999999999] in 2ms", ""},
 		{"no channel", "2026-11-22 09:56:30.643 UTC x Received block [4] from buffer", ""},
 		{"no number", "2026-11-22 09:56:30.643 UTC [ch1] Validated block [] in 2ms", ""},

@@ -155,8 +155,12 @@ func stem(path string) string {
 	}
 }
 
-// generic file names say less than the log's own banner.
+// generic file names say less than the log's own banner: "peer", or the number of
+// a shell's /dev/fd/63.
 func generic(stem string) bool {
+	if strings.Trim(stem, "0123456789") == "" {
+		return true
+	}
 	switch stem {
 	case "", "peer", "peers", "log", "logs", "stdout", "stderr", "output", "stdin", "console":
 		return true

@@ -32,29 +32,39 @@ type stamps struct {
 // message may hold several: the last is Fabric's own, earlier ones and those
 // behind the message are a collector's.
 func (s *stamps) find(line []byte, at int) (stamp, bool) {
-	inner, outer, n := s.scan(line[:at])
-	own, ok := inner, n > 0
-	if at > 0 && line[at-1] == '"' || n == 0 {
+	var own stamp
+	ok := false
+	if at > 0 && line[at-1] == '"' {
 		// A string begins here, so that this is JSON or logfmt.
-		if st, found := s.structured(line); found {
-			own, ok = st, true
-		}
+		own, ok = s.structured(line)
 	}
 	if !ok {
-		return stamp{}, false
+		var n int
+		if own, _, n = s.scan(line[:at]); n == 0 {
+			if own, ok = s.structured(line); !ok {
+				return stamp{}, false
+			}
+		}
 	}
 	s.inner = max(s.inner, own.digits)
 	if s.inner == 0 {
-		// Fabric's own stamps have seconds only: a collector's may do better.
-		if n == 0 || outer.digits == 0 {
-			outer, ok = s.structured(line)
-		}
-		if ok && outer.digits > 0 {
-			s.outer++
-			own = outer
-		}
+		own = s.finer(line[:at], line, own)
 	}
 	return s.note(own), true
+}
+
+// finer returns a collector's stamp in place of one of Fabric's that has seconds
+// only, if there is one with more digits, before the message or in a field.
+func (s *stamps) finer(head, line []byte, own stamp) stamp {
+	_, outer, n := s.scan(head)
+	if n == 0 || outer.digits == 0 {
+		outer, _ = s.structured(line)
+	}
+	if outer.digits == 0 {
+		return own
+	}
+	s.outer++
+	return outer
 }
 
 // first returns the first stamp of a line, whatever the line is about: messages may
