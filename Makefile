@@ -21,7 +21,7 @@ fuzz:
 	@set -e; for pkg in $$($(GO) list $(PKG)); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "fuzz $$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
 		done; \
 	done
 
@@ -35,7 +35,7 @@ lint:
 
 # Write the golden files and transcripts anew; look at the difference before you commit it.
 golden:
-	$(GO) test $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)) -run 'Golden|Transcript|Script|Fixture' -count=1 -args -update
+	$(GO) test $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)) -run 'Golden|Transcript|Script|Fixture' -count=1 -args -rewrite
 
 demo:
 	$(GO) run ./cmd/blockreel demo

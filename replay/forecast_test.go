@@ -18,7 +18,7 @@ import (
 	"github.com/blockreel/blockreel/traces"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 // sample reads a trace of a real run that the project ships.
 func sample(t testing.TB, name string) *traces.Trace {
@@ -181,10 +181,10 @@ func blind(t *testing.T, a, b string) analysis.Differences {
 
 func short(name string) string { return strings.TrimPrefix(name, "fabric-") }
 
-// golden compares got with a committed file, or writes it with -update.
+// golden compares got with a committed file, or writes it with -rewrite.
 func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
-	if *update {
+	if *rewrite {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -198,6 +198,6 @@ func golden(t *testing.T, path string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -update and look at the difference\n--- got\n%s--- want\n%s", path, got, want)
+		t.Errorf("%s differs; run with -rewrite and look at the difference\n--- got\n%s--- want\n%s", path, got, want)
 	}
 }

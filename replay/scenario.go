@@ -249,3 +249,17 @@ func counterpart(tr *traces.Trace, want traces.Stream) (*traces.Timeline, error)
 	}
 	return nil, fmt.Errorf("the trace with the services has no stream for %s", want.Name())
 }
+
+// Label names the setting for people: N = 20, N = 20 on badger.
+func (s Setting) Label() string {
+	label := fmt.Sprintf("N = %d", s.Buffer)
+	if s.mode == ModeUnbounded {
+		label = "unbounded"
+	} else if s.mode != "" && s.mode != ModeFabric {
+		label += ", " + s.mode
+	}
+	if s.Ledger != RecordedLedger {
+		label += " on " + s.Ledger
+	}
+	return label
+}

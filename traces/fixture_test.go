@@ -13,9 +13,9 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-//go:generate go test -run "^(TestFixture|TestFormatExample)$" -update .
+//go:generate go test -run "^(TestFixture|TestFormatExample)$" -rewrite .
 
-var update = flag.Bool("update", false, "write the fixture (where there is none) and the example of FORMAT.md anew")
+var rewrite = flag.Bool("rewrite", false, "write the fixture (where there is none) and the example of FORMAT.md anew")
 
 var exampleBase = time.Unix(1_763_805_400, 0).UTC()
 
@@ -93,7 +93,7 @@ func fixtureText(t *testing.T, file []byte) []byte {
 func TestFixture(t *testing.T) {
 	for _, name := range []string{"v1"} {
 		reel, text := filepath.Join("testdata", name+".reel"), filepath.Join("testdata", name+".jsonl")
-		if _, err := os.Stat(reel); *update && os.IsNotExist(err) {
+		if _, err := os.Stat(reel); *rewrite && os.IsNotExist(err) {
 			var b bytes.Buffer
 			if err := writeFixture(&b); err != nil {
 				t.Fatal(err)

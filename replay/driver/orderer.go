@@ -1,6 +1,10 @@
 package driver
 
-import "github.com/blockreel/blockreel/traces/event"
+import (
+	"slices"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
 
 // orderer is the part of the orderer's ledger that the committer lacks: blocks that
 // are offered and not popped, in the order of the Source.
@@ -15,6 +19,9 @@ func (o *orderer) push(a Arrival) {
 		n := copy(o.blocks, o.blocks[o.first:])
 		clear(o.blocks[n:])
 		o.blocks, o.unsent, o.first = o.blocks[:n], o.unsent-o.first, 0
+	}
+	if len(o.blocks) == cap(o.blocks) {
+		o.blocks = slices.Grow(o.blocks, max(16, len(o.blocks))) // append alone would grow by less, and copy more
 	}
 	o.blocks = append(o.blocks, a)
 }

@@ -82,7 +82,7 @@ func TestPurity(t *testing.T) {
 		t.Fatalf("no files: %v", err)
 	}
 	imports := map[string]bool{
-		"errors": true, "fmt": true, "math": true, "math/bits": true, "strconv": true, "time": true,
+		"cmp": true, "errors": true, "fmt": true, "math": true, "math/bits": true, "strconv": true, "time": true,
 		"github.com/blockreel/blockreel/traces/event": true,
 	}
 	durations := map[string]bool{

@@ -6,68 +6,6 @@ import (
 	"math"
 )
 
-// Blocks are what a stream's blocks bring with them, in columns: value i belongs to
-// the i-th block. Times and durations are in nanoseconds. A nil column is all zero.
-type Blocks struct {
-	// Offered is when the block is in the orderer's ledger. A block is not offered
-	// before the one before it: where the column falls, its running maximum counts.
-	Offered []int64
-	// Bytes is the size of the block.
-	Bytes []int64
-	// Transit is time under way on top of the link's latency.
-	Transit []int64
-	// Validate, Commit and Turnaround are the committer's: from the pop to validated,
-	// from there to committed, from there to ready for the next block.
-	Validate, Commit, Turnaround []int64
-}
-
-// Len is the number of blocks.
-func (b *Blocks) Len() int { return len(b.Offered) }
-
-// validate says what is wrong with the columns: lengths that differ, and values that
-// are missing, negative or beyond the limits.
-func (b *Blocks) validate() error {
-	for _, c := range []struct {
-		name     string
-		values   []int64
-		low, top int64
-	}{
-		{"offered", b.Offered, -math.MaxInt64 / 4, math.MaxInt64 / 4},
-		{"bytes", b.Bytes, 0, MaxBlockBytes},
-		{"transit", b.Transit, 0, int64(MaxDuration)},
-		{"validate", b.Validate, 0, int64(MaxDuration)},
-		{"commit", b.Commit, 0, int64(MaxDuration)},
-		{"turnaround", b.Turnaround, 0, int64(MaxDuration)},
-	} {
-		if c.values != nil && len(c.values) != b.Len() {
-			return fmt.Errorf("pipeline: %d values of %s for %d blocks", len(c.values), c.name, b.Len())
-		}
-		for i, v := range c.values {
-			if v < c.low || v > c.top {
-				return fmt.Errorf("pipeline: %s of block at index %d is %d: must be %d to %d", c.name, i, v, c.low, c.top)
-			}
-		}
-	}
-	return nil
-}
-
-// Columns are the instants of a stream's blocks, in nanoseconds since the start of
-// the trace.
-type Columns struct {
-	Sent, Received, AtDoor, Enqueued, Dequeued, Validated, Committed []int64
-}
-
-// NewColumns returns columns for n blocks.
-func NewColumns(n int) *Columns {
-	all := make([]int64, 7*n)
-	next := func() []int64 {
-		c := all[:n:n]
-		all = all[n:]
-		return c
-	}
-	return &Columns{next(), next(), next(), next(), next(), next(), next()}
-}
-
 // Solve fills out, made for b.Len() blocks, with the instants that a Machine with cfg
 // produces for blocks offered in order to a peer that has all blocks before the first,
 // exactly. A non-blocking buffer has no such closed form, since what it drops must be
@@ -79,7 +17,7 @@ func Solve(cfg Config, b Blocks, out *Columns) error {
 	if cfg.Policy.NonBlocking {
 		return errors.New("pipeline: a non-blocking buffer cannot be solved: drive a Machine")
 	}
-	if err := b.validate(); err != nil {
+	if err := b.validate(cfg); err != nil {
 		return err
 	}
 	if len(out.Sent) != b.Len() {
@@ -179,22 +117,4 @@ func (s *sendState) send(i int, offered, bytes, transit int64, b *Blocks, receiv
 	s.sent = start + int64(s.link.transmission(bytes))
 	s.arrived = max(s.arrived, s.sent+int64(s.link.Latency)+transit)
 	return s.sent, s.arrived
-}
-
-// at is the value of a column that may be nil.
-func at(column []int64, i int) int64 {
-	if column == nil {
-		return 0
-	}
-	return column[i]
-}
-
-// First returns the first n blocks.
-func (b Blocks) First(n int) Blocks {
-	for _, c := range []*[]int64{&b.Offered, &b.Bytes, &b.Transit, &b.Validate, &b.Commit, &b.Turnaround} {
-		if *c != nil {
-			*c = (*c)[:n]
-		}
-	}
-	return b
 }

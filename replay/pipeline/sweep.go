@@ -55,7 +55,7 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	if cfg.Policy.NonBlocking || cfg.Policy.Unbounded {
 		return nil, errors.New("pipeline: a sweep is over the sizes of a bounded, blocking buffer")
 	}
-	if err := b.validate(); err != nil {
+	if err := b.validate(cfg); err != nil {
 		return nil, err
 	}
 	n := b.Len()

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+func newInfo() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "info FILE...",
+		Short: "Tell what a trace holds and where it comes from",
+		Example: `  blockreel info run.reel
+  blockreel info --json run.reel | jq .streams[0].settings`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			for i, path := range args {
+				tr, err := loadTrace(c, path)
+				if err != nil {
+					return err
+				}
+				about := describe(path, tr)
+				if asJSON {
+					if err := writeJSON(c.OutOrStdout(), about); err != nil {
+						return err
+					}
+					continue
+				}
+				if i > 0 {
+					fmt.Fprintln(c.OutOrStdout())
+				}
+				if err := about.print(c.OutOrStdout()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// traceInfo is what info tells.
+type traceInfo struct {
+	File    string       `json:"file"`
+	Start   *time.Time   `json:"start,omitempty"`
+	Tool    string       `json:"tool"`
+	Source  string       `json:"source"`
+	Whole   bool         `json:"whole"`
+	Dropped int64        `json:"dropped_events"`
+	Streams []streamInfo `json:"streams"`
+	Notes   []noteInfo   `json:"notes"`
+}
+
+type streamInfo struct {
+	Channel  string          `json:"channel"`
+	Peer     string          `json:"peer,omitempty"`
+	Orderer  string          `json:"orderer,omitempty"`
+	First    event.BlockNum  `json:"first_block"`
+	Blocks   int             `json:"blocks"`
+	Values   map[string]int  `json:"values"`
+	Settings traces.Settings `json:"settings"`
+	Dropped  int64           `json:"dropped_events"`
+	name     string
+	kinds    []string
+}
+
+type noteInfo struct {
+	Stream string `json:"stream,omitempty"`
+	Kind   string `json:"kind"`
+	Text   string `json:"text"`
+}
+
+func describe(path string, tr *traces.Trace) traceInfo {
+	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil}
+	if !tr.Base.IsZero() {
+		base := tr.Base.UTC()
+		about.Start = &base
+	}
+	for _, tl := range tr.Timelines {
+		s := streamInfo{
+			Channel: tl.Channel, Peer: tl.Peer, Orderer: tl.Orderer, First: tl.First, Blocks: tl.Len(),
+			Values: map[string]int{}, Settings: tl.Settings, name: tl.Name(),
+		}
+		for k := range event.NumKinds {
+			if n := tl.Observed(event.Kind(k)); n > 0 {
+				s.Values[event.Kind(k).String()] = n
+				s.kinds = append(s.kinds, event.Kind(k).String())
+			}
+		}
+		about.Streams = append(about.Streams, s)
+	}
+	for _, n := range tr.Notes {
+		note := noteInfo{Kind: n.Kind, Text: n.Text}
+		if n.Stream >= 0 && n.Stream < len(about.Streams) {
+			note.Stream = about.Streams[n.Stream].name
+		}
+		if n.Kind == traces.NoteDropped {
+			var lost int64
+			if _, err := fmt.Sscan(n.Text, &lost); err == nil {
+				about.Dropped += lost
+				if note.Stream != "" {
+					about.Streams[n.Stream].Dropped += lost
+				}
+				continue
+			}
+		}
+		about.Notes = append(about.Notes, note)
+	}
+	return about
+}
+
+func (t traceInfo) print(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(tw, name+"\t"+format+"\n", args...) }
+	row("file", "%s", t.File)
+	row("source", "%s, written by %s", t.Source, t.Tool)
+	if t.Start != nil {
+		row("start", "%s", t.Start.Format("2006-01-02 15:04:05.000 MST"))
+	}
+	if !t.Whole {
+		row("damage", "cut short; see blockreel verify")
+	}
+	row("dropped events", "%s", analysis.FormatCount(t.Dropped))
+	for _, s := range t.Streams {
+		fmt.Fprintf(tw, "\t\nstream\t%s\n", s.name)
+		if s.Orderer != "" {
+			row("  orderer", "%s", s.Orderer)
+		}
+		if s.Blocks > 0 {
+			row("  blocks", "%s, %d to %d", analysis.FormatCount(int64(s.Blocks)), s.First, s.First+event.BlockNum(s.Blocks-1))
+		} else {
+			row("  blocks", "none")
+		}
+		if s.Dropped > 0 {
+			row("  dropped events", "%s", analysis.FormatCount(s.Dropped))
+		}
+		for _, k := range s.kinds {
+			if n := s.Values[k]; n == s.Blocks {
+				row("  "+k, "all blocks")
+			} else {
+				row("  "+k, "%s blocks", analysis.FormatCount(int64(n)))
+			}
+		}
+		for _, name := range s.Settings.Names() {
+			row("  "+name, "= %s", s.Settings[name])
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for i, n := range t.Notes {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		if n.Stream != "" && len(t.Streams) > 1 {
+			n.Text = n.Stream + ": " + n.Text
+		}
+		fmt.Fprintf(w, "%s: %s\n", n.Kind, n.Text)
+	}
+	return nil
+}
+
+// writeJSON writes v as indented JSON.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

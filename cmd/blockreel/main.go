@@ -1,0 +1,104 @@
+// Command blockreel records block delivery in Hyperledger Fabric, replays it with
+// other buffers and ledgers, and draws the charts. One file holds one command; a
+// command binds flags to a Config and makes one call of a library.
+//
+// Data goes to stdout, talk goes to stderr. Exit codes: 0 good, 1 failed, 2 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version names the release; the header of every trace that is written carries it.
+const version = "0.1.0"
+
+// tool is how blockreel names itself in a trace's header.
+const tool = "blockreel " + version
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "blockreel: %v\nSee '%s --help'.\n", err, usage.command)
+		return 2
+	default:
+		fmt.Fprintf(stderr, "blockreel: %v\n", err)
+		return 1
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "blockreel",
+		Short: "Record, replay and chart block delivery in Hyperledger Fabric",
+		Long: `blockreel records how blocks travel from an orderer through a peer's payloads buffer
+into its ledger, keeps the run as a small trace, and plays it again with other buffer
+sizes and ledgers, so that "would a larger buffer help?" has an answer with numbers.`,
+		Example: `  blockreel demo
+  blockreel record logs --orderer-log orderer.log --peer-log peer.log -o run.reel
+  blockreel stats run.reel
+  blockreel replay run.reel --buffer 2,20,200 -o what-if
+  blockreel sweep run.reel --buffer 1..500 --plot sweep.png
+  blockreel plot run.reel -o charts`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
+	root.AddCommand(
+		newDemo(), newRecord(),
+		newInfo(), newVerify(), newCat(), newCut(),
+		newReplay(), newSweep(),
+		newStats(), newPlot(),
+	)
+	return root
+}
+
+// usageError is a command line that cannot be understood: exit code 2.
+type usageError struct {
+	command string
+	error
+}
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usagef is an error in how the command was called.
+func usagef(c *cobra.Command, format string, args ...any) error {
+	return usageError{c.CommandPath(), fmt.Errorf(format, args...)}
+}
+
+// usageArgs makes a wrong number of arguments an error of usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{c.CommandPath(), err}
+		}
+		return nil
+	}
+}

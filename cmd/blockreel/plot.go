@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/chart"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// chartKind is a chart that plot can draw: of one stream, or of one stream in
+// several runs.
+type chartKind struct {
+	name, about string
+	one         func(*traces.Timeline) (*chart.Figure, error)
+	many        func([]chart.Run) (*chart.Figure, error)
+}
+
+var chartKinds = []chartKind{
+	{name: "heights", about: "heights of orderer and peer, with the gap", one: chart.Heights},
+	{name: "depth", about: "depth of the payloads buffer, blocked and starved spans", one: chart.BufferDepth},
+	{name: "parts", about: "delivery latency by part over time", one: chart.LatencyParts},
+	{name: "gap", about: "height gap over time, by run", many: chart.GapBySetting},
+	{name: "latency", about: "delivery latency by percentile, by run", many: chart.LatencyPercentiles},
+}
+
+func newPlot() *cobra.Command {
+	var output, format string
+	var only []string
+	names := make([]string, len(chartKinds))
+	long := "Plot draws charts of one or more traces:\n\n"
+	for i, k := range chartKinds {
+		names[i] = k.name
+		long += fmt.Sprintf("  %-8s  %s\n", k.name, k.about)
+	}
+	c := &cobra.Command{
+		Use:   "plot FILE... -o DIR",
+		Short: "Draw charts as PNG, SVG or PDF",
+		Long: long + `
+Charts that a trace has nothing for are left out with a word on why; one that was asked
+for by name and cannot be drawn is an error. With -o FILE.png and a single chart and
+stream, that file is written; otherwise the charts go into the directory.`,
+		Example: `  blockreel plot run.reel -o charts
+  blockreel plot run.reel --chart heights -o heights.svg
+  blockreel plot what-if/n2.reel what-if/n20.reel what-if/n200.reel --chart gap,latency -o charts`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, name := range only {
+				if !slices.Contains(names, name) {
+					return usagef(c, "there is no chart %q; choose from %s", name, strings.Join(names, ", "))
+				}
+			}
+			if !slices.Contains(chart.Formats, "."+format) {
+				return usagef(c, "there is no format %q; choose png, svg or pdf", format)
+			}
+			a := album{c: c, only: only, target: output, extension: "." + format}
+			for _, path := range args {
+				tr, err := loadTrace(c, path)
+				if err != nil {
+					return err
+				}
+				a.add(runName(path), tr)
+			}
+			return a.draw()
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "directory for the charts, or a file for a single one (required)")
+	c.Flags().StringSliceVar(&only, "chart", nil, "only these charts: "+strings.Join(names, ", "))
+	c.Flags().StringVar(&format, "format", "png", "png, svg or pdf")
+	_ = c.MarkFlagRequired("output")
+	return c
+}
+
+// runName names a run after its file.
+func runName(path string) string {
+	base := filepath.Base(path)
+	return strings.TrimSuffix(strings.TrimSuffix(base, ".reel"), ".jsonl")
+}
+
+// album draws the charts of some runs into a directory, or one into a file.
+type album struct {
+	c                 *cobra.Command
+	only              []string
+	target, extension string
+	runs              []string
+	streams           []string // in order of appearance
+	timelines         map[string][]chart.Run
+	written           []string
+}
+
+func (a *album) add(name string, tr *traces.Trace) {
+	if a.timelines == nil {
+		a.timelines = map[string][]chart.Run{}
+	}
+	a.runs = append(a.runs, name)
+	for _, tl := range tr.Timelines {
+		if _, seen := a.timelines[tl.Name()]; !seen {
+			a.streams = append(a.streams, tl.Name())
+		}
+		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: name, Timeline: tl})
+	}
+}
+
+func (a *album) wants(kind string) bool { return len(a.only) == 0 || slices.Contains(a.only, kind) }
+
+// draw draws what is wanted, of every stream.
+func (a *album) draw() error {
+	for _, kind := range chartKinds {
+		if !a.wants(kind.name) {
+			continue
+		}
+		for _, stream := range a.streams {
+			runs := a.timelines[stream]
+			if kind.many != nil {
+				if err := a.save(kind.name, stream, "", func() (*chart.Figure, error) { return kind.many(runs) }); err != nil {
+					return err
+				}
+				continue
+			}
+			for _, r := range runs {
+				if err := a.save(kind.name, stream, r.Name, func() (*chart.Figure, error) { return kind.one(r.Timeline) }); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if len(a.written) == 0 {
+		return errors.New("there was nothing to draw")
+	}
+	for _, path := range a.written {
+		fmt.Fprintln(a.c.OutOrStdout(), path)
+	}
+	return nil
+}
+
+// save writes one chart. What cannot be drawn is an error only when it was asked for.
+func (a *album) save(kind, stream, run string, figure func() (*chart.Figure, error)) error {
+	f, err := figure()
+	if err != nil {
+		var missing *analysis.MissingError
+		if errors.As(err, &missing) && len(a.only) == 0 {
+			fmt.Fprintf(a.c.ErrOrStderr(), "no chart %s: %v\n", kind, err)
+			return nil
+		}
+		return err
+	}
+	path := a.path(kind, stream, run)
+	if slices.Contains(a.written, path) {
+		return fmt.Errorf("several charts for the one file %s: give a directory", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := f.Save(path); err != nil {
+		return err
+	}
+	a.written = append(a.written, path)
+	return nil
+}
+
+// path names a chart's file: its kind, and the run and the stream where there are
+// several.
+func (a *album) path(kind, stream, run string) string {
+	if slices.Contains(chart.Formats, filepath.Ext(a.target)) {
+		return a.target
+	}
+	name := kind
+	if run != "" && len(a.runs) > 1 {
+		name += "-" + run
+	}
+	if len(a.streams) > 1 {
+		name += "-" + strings.NewReplacer("@", "-", "/", "-", ":", "-").Replace(stream)
+	}
+	return filepath.Join(a.target, name+a.extension)
+}

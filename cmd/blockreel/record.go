@@ -1,0 +1,22 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newRecord() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "record",
+		Short: "Record block delivery into a trace: from logs, or from a live run",
+		Example: `  blockreel record logs --orderer-log orderer.log --peer-log peer.log -o run.reel
+  blockreel record run --rate 400 --duration 30s --ledger badger -o run.reel`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newRecordLogs(), newRecordRun())
+	return c
+}
+
+// outputFlag adds -o, which must be given.
+func outputFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "output", "o", "", "trace to write (required)")
+	_ = c.MarkFlagRequired("output")
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// scenarioFlags are the flags that replay and sweep share.
+type scenarioFlags struct {
+	part           span
+	buffers        bufferList
+	recorded       int
+	preset, mode   string
+	scale, link    string
+	services       string
+	blockBytes     byteSize
+	recordedPreset string
+}
+
+func (s *scenarioFlags) bind(c *cobra.Command) {
+	f := c.Flags()
+	f.Var(&s.buffers, "buffer", "values of N, blockBufferSize")
+	f.StringVar(&s.mode, "mode", "", "buffer: fabric, ideal (no poll), unbounded, non-blocking (as recorded unless given)")
+	f.StringVar(&s.preset, "preset", "", "receiver and default N of another Fabric: "+strings.Join(pipeline.Presets(), ", "))
+	f.StringVar(&s.scale, "scale", "", "scale the recorded services: validate=1,commit=0.5; also state_validation, block_store, state_commit, history_commit")
+	f.StringVar(&s.link, "link", "", "link: latency=5ms,bandwidth=12.5MB,window=1MB (bandwidth a second)")
+	f.StringVar(&s.services, "services-from", "", "take the service times of this trace, block by block")
+	f.Var(&s.blockBytes, "block-bytes", "size of a block where the trace does not tell it")
+	f.IntVar(&s.recorded, "recorded-buffer", 0, "N of the recorded peer where the trace does not tell it")
+	f.StringVar(&s.recordedPreset, "recorded-preset", "", "preset of the recorded peer where the trace does not tell it")
+	s.part.bind(f)
+}
+
+// scenario loads the trace and makes the scenario of the flags.
+func (s *scenarioFlags) scenario(c *cobra.Command, path string) (*traces.Trace, replay.Scenario, error) {
+	sc := replay.Scenario{
+		Model:   replay.ModelConfig{Preset: s.recordedPreset, Buffer: s.recorded, BlockBytes: int64(s.blockBytes)},
+		Buffers: s.buffers, Preset: s.preset, Mode: s.mode, Tool: tool,
+	}
+	var err error
+	if sc.Scale, err = ledger.ParseScale(s.scale); err != nil {
+		return nil, sc, usagef(c, "--scale: %w", err)
+	}
+	if sc.Link, err = parseLink(s.link); err != nil {
+		return nil, sc, usagef(c, "--link: %w", err)
+	}
+	if s.services != "" {
+		if sc.Services, err = loadTrace(c, s.services); err != nil {
+			return nil, sc, err
+		}
+	}
+	tr, err := loadTrace(c, path)
+	if err != nil {
+		return nil, sc, err
+	}
+	tr, err = s.part.cut(c, tr)
+	return tr, sc, err
+}
+
+// parseLink reads latency=5ms,bandwidth=12.5MB,window=1MB.
+func parseLink(text string) (pipeline.Link, error) {
+	var l pipeline.Link
+	if text == "" {
+		return l, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		var err error
+		var bytes uint64
+		switch name {
+		case "latency":
+			if l.Latency, err = time.ParseDuration(value); err == nil && l.Latency <= 0 {
+				err = fmt.Errorf("it must be more than 0")
+			}
+		case "bandwidth", "window":
+			if bytes, err = humanize.ParseBytes(strings.TrimSuffix(value, "/s")); err == nil && (bytes == 0 || bytes > 1<<50) {
+				err = fmt.Errorf("it must be more than 0")
+			}
+			if name == "window" {
+				l.Window = int64(bytes)
+			} else {
+				l.Bandwidth = int64(bytes)
+			}
+		default:
+			err = fmt.Errorf("known are latency, bandwidth and window")
+		}
+		if err != nil {
+			return l, fmt.Errorf("%s: %w (write latency=5ms,bandwidth=12.5MB,window=1MB)", strconv.Quote(part), err)
+		}
+	}
+	return l, nil
+}

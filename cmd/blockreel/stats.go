@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/report"
+)
+
+func newStats() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "stats FILE...",
+		Short: "Print the figures of traces, and what the bottleneck was",
+		Long: `Stats prints for every stream how far the peer fell behind and when, the delivery
+latency in total and by part, how long the committer was busy and starved, and a verdict
+in a sentence. What the trace does not tell is a dash (null in JSON), never zero.`,
+		Example: `  blockreel stats run.reel
+  blockreel stats what-if/*.reel
+  blockreel stats --json run.reel | jq '.streams[].latency_ns.p99'`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			all := statsResult{Streams: []runStats{}, Warnings: []string{}}
+			for i, path := range args {
+				tr, err := loadTrace(c, path)
+				if err != nil {
+					return err
+				}
+				r := analysis.Stats(tr)
+				run := ""
+				if len(args) > 1 {
+					run = runName(path)
+				}
+				all.add(run, r)
+				if asJSON {
+					continue
+				}
+				if i > 0 {
+					fmt.Fprintln(c.OutOrStdout())
+				}
+				if run != "" {
+					fmt.Fprintf(c.OutOrStdout(), "%s:\n", path)
+				}
+				if err := report.Stats(c.OutOrStdout(), r); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return report.JSON(c.OutOrStdout(), all)
+			}
+			return report.Warnings(c.ErrOrStderr(), all.Warnings)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// statsResult is the figures of several runs.
+type statsResult struct {
+	Streams  []runStats `json:"streams"`
+	Warnings []string   `json:"warnings"`
+}
+
+// runStats are the figures of one stream in one of several runs.
+type runStats struct {
+	Run string `json:"run,omitempty"`
+	analysis.StreamStats
+}
+
+func (s *statsResult) add(run string, r analysis.Result) {
+	for _, stream := range r.Streams {
+		s.Streams = append(s.Streams, runStats{run, stream})
+	}
+	for _, w := range r.Warnings {
+		if run != "" {
+			w = run + ": " + w
+		}
+		s.Warnings = append(s.Warnings, w)
+	}
+}

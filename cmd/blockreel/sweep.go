@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/chart"
+	"github.com/blockreel/blockreel/analysis/report"
+	"github.com/blockreel/blockreel/replay"
+)
+
+func newSweep() *cobra.Command {
+	var flags scenarioFlags
+	var plot string
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "sweep FILE",
+		Short: "Find the buffer size: the curve over N, its knee, the memory it costs",
+		Long: `Sweep replays a trace for every buffer size of a range, in simulated time, and prints
+the curve: makespan, gap, latency, the time that the committer starves because of the
+buffer, and the memory that the admitted blocks can take. It recommends the smallest N
+that starves the committer for less than 0.1 % of the makespan.`,
+		Example: `  blockreel sweep run.reel
+  blockreel sweep run.reel --buffer 1..500 --plot sweep.png
+  blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			if plot != "" && !slices.Contains(chart.Formats, filepath.Ext(plot)) {
+				return usagef(c, "--plot %s: name a .png, .svg or .pdf file", plot)
+			}
+			tr, s, err := flags.scenario(c, args[0])
+			if err != nil {
+				return err
+			}
+			if len(s.Buffers) == 0 {
+				s.Buffers = replay.DefaultSweep()
+			}
+			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(tr.Timelines)), "sweeping", false)
+			s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
+			result, err := replay.SweepTrace(c.Context(), tr, s)
+			_ = bar.Finish()
+			if err != nil {
+				return err
+			}
+			if err := printSweep(c, result, asJSON); err != nil || plot == "" {
+				return err
+			}
+			return saveSweep(c, result, plot)
+		},
+	}
+	flags.bind(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&plot, "plot", "", "draw the curve into this .png, .svg or .pdf file")
+	return c
+}
+
+func printSweep(c *cobra.Command, r *replay.SweepResult, asJSON bool) error {
+	stdout := c.OutOrStdout()
+	if asJSON {
+		return report.JSON(stdout, r)
+	}
+	for _, id := range r.Identity {
+		fmt.Fprintf(stdout, "identity error of %s: %s\n", id.Stream, id)
+	}
+	for _, f := range r.Facts {
+		fmt.Fprintf(stdout, "  %s\n", f)
+	}
+	fmt.Fprintln(stdout)
+	curves := []analysis.Sweep{r.Sweep}
+	curves = append(curves, r.Streams...)
+	for i := range curves {
+		if i > 0 {
+			fmt.Fprintf(stdout, "\n%s@%s\n", curves[i].Channel, curves[i].Peer)
+		}
+		if err := report.Sweep(stdout, &curves[i]); err != nil {
+			return err
+		}
+	}
+	return report.Warnings(c.ErrOrStderr(), r.Warnings)
+}
+
+func saveSweep(c *cobra.Command, r *replay.SweepResult, path string) error {
+	f, err := chart.SweepCurve(&r.Sweep)
+	if err != nil {
+		return err
+	}
+	if err := f.Save(path); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", path)
+	return nil
+}
