@@ -48,7 +48,7 @@ func TestFormatExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := encode(t, smallTrace())
-	if *update {
+	if *rewrite {
 		parts := map[string][]byte{"file": fresh, "data": contents(t, fresh)[0], "notes": contents(t, fresh)[1]}
 		doc = formatBlock.ReplaceAllFunc(doc, func(b []byte) []byte {
 			m := formatBlock.FindSubmatch(b)
