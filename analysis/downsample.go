@@ -40,8 +40,10 @@ func Downsample(s Series, buckets int) Series {
 }
 
 // bucketOf returns the bucket of t among buckets equal parts of [start, start+span].
+// Times so far apart that their difference is no int64 are in the first or the last.
 func bucketOf(t, start, span int64, buckets int) int {
-	return min(int(float64(t-start)/float64(span+1)*float64(buckets)), buckets-1)
+	share := float64(t-start) / (float64(span) + 1)
+	return int(min(max(share, 0), 1-1e-12) * float64(buckets))
 }
 
 // Depth returns how many blocks the payloads buffer held over time. In traces from

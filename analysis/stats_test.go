@@ -183,3 +183,35 @@ func BenchmarkStats(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/block")
 }
+
+// A damaged or hostile trace may hold any times; the figures are nonsense then, but
+// there are some.
+func FuzzStats(f *testing.F) {
+	f.Add(int64(0), int64(10), int64(20), int64(30), int64(5), uint8(3))
+	f.Add(int64(-1<<63+1), int64(1<<63-1), int64(0), int64(-1<<63+1), int64(1<<62), uint8(7))
+	f.Fuzz(func(t *testing.T, a, b, c, d, step int64, holes uint8) {
+		columns := map[event.Kind][]int64{}
+		for j, k := range []event.Kind{event.Offered, event.AtDoor, event.Enqueued, event.Dequeued, event.Committed} {
+			for i := range int64(30) {
+				v := [...]int64{a, b, c, d, a}[j] + i*step
+				if (i+int64(j))%11 == int64(holes)%16 {
+					v = gone
+				}
+				columns[k] = append(columns[k], v)
+			}
+		}
+		tl := timeline(columns)
+		if s := StatsOf(tl); s.Verdict == "" {
+			t.Error("no verdict")
+		}
+		if _, _, err := PartsOverTime(tl, 10); err != nil {
+			t.Skip()
+		}
+		if gap, err := Gap(tl); err == nil && Downsample(gap, 5).Len() > 20 {
+			t.Error("too many steps")
+		}
+		if _, err := Depth(tl); err != nil {
+			t.Skip()
+		}
+	})
+}

@@ -335,3 +335,33 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// A damaged trace may hold any times: what is drawn of it is nonsense, but drawing
+// comes to an end.
+func TestHostileTimes(t *testing.T) {
+	const far = int64(1) << 62
+	tl := run(40, ms, 2*ms)
+	for i := range tl.Len() {
+		for k := event.Offered; k <= event.Committed; k++ {
+			if c := tl.Column(k); c != nil && (i+int(k))%5 == 0 {
+				c[i] = far * int64(i%4-2)
+			}
+		}
+	}
+	for name, f := range map[string]func() (*Figure, error){
+		"heights":     func() (*Figure, error) { return Heights(tl) },
+		"gap":         func() (*Figure, error) { return GapBySetting([]Run{{"it", tl}}) },
+		"depth":       func() (*Figure, error) { return BufferDepth(tl) },
+		"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{"it", tl}}) },
+		"parts":       func() (*Figure, error) { return LatencyParts(tl) },
+	} {
+		fig, err := f()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := fig.Write(&bytes.Buffer{}, ".svg"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -158,7 +158,8 @@ func (r ribbon) Plot(c draw.Canvas, p *plot.Plot) {
 	width := (p.X.Max - p.X.Min) / float64(columns)
 	share, long := make([]float64, columns), make([]bool, columns)
 	for _, s := range r.spans {
-		from, to := max(float64(s.From)-p.X.Min, 0), min(float64(s.To)-p.X.Min, p.X.Max-p.X.Min)
+		within := func(t int64) float64 { return min(max(float64(t)-p.X.Min, 0), p.X.Max-p.X.Min) }
+		from, to := within(s.From), within(s.To)
 		for i := int(from / width); i < columns && float64(i)*width < to; i++ {
 			share[i] += (min(to, float64(i+1)*width) - max(from, float64(i)*width)) / width
 			long[i] = long[i] || to-from >= width/20
