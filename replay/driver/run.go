@@ -59,6 +59,9 @@ const (
 )
 
 func newRun(s Stream) (*run, error) {
+	if s.Source == nil {
+		return nil, fmt.Errorf("stream %d has no source of blocks", s.Index)
+	}
 	m, err := pipeline.New(s.Config, s.Height)
 	if err != nil {
 		return nil, fmt.Errorf("stream %d: %w", s.Index, err)

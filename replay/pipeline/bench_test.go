@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func BenchmarkRecurrence(b *testing.B) {
 		perBlock(b, blocks.Len())
 	})
 	for _, ns := range [][]int{{20, 21}, {2, 3}, {400, 401}} {
-		b.Run("sweep", func(b *testing.B) {
+		b.Run(fmt.Sprintf("sweep/N=%d", ns[0]), func(b *testing.B) {
 			s, err := NewSweep(fabric2x(), blocks)
 			if err != nil {
 				b.Fatal(err)

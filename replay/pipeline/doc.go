@@ -12,7 +12,7 @@
 //     is offered, block i−1 is sent, and the window admits it: the bytes that are
 //     sent and not yet received plus those of block i are at most Link.Window, or
 //     nothing is in flight. It is Sent after Link.transmission.
-//  2. It arrives Link.Latency (and its own Transit) later, never before block i−1.
+//  2. It arrives Link.Latency (and its own Transit) later; a stream keeps its order.
 //  3. It is Received when the receiver has room: with Hand = 0 (Fabric 1.4) when
 //     block i−1 is enqueued, with Hand = 1 (2.x, 3.x) when the intake of block i−1
 //     has begun.

@@ -6,7 +6,7 @@ import "github.com/blockreel/blockreel/traces/event"
 type parcel struct {
 	block   event.BlockNum
 	bytes   int64
-	arrives event.Time // at the peer; set when the block is sent
+	arrives event.Time // at the peer, unless a block before it is still under way; set when sent
 }
 
 // flight is a queue of the parcels that are sent and not yet received. It grows to

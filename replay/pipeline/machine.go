@@ -21,13 +21,12 @@ type Machine struct {
 
 	// The sender holds at most one block: waiting for the window to admit it, or in
 	// transmission until sentAt, or neither.
-	sending     parcel
-	transit     event.Time // of the block sending, on top of the link's latency
-	waiting     bool
-	sentAt      event.Time
-	inFlight    int64 // bytes in flight
-	flight      flight
-	lastArrival event.Time
+	sending  parcel
+	transit  event.Time // of the block sending, on top of the link's latency
+	waiting  bool
+	sentAt   event.Time
+	inFlight int64 // bytes in flight
+	flight   flight
 
 	// The receiver's hand holds a block that is received and not yet in the intake.
 	// With Hand = 0 it is full only within a Step.
@@ -69,14 +68,13 @@ func New(cfg Config, height event.Height) (*Machine, error) {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
 	return &Machine{
-		cfg:         cfg,
-		now:         math.MinInt64,
-		sentAt:      never,
-		lastArrival: math.MinInt64,
-		actAt:       never,
-		next:        event.BlockNum(height),
-		height:      height,
-		popAt:       never,
+		cfg:    cfg,
+		now:    math.MinInt64,
+		sentAt: never,
+		actAt:  never,
+		next:   event.BlockNum(height),
+		height: height,
+		popAt:  never,
 	}, nil
 }
 

@@ -91,7 +91,7 @@ func TestDoorOfRealPeers(t *testing.T) {
 				}
 				switch off := enqueued - want; {
 				case off >= -time.Millisecond && off < late:
-				case (room - door).Abs() < time.Millisecond || off < 0 && off > -EnqueueRetry && want-room > EnqueueRetry-late:
+				case (room-door).Abs() < time.Millisecond || off < 0 && off > -EnqueueRetry && want-room > EnqueueRetry-late:
 					doubtful++
 				default:
 					wrong++

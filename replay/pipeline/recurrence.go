@@ -30,7 +30,7 @@ func Solve(cfg Config, b Blocks, out *Columns) error {
 func solve(cfg Config, b Blocks, out *Columns) {
 	var (
 		capacity = cfg.capacity()
-		link     = sendState{link: cfg.Link, sent: past, arrived: past}
+		link     = sendState{link: cfg.Link, sent: past}
 		begun    = past // the intake of the block before
 		enqueued = past
 		ready    = past
@@ -94,13 +94,14 @@ func opens(door, room, retry int64) int64 {
 
 // sendState is the orderer's side of the recurrence.
 type sendState struct {
-	link          Link
-	sent, arrived int64 // of the block before
-	landed        int   // blocks that have been received when the next send starts
-	inFlight      int64 // bytes sent and not landed
+	link     Link
+	sent     int64 // of the block before
+	landed   int   // blocks that have been received when the next send starts
+	inFlight int64 // bytes sent and not landed
 }
 
-// send returns when block i is sent and when it arrives; received holds the instants
+// send returns when block i is sent and when it arrives, unless a block before it is
+// still under way; received holds the instants
 // of the blocks before it.
 func (s *sendState) send(i int, offered, bytes, transit int64, b *Blocks, received []int64) (sent, arrives int64) {
 	start := max(offered, s.sent)
@@ -115,6 +116,5 @@ func (s *sendState) send(i int, offered, bytes, transit int64, b *Blocks, receiv
 		}
 	}
 	s.sent = start + int64(s.link.transmission(bytes))
-	s.arrived = max(s.arrived, s.sent+int64(s.link.Latency)+transit)
-	return s.sent, s.arrived
+	return s.sent, s.sent + int64(s.link.Latency) + transit
 }

@@ -28,8 +28,7 @@ func (m *Machine) send() {
 // sent ends the transmission; the block arrives in its turn.
 func (m *Machine) sent(dst []Output) []Output {
 	m.sentAt = never
-	m.lastArrival = max(m.lastArrival, m.now+event.Time(m.cfg.Link.Latency)+m.transit)
-	m.sending.arrives = m.lastArrival
+	m.sending.arrives = m.now + event.Time(m.cfg.Link.Latency) + m.transit
 	m.flight.push(m.sending)
 	return append(dst, Output{event.Sent, m.sending.block, m.now})
 }

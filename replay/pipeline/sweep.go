@@ -75,7 +75,7 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 		return s, nil
 	}
 	s.arrives, s.intake = make([]int64, n), make([]int64, n)
-	link := sendState{link: cfg.Link, sent: past, arrived: past}
+	link := sendState{link: cfg.Link, sent: past}
 	for i := range n {
 		bytes := at(b.Bytes, i)
 		_, s.arrives[i] = link.send(i, b.Offered[i], bytes, at(b.Transit, i), &b, nil)

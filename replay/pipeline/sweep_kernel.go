@@ -59,7 +59,7 @@ func (s *Sweep) pair(n0, n1 int, scratch *Scratch, out []Point) {
 	if start < all {
 		// Slices of one length, so that the loop needs no bounds checks.
 		n := all - start
-		s.walkPair(&l0, &l1, columns{
+		s.walkPair(&l0, &l1, pairColumns{
 			arrives: s.arrives[start:][:n], intake: s.intake[start:][:n],
 			service: s.service[start:][:n], offered: s.offered[start:][:n],
 			room0: d0[start-c0:][:n], room1: d1[start-c1:][:n],
@@ -69,13 +69,14 @@ func (s *Sweep) pair(n0, n1 int, scratch *Scratch, out []Point) {
 	out[0], out[1] = s.point(n0, &l0, d0), s.point(n1, &l1, d1)
 }
 
-type columns struct {
+// pairColumns are what walkPair walks over, all of one length, from one block on.
+type pairColumns struct {
 	arrives, intake, service, offered  []int64
 	room0, room1, dequeued0, dequeued1 []int64
 }
 
 // walkPair is walk for two lanes, from a block on that both doors can be shut for.
-func (s *Sweep) walkPair(l0, l1 *lane, c columns) {
+func (s *Sweep) walkPair(l0, l1 *lane, c pairColumns) {
 	retry, resume, wake := int64(s.cfg.Policy.Retry), int64(s.cfg.Intake.Resume), int64(s.cfg.Wake)
 	n := len(c.arrives)
 	arrives, intake, service, offered := c.arrives[:n], c.intake[:n], c.service[:n], c.offered[:n]

@@ -197,18 +197,17 @@ func (s *theatre) advance(end event.Time) {
 			wake = never
 		}
 		switch {
+		case s.now < min(s.until, wake) && s.m.Wants() && len(s.orderer) > 0:
+			in := s.orderer[0]
+			s.orderer = s.orderer[1:]
+			s.step(in)
 		case s.until <= min(wake, end):
 			s.now, s.until, s.busy = s.until, never, false
 			s.say("committed", s.working)
-			s.step(Input{Kind: Committed, Block: s.working})
 			s.step(Input{Kind: Ready, Block: s.working})
 		case wake <= end:
 			s.now = wake
 			s.step(Input{Kind: Tick})
-		case s.m.Wants() && len(s.orderer) > 0:
-			in := s.orderer[0]
-			s.orderer = s.orderer[1:]
-			s.step(in)
 		default:
 			s.now = end
 			return
