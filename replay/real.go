@@ -164,9 +164,9 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 			return err
 		}
 		for i, r := range results {
-			jobs[i].facts = append(jobs[i].facts, lagText(r.Lag))
+			jobs[i].facts = append(jobs[i].facts, set.Name()+": "+lagText(r.Lag))
 			if r.Lag.Overloaded {
-				jobs[i].warnings = append(jobs[i].warnings, "this machine was too slow for the replay, which lagged by itself: "+lagText(r.Lag)+"; its figures are not valid")
+				jobs[i].warnings = append(jobs[i].warnings, set.Name()+": this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
 			}
 		}
 		return nil

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,6 +77,16 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario) (*Outcome, error)
 	return out, nil
 }
 
+// appendNew appends the lines that are not there yet: most settings say the same.
+func appendNew(to, lines []string) []string {
+	for _, l := range lines {
+		if !slices.Contains(to, l) {
+			to = append(to, l)
+		}
+	}
+	return to
+}
+
 // named puts the stream before each line when there are several streams.
 func named(models []*Model, m *Model, lines []string) []string {
 	if len(models) == 1 {
@@ -116,12 +127,14 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			result.Notes = append(result.Notes, traces.Note{Stream: i, Kind: kind, Text: text})
 		}
 		note(traces.NoteFact, "identity error of the replay: "+id.String())
-		for _, f := range append(models[i].Facts, j.facts...) {
+		for _, f := range slices.Concat(models[i].Facts, j.facts) {
 			note(traces.NoteFact, f)
 		}
-		for _, w := range append(models[i].Warnings, j.warnings...) {
+		for _, w := range slices.Concat(models[i].Warnings, j.warnings) {
 			note(traces.NoteWarning, w)
 		}
+		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
+		o.Warnings = appendNew(o.Warnings, named(models, models[i], j.warnings))
 	}
 	return Result{Setting: jobs[0].named(set), Trace: result}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -103,13 +102,6 @@ func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
 		}
 	}
 	warnings := append([]string{}, out.Warnings...)
-	for _, r := range out.Results {
-		for _, n := range r.Trace.Notes {
-			if n.Kind == traces.NoteWarning && !contains(warnings, n.Text) {
-				warnings = append(warnings, r.Name()+": "+n.Text)
-			}
-		}
-	}
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
@@ -145,16 +137,6 @@ func label(s runStats, streams int) string {
 		return s.Run + " " + s.Name()
 	}
 	return s.Run
-}
-
-// contains reports whether a warning is among those that were said for the whole.
-func contains(warnings []string, text string) bool {
-	for _, w := range warnings {
-		if strings.HasSuffix(w, text) {
-			return true
-		}
-	}
-	return false
 }
 
 // writeResults writes each result trace into dir, if there is one.

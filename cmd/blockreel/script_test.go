@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"blockreel": func() {
+			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs the scripts in testdata/script. Beside the commands of testscript
+// they have:
+//
+//	json FILE PATH OP VALUE   compare a number in a JSON file: json out streams.0.blocks == 2400
+//	truncate FILE BYTES       cut bytes off the end of a file
+func TestScripts(t *testing.T) {
+	samples, err := filepath.Abs(filepath.Join("..", "..", "traces", "samples"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Abs(filepath.Join("..", "..", "recorder", "fabriclog", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SAMPLES", samples)
+			env.Setenv("LOGS", logs)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"json":     jsonCommand,
+			"truncate": truncateCommand,
+		},
+	})
+}
+
+func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: json FILE PATH OP VALUE")
+	}
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	at := doc
+	for step := range strings.SplitSeq(args[1], ".") {
+		switch v := at.(type) {
+		case map[string]any:
+			next, ok := v[step]
+			if !ok {
+				ts.Fatalf("%s has no %s in %s", args[0], step, args[1])
+			}
+			at = next
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i < 0 || i >= len(v) {
+				ts.Fatalf("%s: %s in %s is no index of %d elements", args[0], step, args[1], len(v))
+			}
+			at = v[i]
+		default:
+			ts.Fatalf("%s: nothing below %v at %s in %s", args[0], v, step, args[1])
+		}
+	}
+	holds := false
+	if got, isNumber := at.(float64); isNumber {
+		var want float64
+		_, err := fmt.Sscan(args[3], &want)
+		ts.Check(err)
+		holds = map[string]bool{"==": got == want, "<": got < want, ">": got > want, "~": got > want*0.99 && got < want*1.01}[args[2]]
+	} else {
+		holds = args[2] == "==" && fmt.Sprint(at) == args[3]
+	}
+	if holds == neg {
+		ts.Fatalf("%s: %v %s %s is %v", args[1], at, args[2], args[3], holds)
+	}
+}
+
+func truncateCommand(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	info, err := os.Stat(path)
+	ts.Check(err)
+	var bytes int64
+	_, err = fmt.Sscan(args[1], &bytes)
+	ts.Check(err)
+	ts.Check(os.Truncate(path, info.Size()-bytes))
+}
