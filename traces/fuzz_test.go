@@ -33,14 +33,14 @@ func FuzzReader(f *testing.F) {
 		if l := tr.Loss; l != nil && (l.Offset < 0 || l.Bytes < 0 || l.Offset+l.Bytes != int64(len(file)) || l.Cause == nil) {
 			t.Fatalf("loss %+v in a file of %d bytes", l, len(file))
 		}
-		rewrite(t, tr, cells)
+		writeAgain(t, tr, cells)
 		if tr, err = ReadRange(bytes.NewReader(file), CutConfig{FromBlock: 3, From: 5}); err == nil {
-			rewrite(t, tr, MaxCells)
+			writeAgain(t, tr, MaxCells)
 		}
 	})
 }
 
-func rewrite(t *testing.T, tr *Trace, cells uint64) {
+func writeAgain(t *testing.T, tr *Trace, cells uint64) {
 	tr.Loss = nil // or a note would tell of it
 	again, err := ReadConfig(bytes.NewReader(encode(t, tr)), ReaderConfig{MaxCells: cells})
 	if err != nil {
@@ -91,7 +91,7 @@ func FuzzChunk(f *testing.F) {
 		if tr.Loss != nil && err == nil {
 			t.Fatalf("Read tells a loss and Verify does not: %v", tr.Loss.Cause)
 		}
-		rewrite(t, tr, 1<<20)
+		writeAgain(t, tr, 1<<20)
 		pr, err := NewReader(bytes.NewReader(file), ReaderConfig{SkipData: true})
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func FuzzRoundTrip(f *testing.F) {
 				tl.columns[k] = nil
 			}
 		}
-		rewrite(t, tr, MaxCells)
+		writeAgain(t, tr, MaxCells)
 	})
 }
 
@@ -154,6 +154,6 @@ func FuzzReadText(f *testing.F) {
 		if d := diff(tr, again); d != "" {
 			t.Fatal(d)
 		}
-		rewrite(t, tr, 1<<20)
+		writeAgain(t, tr, 1<<20)
 	})
 }
