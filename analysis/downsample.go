@@ -93,20 +93,21 @@ type Column struct {
 	// committed, in ns since the start of the trace.
 	Span Span
 	At   int64
-	// Parts are in ns, in the order of [PartsOf]; their sum is the latency.
+	// Parts are in ns; their sum is the time from the first instant to the commit.
 	Parts []int64
 }
 
 // PartsOverTime divides the time from the first commit to the last into buckets and
-// returns, of each that saw a commit, the block with the greatest latency: the
-// slowest block speaks for its stretch of the run. Blocks of which an instant is
-// missing are left out.
-func PartsOverTime(tl *traces.Timeline, buckets int) ([]Part, []Column, error) {
-	if err := require(tl, "parts of the latency", event.Offered, event.Committed); err != nil {
+// returns, of each that saw a commit, the block that took longest from an instant to
+// its commit: the slowest block speaks for its stretch of the run. From Offered on,
+// these are the parts of the delivery latency; from Dequeued on, those of the
+// committer's service. Blocks of which an instant is missing are left out.
+func PartsOverTime(tl *traces.Timeline, from event.Kind, buckets int) ([]Part, []Column, error) {
+	if err := require(tl, "parts of the latency", from, event.Committed); err != nil {
 		return nil, nil, err
 	}
-	parts := PartsOf(tl)
-	offered, committed := tl.Column(event.Offered), tl.Column(event.Committed)
+	parts := slices.DeleteFunc(PartsOf(tl), func(p Part) bool { return p.From < from })
+	start, committed := tl.Column(from), tl.Column(event.Committed)
 	first, last, _ := bounds(committed)
 	slowest := make([]int, buckets)
 	for i := range slowest {
@@ -117,7 +118,7 @@ func PartsOverTime(tl *traces.Timeline, buckets int) ([]Part, []Column, error) {
 			continue
 		}
 		b := bucketOf(at, first, last-first, buckets)
-		if s := slowest[b]; s < 0 || at-offered[i] > committed[s]-offered[s] {
+		if s := slowest[b]; s < 0 || at-start[i] > committed[s]-start[s] {
 			slowest[b] = i
 		}
 	}

@@ -77,7 +77,7 @@ func TestDepthByHand(t *testing.T) {
 func TestPartsOverTimeShowTheSlowest(t *testing.T) {
 	tl := queue(1000, 2*ms, 2*ms)
 	tl.MakeColumn(event.Offered)[500] -= 80 * ms
-	parts, columns, err := PartsOverTime(tl, 20)
+	parts, columns, err := PartsOverTime(tl, event.Offered, 20)
 	if err != nil || len(columns) != 20 {
 		t.Fatalf("%d columns, %v", len(columns), err)
 	}
@@ -92,6 +92,15 @@ func TestPartsOverTimeShowTheSlowest(t *testing.T) {
 	}
 	if slow != 1 {
 		t.Errorf("%d columns show the slow block", slow)
+	}
+
+	tl.MakeColumn(event.Committed)[700] += ms / 2
+	parts, columns, err = PartsOverTime(tl, event.Dequeued, 1)
+	if err != nil || len(parts) != 2 || parts[0].Name != "validate" {
+		t.Fatalf("parts of the service: %v, %v", parts, err)
+	}
+	if p := columns[0].Parts; p[0] != ms || p[1] != ms+ms/2 {
+		t.Errorf("the slowest service is %v", p)
 	}
 }
 

@@ -204,7 +204,7 @@ func FuzzStats(f *testing.F) {
 		if s := StatsOf(tl); s.Verdict == "" {
 			t.Error("no verdict")
 		}
-		if _, _, err := PartsOverTime(tl, 10); err != nil {
+		if _, _, err := PartsOverTime(tl, event.Offered, 10); err != nil {
 			t.Skip()
 		}
 		if gap, err := Gap(tl); err == nil && Downsample(gap, 5).Len() > 20 {

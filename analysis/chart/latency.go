@@ -81,16 +81,75 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 const partColumns = 240
 
 // LatencyParts draws where blocks spend their delivery latency over the run: of
-// each stretch, the parts of its slowest block on top of each other.
+// each stretch, the parts of its slowest block on top of each other. Where waiting
+// dwarfs the committer's work, a second panel shows that alone.
 func LatencyParts(tl *traces.Timeline) (*Figure, error) {
-	parts, columns, err := analysis.PartsOverTime(tl, max(min(partColumns, tl.Len()/4), 1))
+	parts, all, err := partsPanel(tl, event.Offered, "latency")
 	if err != nil {
 		return nil, err
 	}
-	if len(columns) == 0 {
-		return nil, fmt.Errorf("parts of the latency of stream %s: no block has all of its times", tl.Name())
+	all.caption = "From offer to commit, of each stretch's slowest block"
+	f := &Figure{Subtitle: settings(tl), height: height, panels: []panel{all}}
+	stats := analysis.StatsOf(tl)
+	longest, service := 0, 0.0
+	for i, part := range stats.Parts {
+		if part.Duration.Mean > stats.Parts[longest].Duration.Mean {
+			longest = i
+		}
+		if part.From >= event.Dequeued {
+			service += part.Duration.Mean
+		}
+		f.legend = append(f.legend, entry{name: part.Name, fill: partColors[part.To]})
 	}
-	origin := offeredFirst(tl)
+	if service < dwarfed*stats.Latency.Mean {
+		if _, work, err := partsPanel(tl, event.Dequeued, "service"); err == nil {
+			work.caption = "From pop to commit alone, of each stretch's slowest block"
+			f.panels[0].weight = 1.2
+			f.panels = append(f.panels, work)
+			f.height = tall
+		}
+	}
+	if stats.Latency.Mean <= 0 {
+		f.Title = "The blocks were delivered the moment they were offered"
+		return f, nil
+	}
+	f.Title = fmt.Sprintf("%s %s of the delivery latency", takes(parts[longest].Name),
+		analysis.FormatShare(stats.Parts[longest].Duration.Mean/stats.Latency.Mean))
+	return f, nil
+}
+
+// takes begins a sentence about a part.
+func takes(part string) string {
+	switch part {
+	case "orderer", "door":
+		return "The wait at the " + part + " takes"
+	case "buffer":
+		return "The wait in the buffer takes"
+	case "link":
+		return "The link takes"
+	case "validate":
+		return "Validation takes"
+	}
+	verb := " takes"
+	if strings.Contains(part, " and ") {
+		verb = " take"
+	}
+	return strings.ToUpper(part[:1]) + part[1:] + verb
+}
+
+// dwarfed is the share of the latency below which the committer's work is drawn
+// again in a panel of its own.
+const dwarfed = 0.1
+
+// partsPanel draws the parts of the time from an instant to the commit.
+func partsPanel(tl *traces.Timeline, from event.Kind, title string) ([]analysis.Part, panel, error) {
+	parts, columns, err := analysis.PartsOverTime(tl, from, max(min(partColumns, tl.Len()/4), 1))
+	if err != nil {
+		return nil, panel{}, err
+	}
+	if len(columns) == 0 || len(parts) == 0 {
+		return nil, panel{}, fmt.Errorf("parts of the latency of stream %s: no block has all of its times", tl.Name())
+	}
 	hi := 1.0
 	for _, c := range columns {
 		sum := int64(0)
@@ -99,37 +158,18 @@ func LatencyParts(tl *traces.Timeline) (*Figure, error) {
 		}
 		hi = max(hi, float64(sum))
 	}
+	origin := offeredFirst(tl)
 	p := newPlot("", "")
 	timeAxis(&p.X, "commit, "+sinceOffer, 0, float64(columns[len(columns)-1].Span.To-origin))
-	timeAxis(&p.Y, "latency of each stretch's slowest block", 0, hi*1.06)
+	timeAxis(&p.Y, title, 0, hi*1.06)
 	p.Add(stack{parts, columns, origin})
-
-	stats := analysis.StatsOf(tl)
-	f := &Figure{Subtitle: settings(tl), height: height, panels: []panel{{Plot: p, weight: 1}}}
-	longest := 0
-	for i, part := range parts {
-		if stats.Parts[i].Duration.Mean > stats.Parts[longest].Duration.Mean {
-			longest = i
-		}
-		f.legend = append(f.legend, entry{name: part.Name, fill: partColors[part.To]})
-	}
-	if stats.Latency.Mean <= 0 {
-		f.Title = "The blocks were delivered the moment they were offered"
-		return f, nil
-	}
-	name, verb := parts[longest].Name, "takes"
-	if strings.Contains(name, " and ") {
-		verb = "take"
-	}
-	f.Title = fmt.Sprintf("%s%s %s %s of the delivery latency", strings.ToUpper(name[:1]), name[1:], verb,
-		analysis.FormatShare(stats.Parts[longest].Duration.Mean/stats.Latency.Mean))
-	return f, nil
+	return parts, panel{Plot: p, weight: 1}, nil
 }
 
 // partColors are by the instant that ends a part, so that a part looks the same in
 // every chart.
 var partColors = [event.Committed + 1]color.NRGBA{
-	event.Sent: black, event.Received: sky, event.AtDoor: blue, event.Enqueued: vermillion,
+	event.Sent: grey, event.Received: sky, event.AtDoor: blue, event.Enqueued: vermillion,
 	event.Dequeued: orange, event.Validated: green, event.Committed: purple,
 }
 
