@@ -213,19 +213,6 @@ func Blocked(tl *traces.Timeline) ([]Span, error) {
 	return spans, nil
 }
 
-// MergeSpans joins spans that are at most gap ns apart.
-func MergeSpans(spans []Span, gap int64) []Span {
-	var merged []Span
-	for _, s := range spans {
-		if n := len(merged); n > 0 && s.From-merged[n-1].To <= gap {
-			merged[n-1].To = max(merged[n-1].To, s.To)
-			continue
-		}
-		merged = append(merged, s)
-	}
-	return merged
-}
-
 func totalLength(spans []Span) int64 {
 	var sum int64
 	for _, s := range spans {

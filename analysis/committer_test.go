@@ -133,10 +133,4 @@ func TestSpans(t *testing.T) {
 	if got := overlap(a, b); got != 5+5+1+5 {
 		t.Errorf("overlap %d", got)
 	}
-	if got := MergeSpans(a, 10); !slices.Equal(got, []Span{{0, 50}}) {
-		t.Errorf("merged %v", got)
-	}
-	if got := MergeSpans(a, 9); !slices.Equal(got, a) {
-		t.Errorf("merged %v", got)
-	}
 }

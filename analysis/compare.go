@@ -22,6 +22,14 @@ type Difference struct {
 // object of relative errors by figure.
 type Differences []Difference
 
+// A Forecast is what was predicted of a run beside what was measured.
+type Forecast struct {
+	// Name says what was forecast: "N = 2 from the run with N = 20".
+	Name string
+	// Differences have the measured run first: Compare(measured, predicted).
+	Differences Differences
+}
+
 // Compare returns how the figures of got differ from those of want: of a replay
 // from the trace it was made from, or of a forecast from what was measured.
 func Compare(want, got *StreamStats) Differences {

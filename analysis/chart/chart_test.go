@@ -85,9 +85,12 @@ func sweep() *analysis.Sweep {
 	return s
 }
 
-func forecasts() []Forecast {
+func forecasts() []analysis.Forecast {
 	a, b := analysis.StatsOf(run(300, 4*ms, 8*ms)), analysis.StatsOf(run(300, 4*ms, 9*ms))
-	return []Forecast{{"N = 20 from a run at N = 2", analysis.Compare(&a, &b)}, {"N = 2 from a run at N = 20", analysis.Compare(&b, &a)}}
+	return []analysis.Forecast{
+		{Name: "N = 20 from a run at N = 2", Differences: analysis.Compare(&a, &b)},
+		{Name: "N = 2 from a run at N = 20", Differences: analysis.Compare(&b, &a)},
+	}
 }
 
 // charts are one of each kind, and what its SVG must say.

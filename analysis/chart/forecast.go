@@ -12,20 +12,12 @@ import (
 	"github.com/blockreel/blockreel/analysis"
 )
 
-// A Forecast is what was predicted of a run beside what was measured.
-type Forecast struct {
-	// Name says what was forecast: "N = 2 from the run with N = 20".
-	Name string
-	// Differences have the measured run first: analysis.Compare(measured, predicted).
-	Differences analysis.Differences
-}
-
 // maxForecastBars is the number of bars that a page has room for.
 const maxForecastBars = 48
 
 // PredictedVsMeasured draws by how much forecasts missed, a bar a figure, with the
 // measured and the predicted value beside it.
-func PredictedVsMeasured(forecasts []Forecast) (*Figure, error) {
+func PredictedVsMeasured(forecasts []analysis.Forecast) (*Figure, error) {
 	if len(forecasts) > maxSeries {
 		return nil, fmt.Errorf("%d forecasts are more than a chart can tell apart: choose at most %d", len(forecasts), maxSeries)
 	}

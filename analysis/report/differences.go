@@ -45,15 +45,8 @@ func signed(e analysis.Optional[float64]) string {
 	return analysis.FormatShare(v)
 }
 
-// A Forecast is what was predicted of a run beside what was measured:
-// analysis.Compare(measured, predicted).
-type Forecast struct {
-	Name        string
-	Differences analysis.Differences
-}
-
 // Forecasts writes a row a figure of every forecast: measured, predicted, error.
-func Forecasts(w io.Writer, forecasts []Forecast) error {
+func Forecasts(w io.Writer, forecasts []analysis.Forecast) error {
 	t := table{left: 2}
 	t.add("forecast", "figure", "measured", "predicted", "error")
 	for _, f := range forecasts {

@@ -81,7 +81,8 @@ func TestGoldens(t *testing.T) {
 		},
 		"identity_unknown.txt": func(w io.Writer) error { return Identity(w, nil) },
 		"forecasts.txt": func(w io.Writer) error {
-			return Forecasts(w, []Forecast{{"N = 2 → N = 20", sweep().IdentityError}, {"N = 20 → N = 2", sweep().IdentityError[:1]}})
+			return Forecasts(w, []analysis.Forecast{
+				{Name: "N = 2 → N = 20", Differences: sweep().IdentityError}, {Name: "N = 20 → N = 2", Differences: sweep().IdentityError[:1]}})
 		},
 	} {
 		var b bytes.Buffer
