@@ -43,4 +43,16 @@
 // Nothing here reads a clock, starts a goroutine, does I/O, draws random numbers or
 // ranges over a map. A Machine belongs to one goroutine. In a steady state neither it
 // nor the recurrence allocates.
+//
+// What a Machine holds is bounded by Link.Window (blocks in flight) and by 2N + 1
+// (runs of numbers in the buffer). The orderer's backlog stays with the driver, which
+// is asked for one block at a time (Machine.Wants), as Fabric's cursor is.
+//
+// # Invariants
+//
+//   - next − 1 is the last number popped; the buffer holds no number below next.
+//   - height is next − 1 from a pop to its commit, and next otherwise.
+//   - At most one block each is with the sender, in the hand, in the intake or at the
+//     door, and with the committer.
+//   - The buffer holds at most 2N + 1 blocks unless it is unbounded or non-blocking.
 package pipeline
