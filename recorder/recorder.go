@@ -70,7 +70,7 @@ type Recorder struct {
 	wake   chan struct{} // a queue is half full
 	quit   chan struct{}
 	done   chan struct{}
-	close  sync.Once
+	ended  sync.Once
 
 	mu    sync.Mutex
 	notes []traces.Note
@@ -139,7 +139,7 @@ func (r *Recorder) Dropped(stream int) uint64 {
 // Close writes what is still queued and the end of the trace, and returns the first
 // error of the recording. What is observed after Close is not recorded.
 func (r *Recorder) Close() error {
-	r.close.Do(func() {
+	r.ended.Do(func() {
 		close(r.quit)
 		<-r.done
 		r.drain()

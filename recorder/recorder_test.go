@@ -16,7 +16,10 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	recordUntilKilled() // returns unless this is the child of TestKill
+	goleak.VerifyTestMain(m)
+}
 
 func header(streams ...string) traces.Header {
 	h := traces.Header{Tool: "test", Source: "run"}
