@@ -3,7 +3,9 @@ package analysis
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
+	"strings"
 )
 
 // A Difference is one figure in two runs.
@@ -56,6 +58,45 @@ func Compare(want, got *StreamStats) Differences {
 		}
 	}
 	return d
+}
+
+// figureNames are how the figures of a comparison are written in text.
+var figureNames = map[string]string{"max_gap": "max gap", "p99_9": "p99.9"}
+
+// Name is the figure as people write it.
+func (d Difference) Name() string {
+	if name, ok := figureNames[d.Figure]; ok {
+		return name
+	}
+	return d.Figure
+}
+
+// FormatError writes the relative error in percent with its sign: −0.14 %.
+func (d Difference) FormatError() string {
+	e, ok := d.Error.Get()
+	switch {
+	case !ok:
+		return "unknown"
+	case e == 0:
+		return "0 %"
+	case math.Abs(e) < 0.00005:
+		return "< 0.01 %"
+	case math.Abs(e) >= 0.1:
+		return strings.Replace(fmt.Sprintf("%+.1f %%", 100*e), "-", "−", 1)
+	}
+	return strings.Replace(fmt.Sprintf("%+.2f %%", 100*e), "-", "−", 1)
+}
+
+// String writes the errors in a line: makespan −0.14 %, max gap 0 %, p50 +0.09 %, ….
+func (d Differences) String() string {
+	if len(d) == 0 {
+		return "unknown, the trace does not tell how long it took"
+	}
+	parts := make([]string, len(d))
+	for i, x := range d {
+		parts[i] = x.Name() + " " + x.FormatError()
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Worst returns the greatest error by magnitude; it is not known when one of the

@@ -11,10 +11,10 @@ import (
 )
 
 // FormatDuration writes a duration in ns for tables, seconds to the millisecond:
-// 12.35 µs, 4.680 s, 5 min 59 s.
+// 12.35 µs, 4.680 s, 359.432 s, 1 h 02 min.
 func FormatDuration(ns int64) string {
-	if abs := math.Abs(float64(ns)); abs >= 999_950_000 && abs < minutesFrom {
-		return strings.Replace(fmt.Sprintf("%.3f s", float64(ns)/1e9), "-", "−", 1)
+	if abs := math.Abs(float64(ns)); abs >= 999_950_000 && abs < 3600e9 {
+		return strings.Replace(humanize.FormatFloat("#,###.###", float64(ns)/1e9), "-", "−", 1) + " s"
 	}
 	return duration(ns, 4)
 }
@@ -22,7 +22,7 @@ func FormatDuration(ns int64) string {
 // ApproxDuration writes a duration in ns for prose, with three digits: 13.8 s.
 func ApproxDuration(ns int64) string { return duration(ns, 3) }
 
-// minutesFrom is the duration in ns from which on minutes are written.
+// minutesFrom is the duration in ns from which on prose has minutes.
 const minutesFrom = 120e9 - 50e6
 
 // duration writes ns with so many significant digits and the unit that fits.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/driver"
@@ -310,18 +309,10 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 	return Identity{m.Stream.Name(), m.Exact, analysis.Compare(&want, &got)}, nil
 }
 
-// String is the identity error in a line: makespan −0.14 %, max gap −0.24 %, ….
+// String is the identity error in a line.
 func (id Identity) String() string {
 	if id.Exact {
 		return "none, the replay is exact"
 	}
-	parts := make([]string, 0, len(id.Differences))
-	for _, d := range id.Differences {
-		text := "not known"
-		if e, ok := d.Error.Get(); ok {
-			text = strings.Replace(fmt.Sprintf("%+.2f %%", 100*e), "-", "−", 1)
-		}
-		parts = append(parts, d.Figure+" "+text)
-	}
-	return strings.Join(parts, ", ")
+	return id.Differences.String()
 }

@@ -3,46 +3,15 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/blockreel/blockreel/analysis"
 )
 
-// figureNames are how the figures of a comparison are written in text.
-var figureNames = map[string]string{"max_gap": "max gap", "p99_9": "p99.9"}
-
-func figureName(figure string) string {
-	if name, ok := figureNames[figure]; ok {
-		return name
-	}
-	return figure
-}
-
-// Identity writes in a line by how much a replay with a trace's own settings
-// differs from the trace, which is how far to trust a forecast made from it.
-func Identity(w io.Writer, d analysis.Differences) error {
-	if len(d) == 0 {
-		_, err := fmt.Fprintln(w, "identity error: unknown, the trace does not tell how long it took")
-		return err
-	}
-	parts := make([]string, len(d))
-	for i, x := range d {
-		parts[i] = figureName(x.Figure) + " " + signed(x.Error)
-	}
-	_, err := fmt.Fprintf(w, "identity error: %s\n", strings.Join(parts, ", "))
+// Identity writes in a line by how much a replay with a stream's own settings
+// differs from it, which is how far to trust a forecast made from it.
+func Identity(w io.Writer, stream, difference string) error {
+	_, err := fmt.Fprintf(w, "identity error of %s: %s\n", stream, difference)
 	return err
-}
-
-// signed writes a relative error in percent with its sign.
-func signed(e analysis.Optional[float64]) string {
-	v, ok := e.Get()
-	switch {
-	case !ok:
-		return unknown
-	case v > 0:
-		return "+" + analysis.FormatShare(v)
-	}
-	return analysis.FormatShare(v)
 }
 
 // Forecasts writes a row a figure of every forecast: measured, predicted, error.
@@ -56,7 +25,7 @@ func Forecasts(w io.Writer, forecasts []analysis.Forecast) error {
 			if d.Unit == "blocks" {
 				write = analysis.FormatCount
 			}
-			t.add(name, figureName(d.Figure), write(d.Want), write(d.Got), signed(d.Error))
+			t.add(name, d.Name(), write(d.Want), write(d.Got), d.FormatError())
 			name = ""
 		}
 	}

@@ -79,7 +79,9 @@ func TestGoldens(t *testing.T) {
 		"short_sweep.json": func(w io.Writer) error {
 			return JSON(w, short)
 		},
-		"identity_unknown.txt": func(w io.Writer) error { return Identity(w, nil) },
+		"identity.txt": func(w io.Writer) error {
+			return errors.Join(Identity(w, "ch1@peer0", sweep().IdentityError.String()), Identity(w, "ch2@peer0", analysis.Differences(nil).String()))
+		},
 		"forecasts.txt": func(w io.Writer) error {
 			return Forecasts(w, []analysis.Forecast{
 				{Name: "N = 2 → N = 20", Differences: sweep().IdentityError}, {Name: "N = 20 → N = 2", Differences: sweep().IdentityError[:1]}})
@@ -153,7 +155,7 @@ func TestErrorsOfTheWriterAreHandedOn(t *testing.T) {
 	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(20)}})
 	for i, err := range []error{
 		Stats(broken{}, stats), Warnings(broken{}, []string{"it"}), Settings(broken{}, stats.Streams), Sweep(broken{}, sweep()),
-		Identity(broken{}, nil), Forecasts(broken{}, nil), JSON(broken{}, stats),
+		Identity(broken{}, "ch1", "exact"), Forecasts(broken{}, nil), JSON(broken{}, stats),
 	} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("writer %d: %v", i, err)

@@ -10,8 +10,7 @@ import (
 // sweepRows is about how many rows of a sweep are written.
 const sweepRows = 24
 
-// Sweep writes the curve over N, the knee, the recommended N and how far to trust
-// them. Of a long sweep it writes the rows that are evenly spaced on a log scale,
+// Sweep writes the curve over N, the knee and the recommended N. Of a long sweep it writes the rows that are evenly spaced on a log scale,
 // with the first, the last, the knee and the recommended N among them.
 func Sweep(w io.Writer, s *analysis.Sweep) error {
 	knee, hasKnee := s.Knee.Get()
@@ -40,13 +39,8 @@ func Sweep(w io.Writer, s *analysis.Sweep) error {
 	if err := t.write(w); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w, recommendation(s)); err != nil {
-		return err
-	}
-	if len(s.IdentityError) == 0 {
-		return nil
-	}
-	return Identity(w, s.IdentityError)
+	_, err := fmt.Fprintln(w, recommendation(s))
+	return err
 }
 
 func sweepRow(p *analysis.SweepPoint, remark string) []string {

@@ -34,11 +34,10 @@ Ctrl-C ends the run; the trace is whole up to there.`,
   blockreel record run --channels 2 --peers 2 --ledger memory --rate 1000 -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			p, ok := pipeline.Preset(cfg.Preset)
-			if !ok {
+			if _, ok := pipeline.Preset(cfg.Preset); !ok {
 				return usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
 			}
-			if cfg.Pipeline = p; buffer != 0 {
+			if cfg.Pipeline = network.Pipeline(cfg.Preset); buffer != 0 {
 				cfg.Pipeline.Policy.N = buffer
 			}
 			if cfg.Bytes = int(blockBytes); cfg.Blocks > 0 && !c.Flags().Changed("duration") {

@@ -111,7 +111,9 @@ func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
-		fmt.Fprintf(stdout, "identity error of %s: %s\n", id.Stream, id)
+		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
+			return err
+		}
 	}
 	for _, f := range out.Facts {
 		fmt.Fprintf(stdout, "  %s\n", f)

@@ -64,7 +64,9 @@ func printSweep(c *cobra.Command, r *replay.SweepResult, asJSON bool) error {
 		return report.JSON(stdout, r)
 	}
 	for _, id := range r.Identity {
-		fmt.Fprintf(stdout, "identity error of %s: %s\n", id.Stream, id)
+		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
+			return err
+		}
 	}
 	for _, f := range r.Facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
