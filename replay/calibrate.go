@@ -236,7 +236,7 @@ func (m *Model) transits() {
 		down++
 	}
 	if down > 0 {
-		m.fact("the stream was down %d times; the replay keeps it so", down)
+		m.fact("stretches without a stream, which the replay keeps: %d", down)
 	}
 	m.Blocks.Transit = transit
 }
