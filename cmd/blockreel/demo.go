@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,8 +25,8 @@ const (
 	demoOverload = 6
 	demoCommit   = 18 * time.Second
 	demoBlocks   = 5000
-	// demoProbe blocks tell how fast the committer is.
-	demoProbe = 100
+	// demoProbe is the time in which it is found out how fast the committer is.
+	demoProbe = 1500 * time.Millisecond
 )
 
 func newDemo() *cobra.Command {
@@ -80,7 +79,7 @@ func (d *demonstration) file(name string) string {
 // record runs the embedded pipeline with an orderer that its committer cannot follow.
 func (d *demonstration) record() error {
 	cfg := network.Default()
-	rate, err := commitRate(d.c.Context(), cfg)
+	rate, err := network.Capacity(d.c.Context(), cfg, demoProbe)
 	if err != nil {
 		return err
 	}
@@ -94,25 +93,6 @@ func (d *demonstration) record() error {
 	}
 	d.run, err = traces.ReadFile(path)
 	return err
-}
-
-// commitRate measures the blocks a second that the ledger of cfg takes.
-func commitRate(ctx context.Context, cfg network.Config) (float64, error) {
-	cfg.Blocks, cfg.Rate, cfg.Duration = demoProbe, network.MaxRate, 0
-	net, err := network.Open(cfg)
-	if err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	_, err = net.Run(ctx, nil)
-	took := time.Since(start)
-	if closeErr := net.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	return demoProbe / took.Seconds(), err
 }
 
 // replay asks: what if the buffer were another one, or the ledger?

@@ -47,7 +47,7 @@ func TestReadmeScript(t *testing.T) {
 func workplace(t *testing.T, root string) string {
 	dir := t.TempDir()
 	for from, to := range map[string]string{
-		filepath.Join(root, "traces"):                                          "traces",
+		filepath.Join(root, "traces"):                                           "traces",
 		filepath.Join(root, "recorder", "fabriclog", "testdata", "peer.log"):    "peer.log",
 		filepath.Join(root, "recorder", "fabriclog", "testdata", "orderer.log"): "orderer.log",
 	} {

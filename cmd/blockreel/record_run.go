@@ -22,6 +22,7 @@ func newRecordRun() *cobra.Command {
 	blockBytes := byteSize(cfg.Bytes)
 	var buffer int
 	var output string
+	noSync := false
 	c := &cobra.Command{
 		Use:   "run -o FILE",
 		Short: "Run the embedded pipeline live and record it",
@@ -39,6 +40,9 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			}
 			if cfg.Pipeline = network.Pipeline(cfg.Preset); buffer != 0 {
 				cfg.Pipeline.Policy.N = buffer
+			}
+			if noSync {
+				cfg.Ledger = withoutSync(cfg.Ledger)
 			}
 			if cfg.Bytes = int(blockBytes); cfg.Blocks > 0 && !c.Flags().Changed("duration") {
 				cfg.Duration = 0
@@ -65,10 +69,21 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 	f.IntVar(&buffer, "buffer", 0, "N, peer.gossip.state.blockBufferSize (the preset's unless given)")
 	f.StringVar(&cfg.Preset, "preset", cfg.Preset, "pipeline: "+strings.Join(pipeline.Presets(), ", "))
 	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
+	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
 	f.StringVar(&cfg.Dir, "dir", "", "directory to keep the ledgers in (a temporary one unless given)")
 	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile")
 	outputFlag(c, &output)
 	return c
+}
+
+const noSyncUsage = "let badger leave durability to the operating system; the trace says so"
+
+// withoutSync makes badger the one that does not wait for the disk.
+func withoutSync(spec string) string {
+	if spec == ledger.Badger {
+		return ledger.BadgerNoSync
+	}
+	return spec
 }
 
 // ledgerNames lists the specs of ledgers that can be opened.

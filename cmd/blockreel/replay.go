@@ -48,9 +48,7 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 			s.Clock, s.Speed, s.LedgerDir, s.Ledgers = clock, speed, scratch, ledgers
 			if noSync {
 				for i, l := range s.Ledgers {
-					if l == "badger" {
-						s.Ledgers[i] = "badger:sync=false"
-					}
+					s.Ledgers[i] = withoutSync(l)
 				}
 			}
 			out, err := runReplay(c, tr, s)
@@ -66,7 +64,7 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 	flags.bind(c)
 	f := c.Flags()
 	f.StringSliceVar(&ledgers, "ledger", nil, "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")
-	f.BoolVar(&noSync, "no-sync", false, "let badger leave durability to the operating system; the results say so")
+	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
 	f.StringVar(&clock, "clock", replay.Virtual, "virtual or wall")
 	f.Float64Var(&speed, "speed", 0, "seconds of the trace in a second of the wall clock")
 	f.StringVar(&scratch, "dir", "", "directory for ledgers while they are used (the system's temporary one unless given)")
