@@ -192,7 +192,8 @@ func (m *Machine) run(dst []Output) []Output {
 		case look:
 			dst = m.look(dst)
 		case reach:
-			dst = m.reach(dst)
+			// Nothing that comes before a look has become due by this.
+			dst = m.look(m.reach(dst))
 		case takeIn:
 			m.takeIn()
 		case receive:
@@ -200,7 +201,7 @@ func (m *Machine) run(dst []Output) []Output {
 		case sent:
 			dst = m.sent(dst)
 		case sendNow:
-			m.send()
+			dst = m.send(dst)
 		case rest:
 			m.yielded = false
 			return dst

@@ -18,11 +18,17 @@ func (m *Machine) admits() bool {
 	return w == 0 || m.flight.n == 0 || m.inFlight+m.sending.bytes <= w
 }
 
-// send begins the transmission of the block that has waited.
-func (m *Machine) send() {
+// send begins the transmission of the block that has waited. One that takes no time
+// ends at once, since nothing that comes before its end can have become due.
+func (m *Machine) send(dst []Output) []Output {
 	m.waiting = false
 	m.inFlight += m.sending.bytes
-	m.sentAt = m.now + event.Time(m.cfg.Link.transmission(m.sending.bytes))
+	took := m.cfg.Link.transmission(m.sending.bytes)
+	if took == 0 {
+		return m.sent(dst)
+	}
+	m.sentAt = m.now + event.Time(took)
+	return dst
 }
 
 // sent ends the transmission; the block arrives in its turn.
