@@ -90,19 +90,8 @@ func (n *Network) Committed() int64 { return n.committed.Load() }
 // a ledger fails. The end of ctx is no error but the Summary's Interrupted: what the
 // observer has got by then is a run of its own. The observer may be nil.
 func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
-	runs := make([]driver.Stream, len(n.streams))
-	for i, l := range n.ledgers {
-		next, stop := iter.Pull(n.cfg.Offers(n.cfg.channel(i)))
-		defer stop()
-		runs[i] = driver.Stream{
-			Index:    i,
-			Config:   n.cfg.Pipeline,
-			Height:   l.Height(),
-			Source:   &source{cfg: &n.cfg, next: next, number: firstBlock},
-			Ledger:   l,
-			Observer: counter{&n.committed, o},
-		}
-	}
+	runs, stop := n.runs(o)
+	defer stop()
 	results, err := driver.Wall{}.Run(ctx, runs...)
 	s := Summary{ledger: n.cfg.Ledger}
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -115,6 +104,28 @@ func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
 		return s, fmt.Errorf("network: %w", err)
 	}
 	return s, nil
+}
+
+// runs are what the driver is to run, until stop is called.
+func (n *Network) runs(o driver.Observer) (runs []driver.Stream, stop func()) {
+	var stops []func()
+	for i, l := range n.ledgers {
+		next, stop := iter.Pull(n.cfg.Offers(n.cfg.channel(i)))
+		stops = append(stops, stop)
+		runs = append(runs, driver.Stream{
+			Index:    i,
+			Config:   n.cfg.Pipeline,
+			Height:   l.Height(),
+			Source:   &source{cfg: &n.cfg, next: next, number: firstBlock},
+			Ledger:   l,
+			Observer: counter{&n.committed, o},
+		})
+	}
+	return runs, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
 }
 
 // Close closes the ledgers and removes them if they were temporary.
