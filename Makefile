@@ -3,7 +3,7 @@ GO       ?= go
 FUZZTIME ?= 10s
 PKG      ?= ./...
 
-.PHONY: all build test race fuzz bench lint golden demo clean
+.PHONY: all build test race fuzz bench lint golden proto demo clean
 
 all: lint test
 
@@ -36,6 +36,10 @@ lint:
 # Write the golden files and transcripts anew; look at the difference before you commit it.
 golden:
 	$(GO) test $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)) -run 'Golden|Transcript|Script|Fixture' -count=1 -args -rewrite
+
+# The Go code of Fabric's messages, from the .proto files; the generator is a module of its own.
+proto:
+	cd internal/fabric/proto/gen && $(GO) run .
 
 demo:
 	$(GO) run ./cmd/blockreel demo
