@@ -1,0 +1,185 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+)
+
+// ErrMalformed marks bytes that are not the message they should be.
+var ErrMalformed = errors.New("malformed message")
+
+// Numbers of fields, as in Fabric's common.proto.
+const (
+	blockHeader, blockData, blockMetadata       = 1, 2, 3
+	headerNumber, headerPrevious, headerDataSum = 1, 2, 3
+)
+
+// Block is a view of a marshalled common.Block. Its slices are parts of Raw.
+type Block struct {
+	// Raw is the block as it came off the wire or out of a file.
+	Raw    []byte
+	Number uint64
+	// PreviousHash is the hash of the block before this one, DataHash that of the
+	// transactions, both as the header claims: Chain.Next checks them.
+	PreviousHash, DataHash []byte
+	// Transactions is the number of envelopes in the block.
+	Transactions int
+
+	// data and metadata are a marshalled BlockData and BlockMetadata.
+	data, metadata []byte
+}
+
+// ParseBlock makes a view of raw. It checks the structure of header, data and metadata,
+// not the transactions within, and fails with ErrMalformed. A message that protobuf
+// would merge from several headers or data fields is refused: no Fabric node writes one.
+func ParseBlock(raw []byte) (Block, error) {
+	b := Block{Raw: raw}
+	var header []byte
+	var seen [blockMetadata + 1]bool
+	f := fields{rest: raw}
+	for f.next() {
+		if f.num > blockMetadata {
+			continue
+		}
+		if !f.want(protowire.BytesType) {
+			break
+		}
+		if seen[f.num] {
+			return Block{}, fmt.Errorf("block: %w: field %d twice", ErrMalformed, f.num)
+		}
+		seen[f.num] = true
+		switch f.num {
+		case blockHeader:
+			header = f.bytes
+		case blockData:
+			b.data = f.bytes
+		case blockMetadata:
+			b.metadata = f.bytes
+		}
+	}
+	if f.err != nil {
+		return Block{}, fmt.Errorf("block: %w", f.err)
+	}
+	if !seen[blockHeader] {
+		return Block{}, fmt.Errorf("block: %w: no header", ErrMalformed)
+	}
+	if err := b.parseHeader(header); err != nil {
+		return Block{}, fmt.Errorf("block header: %w", err)
+	}
+	var err error
+	if b.Transactions, err = count(b.data); err != nil {
+		return Block{}, fmt.Errorf("block %d: data: %w", b.Number, err)
+	}
+	if _, err = count(b.metadata); err != nil {
+		return Block{}, fmt.Errorf("block %d: metadata: %w", b.Number, err)
+	}
+	return b, nil
+}
+
+func (b *Block) parseHeader(header []byte) error {
+	f := fields{rest: header}
+	for f.next() {
+		switch f.num {
+		case headerNumber:
+			if f.want(protowire.VarintType) {
+				b.Number = f.varint
+			}
+		case headerPrevious:
+			if f.want(protowire.BytesType) {
+				b.PreviousHash = f.bytes
+			}
+		case headerDataSum:
+			if f.want(protowire.BytesType) {
+				b.DataHash = f.bytes
+			}
+		}
+	}
+	return f.err
+}
+
+// count gives the number of entries of a BlockData or BlockMetadata: both are one
+// repeated bytes field.
+func count(list []byte) (int, error) {
+	n := 0
+	f := fields{rest: list}
+	for f.next() {
+		if f.num == 1 && f.want(protowire.BytesType) {
+			n++
+		}
+	}
+	return n, f.err
+}
+
+// entries walks what count has checked.
+func entries(list []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		i := 0
+		for f := (fields{rest: list}); f.next(); {
+			if f.num != 1 {
+				continue
+			}
+			if !yield(i, f.bytes) {
+				return
+			}
+			i++
+		}
+	}
+}
+
+// Envelopes gives the block's transactions in their order, each a marshalled
+// common.Envelope.
+func (b *Block) Envelopes() iter.Seq2[int, []byte] { return entries(b.data) }
+
+// Metadata gives one entry of the block's metadata, nil if the block has none there.
+func (b *Block) Metadata(index commonpb.BlockMetadataIndex) []byte {
+	for i, entry := range entries(b.metadata) {
+		if i == int(index) {
+			return entry
+		}
+	}
+	return nil
+}
+
+// Flags gives the peer's verdict on the transactions, a peerpb.TxValidationCode each
+// (0 is valid). A block from an orderer has none: nil.
+func (b *Block) Flags() []byte {
+	flags := b.Metadata(commonpb.BlockMetadataIndex_TRANSACTIONS_FILTER)
+	if len(flags) != b.Transactions {
+		return nil
+	}
+	return flags
+}
+
+// ValidTransactions counts the transactions that the peer has found valid; ok is false
+// when the block carries no verdict.
+func (b *Block) ValidTransactions() (n int, ok bool) {
+	flags := b.Flags()
+	for _, code := range flags {
+		if code == 0 {
+			n++
+		}
+	}
+	return n, flags != nil || b.Transactions == 0
+}
+
+// WithoutData gives the marshalled block without its transactions, as
+// SeekInfo.HEADER_WITH_SIG_BYTES asks for it.
+func (b *Block) WithoutData() []byte {
+	out := make([]byte, 0, len(b.Raw)-len(b.data))
+	for rest := b.Raw; len(rest) > 0; {
+		num, _, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			break
+		}
+		if num != blockData {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return out
+}

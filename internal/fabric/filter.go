@@ -1,0 +1,66 @@
+package fabric
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
+)
+
+// Filter makes what a peer's DeliverFiltered sends of a block: ids, types, validation
+// codes and chaincode events without their payloads (core/peer/deliverevents.go:
+// toFilteredBlock). A block without verdicts gives NOT_VALIDATED.
+func Filter(b *Block) (*peerpb.FilteredBlock, error) {
+	out := &peerpb.FilteredBlock{Number: b.Number}
+	flags := b.Flags()
+	for i, envelope := range b.Envelopes() {
+		t, err := ParseTransaction(envelope)
+		if err != nil {
+			return nil, fmt.Errorf("block %d: transaction %d: %w", b.Number, i, err)
+		}
+		if i == 0 {
+			out.ChannelId = t.ChannelID
+		}
+		code := peerpb.TxValidationCode_NOT_VALIDATED
+		if flags != nil {
+			code = peerpb.TxValidationCode(flags[i])
+		}
+		filtered := &peerpb.FilteredTransaction{Txid: t.TxID, Type: t.Type, TxValidationCode: code}
+		if t.Type == commonpb.HeaderType_ENDORSER_TRANSACTION {
+			actions, err := filterActions(t.Data)
+			if err != nil {
+				return nil, fmt.Errorf("block %d: transaction %d: %w", b.Number, i, err)
+			}
+			filtered.Data = &peerpb.FilteredTransaction_TransactionActions{TransactionActions: actions}
+		}
+		out.FilteredTransactions = append(out.FilteredTransactions, filtered)
+	}
+	return out, nil
+}
+
+func filterActions(transaction []byte) (*peerpb.FilteredTransactionActions, error) {
+	out := &peerpb.FilteredTransactionActions{}
+	f := fields{rest: transaction}
+	for f.next() {
+		if f.num != 1 {
+			continue
+		}
+		// Down to ChaincodeAction.events, as in Writes.addAction.
+		raw, err := dig(f.bytes, 2, 2, 1, 2, 2)
+		if err != nil {
+			return nil, err
+		}
+		event := &peerpb.ChaincodeEvent{}
+		if err := proto.Unmarshal(raw, event); err != nil {
+			return nil, fmt.Errorf("chaincode event: %w: %w", ErrMalformed, err)
+		}
+		if event.ChaincodeId == "" {
+			continue
+		}
+		event.Payload = nil
+		out.ChaincodeActions = append(out.ChaincodeActions, &peerpb.FilteredChaincodeAction{ChaincodeEvent: event})
+	}
+	return out, f.err
+}

@@ -1,0 +1,13 @@
+// Package identity is who signs on Fabric's wire, and who checks it.
+//
+// [LoadMSP] reads a signing [Identity] from an MSP directory as Fabric's tools use them:
+// signcerts/ holds the certificate, keystore/ its ECDSA key (PKCS#8 or SEC1, any file
+// name; the one that fits the certificate is taken). [Identity.Sign] signs as
+// Fabric demands: ECDSA over SHA-256, ASN.1 DER, low S.
+//
+// [Parse] reads the other side's marshalled msp.SerializedIdentity, [Principal.Verify]
+// checks a signature against it, and [Trust.Check] that its certificate comes from
+// a root that its MSP vouches for.
+//
+// An Identity and a Principal do not change and may be used by any number of goroutines.
+package identity

@@ -1,0 +1,246 @@
+package fabric
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+)
+
+// Transaction is a view of a marshalled common.Envelope, down to its headers. Its slices
+// are parts of the envelope.
+type Transaction struct {
+	Type      commonpb.HeaderType
+	ChannelID string
+	// TxID as the header claims; ComputeTxID gives what it should be. Config
+	// transactions need not have one.
+	TxID string
+	// Creator is a marshalled msp.SerializedIdentity, Nonce what makes the
+	// transaction's id unique.
+	Creator, Nonce []byte
+	// Signature is the creator's, over Payload.
+	Payload, Signature []byte
+	// Data is the payload's body: a marshalled Transaction, ConfigEnvelope, SeekInfo …
+	Data []byte
+	// TLSCertHash binds a Deliver request to its mutual TLS connection.
+	TLSCertHash []byte
+	// Timestamp is a marshalled google.protobuf.Timestamp.
+	Timestamp []byte
+}
+
+// ParseTransaction makes a view of an envelope. It fails with ErrMalformed.
+func ParseTransaction(envelope []byte) (Transaction, error) {
+	var t Transaction
+	var err error
+	if t.Payload, err = find(envelope, 1); err != nil {
+		return Transaction{}, fmt.Errorf("envelope: %w", err)
+	}
+	if t.Signature, err = find(envelope, 2); err != nil {
+		return Transaction{}, fmt.Errorf("envelope: %w", err)
+	}
+	if err = t.parsePayload(); err != nil {
+		return Transaction{}, err
+	}
+	return t, nil
+}
+
+func (t *Transaction) parsePayload() error {
+	header, err := find(t.Payload, 1)
+	if err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	if t.Data, err = find(t.Payload, 2); err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	channelHeader, err := find(header, 1)
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	signatureHeader, err := find(header, 2)
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if err := t.parseChannelHeader(channelHeader); err != nil {
+		return fmt.Errorf("channel header: %w", err)
+	}
+	if t.Creator, err = find(signatureHeader, 1); err != nil {
+		return fmt.Errorf("signature header: %w", err)
+	}
+	if t.Nonce, err = find(signatureHeader, 2); err != nil {
+		return fmt.Errorf("signature header: %w", err)
+	}
+	return nil
+}
+
+func (t *Transaction) parseChannelHeader(header []byte) error {
+	f := fields{rest: header}
+	for f.next() {
+		if f.num == 1 {
+			if f.want(protowire.VarintType) {
+				t.Type = commonpb.HeaderType(int32(f.varint))
+			}
+			continue
+		}
+		switch f.num {
+		case 3, 4, 5, 8:
+			if !f.want(protowire.BytesType) {
+				return f.err
+			}
+		}
+		switch f.num {
+		case 3:
+			t.Timestamp = f.bytes
+		case 4:
+			t.ChannelID = string(f.bytes)
+		case 5:
+			t.TxID = string(f.bytes)
+		case 8:
+			t.TLSCertHash = f.bytes
+		}
+	}
+	return f.err
+}
+
+// ComputeTxID gives the id that Fabric demands of a transaction: hex SHA-256 of nonce
+// and creator.
+func ComputeTxID(nonce, creator []byte) string {
+	h := sha256.New()
+	h.Write(nonce)
+	h.Write(creator)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// ChannelID gives the channel of the block's first transaction.
+func (b *Block) ChannelID() (string, error) {
+	for _, envelope := range b.Envelopes() {
+		t, err := ParseTransaction(envelope)
+		if err != nil {
+			return "", fmt.Errorf("block %d: transaction 0: %w", b.Number, err)
+		}
+		return t.ChannelID, nil
+	}
+	return "", fmt.Errorf("block %d has no transaction that would name its channel", b.Number)
+}
+
+// IsConfig reports whether the block is a configuration block: its only transaction is
+// of type CONFIG. Genesis is one.
+func (b *Block) IsConfig() bool {
+	for _, envelope := range b.Envelopes() {
+		t, err := ParseTransaction(envelope)
+		return err == nil && t.Type == commonpb.HeaderType_CONFIG
+	}
+	return false
+}
+
+// Writes is what transactions write to public state.
+type Writes struct {
+	// Count of writes and deletions.
+	Count int
+	// Bytes of their keys and values.
+	Bytes int
+}
+
+// Writes sums the public writes of all endorser transactions of the block, valid or not:
+// an orderer's block has no verdict on them yet. A transaction that cannot be read counts
+// as nothing and is told of in the error, beside the sum of the others.
+func (b *Block) Writes() (Writes, error) {
+	var sum Writes
+	var errs []error
+	for i, envelope := range b.Envelopes() {
+		w, err := transactionWrites(envelope)
+		if err != nil {
+			// Bounded: the first one says what is wrong.
+			if errs == nil {
+				errs = append(errs, fmt.Errorf("block %d: transaction %d: %w", b.Number, i, err))
+			}
+			continue
+		}
+		sum.Count += w.Count
+		sum.Bytes += w.Bytes
+	}
+	return sum, errors.Join(errs...)
+}
+
+func transactionWrites(envelope []byte) (Writes, error) {
+	payload, err := find(envelope, 1)
+	if err != nil {
+		return Writes{}, err
+	}
+	channelHeader, err := dig(payload, 1, 1)
+	if err != nil {
+		return Writes{}, err
+	}
+	f := fields{rest: channelHeader}
+	var typ uint64
+	for f.next() {
+		if f.num == 1 && f.want(protowire.VarintType) {
+			typ = f.varint
+		}
+	}
+	if f.err != nil || typ != uint64(commonpb.HeaderType_ENDORSER_TRANSACTION) {
+		return Writes{}, f.err
+	}
+	transaction, err := find(payload, 2)
+	if err != nil {
+		return Writes{}, err
+	}
+	var sum Writes
+	for f = (fields{rest: transaction}); f.next(); {
+		if f.num != 1 || !f.want(protowire.BytesType) {
+			continue
+		}
+		if err := sum.addAction(f.bytes); err != nil {
+			return Writes{}, err
+		}
+	}
+	return sum, f.err
+}
+
+// addAction goes down from a TransactionAction to the results of the simulation.
+func (w *Writes) addAction(action []byte) error {
+	// TransactionAction.payload → ChaincodeActionPayload.action → proposal_response_payload
+	// → ProposalResponsePayload.extension → ChaincodeAction.results: a TxReadWriteSet.
+	results, err := dig(action, 2, 2, 1, 2, 1)
+	if err != nil {
+		return err
+	}
+	namespaces := fields{rest: results}
+	for namespaces.next() {
+		if namespaces.num != 2 || !namespaces.want(protowire.BytesType) {
+			continue
+		}
+		set, err := find(namespaces.bytes, 2)
+		if err != nil {
+			return err
+		}
+		if err := w.addSet(set); err != nil {
+			return err
+		}
+	}
+	return namespaces.err
+}
+
+// addSet adds the writes of a KVRWSet.
+func (w *Writes) addSet(set []byte) error {
+	f := fields{rest: set}
+	for f.next() {
+		if f.num != 3 || !f.want(protowire.BytesType) {
+			continue
+		}
+		w.Count++
+		kv := fields{rest: f.bytes}
+		for kv.next() {
+			if (kv.num == 1 || kv.num == 3) && kv.want(protowire.BytesType) {
+				w.Bytes += len(kv.bytes)
+			}
+		}
+		if kv.err != nil {
+			return kv.err
+		}
+	}
+	return f.err
+}
