@@ -1,0 +1,30 @@
+// Package deliver speaks Fabric's Deliver services, from both ends: an orderer's
+// /orderer.AtomicBroadcast/Deliver, and a peer's /protos.Deliver/Deliver and
+// /protos.Deliver/DeliverFiltered.
+//
+// The client:
+//
+//  1. [Dial] connects to an [Endpoint] and says at once, as a [*ConnectError], what is
+//     wrong with its address or certificates.
+//  2. [Conn.Deliver] signs a [Seek] and opens a [Stream].
+//  3. [Stream.Recv] gives one block after the other; io.EOF after the last that was asked
+//     for; a [*StatusError] when the node refuses. [Permanent] tells refusals, which
+//     a person must mend, from failures that pass.
+//
+// The server:
+//
+//  1. [ServerOptions] and [Server.RegisterOrderer] or [Server.RegisterPeer] put a
+//     [Server] on gRPC.
+//  2. It checks each request in Fabric's order and answers with Fabric's statuses
+//     (common/deliver/deliver.go: deliverBlocks): request.go.
+//  3. It pulls blocks out of a [Ledger] and sends them. Nothing stands between
+//     ledger and stream but HTTP/2's flow control: a reader that stops makes the Send block,
+//     and [Hooks] tell when.
+//
+// A block's bytes are copied once, out of gRPC's frames (Recv) and never on the way out:
+// codec.go. Recv's bytes belong to the caller. The generated messages are used for requests,
+// filtered blocks and nothing else.
+//
+// A Conn may be used by many goroutines, a Stream by one. Hooks are called from the
+// stream's goroutine and hold it up while they run.
+package deliver
