@@ -16,21 +16,23 @@ const module = "github.com/blockreel/blockreel/"
 // way, from the file to the program. A package that is not listed here fails the
 // test, so that a new room states its place.
 var allowed = map[string][]string{
-	"traces/event":       {},
-	"traces":             {"traces/event"},
-	"recorder":           {"traces", "traces/event"},
-	"recorder/fabriclog": {"traces", "traces/event"},
-	"replay/block":       {"traces/event"},
-	"replay/pipeline":    {"traces/event"},
-	"replay/driver":      {"replay/pipeline", "replay/block", "traces/event"},
-	"replay/ledger":      {"replay/block", "traces/event"},
-	"replay/network":     {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
-	"replay":             {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
-	"analysis":           {"traces", "traces/event"},
-	"analysis/chart":     {"analysis", "traces", "traces/event"},
-	"analysis/report":    {"analysis", "traces", "traces/event"},
-	"cmd/blockreel":      {"*"},
-	"internal/lint":      {},
+	"traces/event":              {},
+	"traces":                    {"traces/event"},
+	"recorder":                  {"traces", "traces/event"},
+	"recorder/fabriclog":        {"traces", "traces/event"},
+	"recorder/attach":           {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
+	"replay/block":              {"traces/event"},
+	"replay/pipeline":           {"traces/event"},
+	"replay/driver":             {"replay/pipeline", "replay/block", "traces/event"},
+	"replay/ledger":             {"replay/block", "traces/event"},
+	"replay/network":            {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
+	"replay":                    {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
+	"analysis":                  {"traces", "traces/event"},
+	"analysis/chart":            {"analysis", "traces", "traces/event"},
+	"analysis/report":           {"analysis", "traces", "traces/event"},
+	"cmd/blockreel":             {"*"},
+	"internal/fabric/blockfile": {"internal/fabric"},
+	"internal/lint":             {},
 }
 
 // only lists modules that a single room may import.
