@@ -10,29 +10,44 @@ import (
 	"testing"
 )
 
-const module = "github.com/blockreel/blockreel/"
+const (
+	module      = "github.com/blockreel/blockreel/"
+	fabricProto = "internal/fabric/proto/"
+)
 
 // allowed lists, for every room, the rooms of this module that it may import: one
 // way, from the file to the program. A package that is not listed here fails the
 // test, so that a new room states its place.
 var allowed = map[string][]string{
-	"traces/event":              {},
-	"traces":                    {"traces/event"},
-	"recorder":                  {"traces", "traces/event"},
-	"recorder/fabriclog":        {"traces", "traces/event"},
-	"recorder/attach":           {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
-	"replay/block":              {"traces/event"},
-	"replay/pipeline":           {"traces/event"},
-	"replay/driver":             {"replay/pipeline", "replay/block", "traces/event"},
-	"replay/ledger":             {"replay/block", "traces/event"},
-	"replay/network":            {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
-	"replay":                    {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
-	"analysis":                  {"traces", "traces/event"},
-	"analysis/chart":            {"analysis", "traces", "traces/event"},
-	"analysis/report":           {"analysis", "traces", "traces/event"},
-	"cmd/blockreel":             {"*"},
-	"internal/fabric/blockfile": {"internal/fabric"},
-	"internal/lint":             {},
+	"traces/event":                  {},
+	"traces":                        {"traces/event"},
+	"recorder":                      {"traces", "traces/event"},
+	"recorder/fabriclog":            {"traces", "traces/event"},
+	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
+	"replay/block":                  {"traces/event"},
+	"replay/pipeline":               {"traces/event"},
+	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
+	"replay/ledger":                 {"replay/block", "traces/event"},
+	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
+	"replay":                        {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
+	"analysis":                      {"traces", "traces/event"},
+	"analysis/chart":                {"analysis", "traces", "traces/event"},
+	"analysis/report":               {"analysis", "traces", "traces/event"},
+	"cmd/blockreel":                 {"*"},
+	"internal/fabric/blockfile":     {"internal/fabric"},
+	"internal/fabric":               {fabricProto + "common", fabricProto + "peer"},
+	"internal/fabric/blocktest":     {},
+	"internal/fabric/identity":      {fabricProto + "msp"},
+	"internal/fabric/pki":           {"internal/fabric/identity"},
+	"internal/fabric/deliver":       {"internal/fabric", "internal/fabric/identity", fabricProto + "common", fabricProto + "orderer", fabricProto + "peer"},
+	"internal/fabric/mint":          {"internal/fabric", "internal/fabric/identity", fabricProto + "common", fabricProto + "peer", fabricProto + "rwset", fabricProto + "kvrwset"},
+	"internal/fabric/proto/common":  {},
+	"internal/fabric/proto/orderer": {fabricProto + "common"},
+	"internal/fabric/proto/peer":    {fabricProto + "common"},
+	"internal/fabric/proto/msp":     {},
+	"internal/fabric/proto/rwset":   {},
+	"internal/fabric/proto/kvrwset": {},
+	"internal/lint":                 {},
 }
 
 // only lists modules that a single room may import.
