@@ -29,6 +29,10 @@ func (f *fields) next() bool {
 	if n < 0 {
 		return f.fail(n)
 	}
+	if num > protowire.MaxValidNumber {
+		f.err = fmt.Errorf("%w: field number %d", ErrMalformed, num)
+		return false
+	}
 	f.num, f.typ, f.bytes, f.varint = num, typ, nil, 0
 	f.rest = f.rest[n:]
 	switch typ {

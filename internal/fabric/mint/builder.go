@@ -33,7 +33,7 @@ type Config struct {
 	// of a test network never makes them; saves a signature a block.
 	Orderer *identity.Identity
 	// Pool is how many transactions of each size and number of writes are signed, to be
-	// used in turn. Zero: 32.
+	// used in turn; as many as a block has, if that is more. Zero: 32.
 	Pool int
 	// Fresh signs every transaction anew and has no pool.
 	Fresh bool
@@ -105,7 +105,7 @@ func (b *Builder) Next(s Shape) ([]byte, error) {
 			writes++
 		}
 		var err error
-		if envelopes[i], err = b.transaction(writes, size); err != nil {
+		if envelopes[i], err = b.transaction(writes, size, s.Transactions); err != nil {
 			return nil, err
 		}
 	}

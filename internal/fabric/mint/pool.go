@@ -28,8 +28,9 @@ func newPool(each int) pool {
 	return pool{each: each, rings: map[shape]*ring{}, bare: map[int]int{}}
 }
 
-// transaction gives an envelope that takes about size bytes of a block.
-func (b *Builder) transaction(writes, size int) ([]byte, error) {
+// transaction gives an envelope that takes about size bytes of a block of so many
+// transactions.
+func (b *Builder) transaction(writes, size, among int) ([]byte, error) {
 	bare, known := b.pool.bare[writes]
 	if !known {
 		envelope, err := b.sign(writes, 0)
@@ -52,7 +53,8 @@ func (b *Builder) transaction(writes, size int) ([]byte, error) {
 		r = &ring{}
 		b.pool.rings[key] = r
 	}
-	if len(r.envelopes) < b.pool.each {
+	// No transaction is twice in a block.
+	if len(r.envelopes) < max(b.pool.each, among) {
 		envelope, err := b.sign(writes, key.padding)
 		if err != nil {
 			return nil, err
