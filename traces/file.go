@@ -67,14 +67,9 @@ func (t *Trace) notesToWrite() []Note {
 	return append(slices.Clone(t.Notes), Note{-1, NoteWarning, strings.ToValidUTF8(text, "?")})
 }
 
-// WriteFile writes the trace to path like ReplaceFile.
-func WriteFile(path string, t *Trace) error {
-	return ReplaceFile(path, func(w io.Writer) error { return Write(w, t) })
-}
-
-// ReplaceFile has write fill a temporary file beside path and renames it: after an
-// error there is no file, or still the one that was there before.
-func ReplaceFile(path string, write func(io.Writer) error) (err error) {
+// WriteFile writes the trace to a temporary file beside path and renames it: after
+// an error there is no file, or still the one that was there before.
+func WriteFile(path string, t *Trace) (err error) {
 	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) { // left behind by a killed process of the same number
@@ -91,7 +86,7 @@ func ReplaceFile(path string, write func(io.Writer) error) (err error) {
 			os.Remove(tmp)
 		}
 	}()
-	if err := write(f); err != nil {
+	if err := Write(f, t); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

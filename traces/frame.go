@@ -12,7 +12,7 @@ import (
 // can leave out.
 const (
 	FormatMajor = 1
-	FormatMinor = 1
+	FormatMinor = 0
 )
 
 // ChunkType says what a chunk holds.

@@ -31,7 +31,6 @@ var columnOrder = [event.NumKinds]event.Kind{
 	event.Offered, event.Sent, event.Received, event.AtDoor, event.Enqueued,
 	event.Transactions, event.Bytes, event.Writes,
 	event.StateValidation, event.BlockStore, event.StateCommit, event.HistoryCommit,
-	event.InvalidTransactions,
 }
 
 // A neighbour is a column that another one may be predicted from.

@@ -47,7 +47,6 @@ type textLine struct {
 	BlockStore      *int64 `json:"block_store_ns"`
 	StateCommit     *int64 `json:"state_commit_ns"`
 	HistoryCommit   *int64 `json:"history_commit_ns"`
-	Invalid         *int64 `json:"invalid_transactions"`
 }
 
 // values returns the line's values in the order of their kinds.
@@ -56,7 +55,6 @@ func (l *textLine) values() [event.NumKinds]*int64 {
 		l.Offered, l.Sent, l.Received, l.AtDoor, l.Enqueued, l.Dequeued, l.Validated, l.Committed,
 		l.Transactions, l.Bytes, l.Writes,
 		l.StateValidation, l.BlockStore, l.StateCommit, l.HistoryCommit,
-		l.Invalid,
 	}
 }
 

@@ -71,10 +71,6 @@ const (
 	// HistoryCommit is the time of writing the history index within the commit, in ns.
 	HistoryCommit
 
-	// InvalidTransactions are those of the block's transactions whose validation flag,
-	// set by the peer, is not VALID: they are in the ledger and write nothing.
-	InvalidTransactions
-
 	// NumKinds is the number of kinds.
 	NumKinds int = iota
 )
@@ -83,7 +79,6 @@ var kindNames = [NumKinds]string{
 	"offered", "sent", "received", "at_door", "enqueued", "dequeued", "validated", "committed",
 	"transactions", "bytes", "writes",
 	"state_validation_ns", "block_store_ns", "state_commit_ns", "history_commit_ns",
-	"invalid_transactions",
 }
 
 // Valid reports whether k is a kind that this version knows.
