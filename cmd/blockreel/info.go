@@ -29,6 +29,13 @@ func newInfo() *cobra.Command {
 					return err
 				}
 				about := describe(path, tr)
+				payloads, err := payloadsOf(path)
+				if err != nil {
+					return err
+				}
+				for i, p := range payloads {
+					about.Streams[i].Payloads, about.Streams[i].PayloadBytes = p.blocks, p.bytes
+				}
 				if asJSON {
 					if err := writeJSON(c.OutOrStdout(), about); err != nil {
 						return err
@@ -70,8 +77,12 @@ type streamInfo struct {
 	Values   map[string]int  `json:"values"`
 	Settings traces.Settings `json:"settings"`
 	Dropped  int64           `json:"dropped_events"`
-	name     string
-	kinds    []string
+	// Payloads are those of the channel, told of its first stream, and PayloadBytes
+	// what they take in the file.
+	Payloads     int64 `json:"payload_blocks,omitempty"`
+	PayloadBytes int64 `json:"payload_file_bytes,omitempty"`
+	name         string
+	kinds        []string
 }
 
 type noteInfo struct {
@@ -150,6 +161,9 @@ func (t traceInfo) print(w io.Writer) error {
 			} else {
 				row("  "+k, "%s blocks", analysis.FormatCount(int64(n)))
 			}
+		}
+		if s.Payloads > 0 {
+			row("  payloads", "%s blocks, %s in the file", analysis.FormatCount(s.Payloads), analysis.FormatBytes(s.PayloadBytes))
 		}
 		for _, name := range s.Settings.Names() {
 			row("  "+name, "= %s", s.Settings[name])

@@ -73,6 +73,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
 	root.AddCommand(
 		newDemo(), newRecord(),
+		newAttach(), newStrip(),
 		newInfo(), newVerify(), newCat(), newCut(),
 		newReplay(), newSweep(),
 		newStats(), newPlot(),

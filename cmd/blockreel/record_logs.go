@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/recorder/attach"
 	"github.com/blockreel/blockreel/recorder/fabriclog"
 	"github.com/blockreel/blockreel/traces"
 )
@@ -19,7 +20,7 @@ func newRecordLogs() *cobra.Command {
 	var (
 		cfg             fabriclog.Config
 		orderers, peers []string
-		named           []string
+		named, blocks   []string
 		zone, output    string
 	)
 	c := &cobra.Command{
@@ -33,9 +34,13 @@ one node's; --peer NAME=FILE names a peer.
 
 The orderer's log tells when a block was offered, the peer's when it was popped,
 validated and committed. Without the orderer's, latency and gap are not known, unless
---assume-backlog says that all blocks were waiting, as after an outage.`,
+--assume-backlog says that all blocks were waiting, as after an outage.
+
+With --blocks the blocks themselves go into the trace, from ledger files or fetched
+blocks; see "blockreel attach".`,
 		Example: `  blockreel record logs --orderer-log orderer.log --peer-log peer.log -o run.reel
   blockreel record logs --orderer-log 'orderer*.log*' --peer org1=peer0.log --peer org2=peer1.log.gz -o run.reel
+  blockreel record logs --orderer-log orderer.log --peer-log peer.log --blocks ledgersData/chains/chains/ch1 -o full.reel
   docker logs peer0 2>&1 | blockreel record logs --peer-log - --assume-backlog -o run.reel`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -52,7 +57,7 @@ validated and committed. Without the orderer's, latency and gap are not known, u
 			if err := logSources(c, &cfg, orderers, peers, named); err != nil {
 				return err
 			}
-			return recordLogs(c, cfg, output)
+			return recordLogs(c, cfg, blocks, output)
 		},
 	}
 	f := c.Flags()
@@ -63,6 +68,7 @@ validated and committed. Without the orderer's, latency and gap are not known, u
 	f.BoolVar(&cfg.AssumeBacklog, "assume-backlog", false, "take blocks without an offered time as offered at the first pop")
 	f.DurationVar(&cfg.ClockOffset, "clock-offset", 0, "add this to the peers' times")
 	f.BoolVar(&cfg.FixClockSkew, "fix-clock-skew", false, "move a peer's times until no commit lies before its offer")
+	f.StringArrayVar(&blocks, "blocks", nil, "add the blocks from this file, directory of ledger files, or quoted pattern; repeatable")
 	f.StringVar(&zone, "zone", "UTC", "zone of timestamps that carry none")
 	outputFlag(c, &output)
 	return c
@@ -109,7 +115,7 @@ func logSources(c *cobra.Command, cfg *fabriclog.Config, orderers, peers, named 
 	return nil
 }
 
-func recordLogs(c *cobra.Command, cfg fabriclog.Config, output string) error {
+func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []string, output string) error {
 	stderr := c.ErrOrStderr()
 	var total int64
 	for _, sources := range [][]fabriclog.Source{cfg.Orderers, cfg.Peers} {
@@ -126,10 +132,20 @@ func recordLogs(c *cobra.Command, cfg fabriclog.Config, output string) error {
 	if err != nil {
 		return err
 	}
-	if err := saveTrace(c, output, tr); err != nil {
+	tellLogs(stderr, report, tr)
+	if len(blocks) == 0 {
+		err = saveTrace(c, output, tr)
+	} else {
+		// Of several channels' ledgers, those that --channel leaves out are passed over.
+		only := attach.Config{}
+		if len(cfg.Channels) == 1 {
+			only.Channel = cfg.Channels[0]
+		}
+		err = attachBlocks(c, tr, only, blocks, output)
+	}
+	if err != nil {
 		return err
 	}
-	tellLogs(stderr, report, tr)
 	fmt.Fprintf(stderr, "wrote %s\n", output)
 	return nil
 }

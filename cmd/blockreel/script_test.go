@@ -34,11 +34,21 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	attach, err := filepath.Abs(filepath.Join("..", "..", "recorder", "attach", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := filepath.Abs(filepath.Join("..", "..", "internal", "fabric", "blockfile", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples)
 			env.Setenv("LOGS", logs)
+			env.Setenv("ATTACH", attach)
+			env.Setenv("BLOCKS", blocks)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/fabric/blockfile"
+	"github.com/blockreel/blockreel/recorder/attach"
+	"github.com/blockreel/blockreel/traces"
+)
+
+func newAttach() *cobra.Command {
+	var (
+		blocks          []string
+		payload, output string
+		cfg             attach.Config
+	)
+	c := &cobra.Command{
+		Use:   "attach FILE --blocks FILE... -o FILE",
+		Short: "Add the blocks themselves to a trace, from ledger files, fetched blocks or dumps",
+		Long: `Attach adds to a trace the blocks' payloads, their sizes, the numbers of their
+transactions and writes, and notes how many transactions the peer has found invalid. It takes
+them from a peer's or an orderer's ledger files (blockfile_000000; a directory of them; a
+copy made while the node was running), from blocks that "peer channel fetch" has
+written, or from blocks behind their lengths (uvarint); plain, gzip or zstd. What a file
+is is told by its content.
+
+A peer's ledger is in ledgersData/chains/chains/CHANNEL, an orderer's in chains/CHANNEL.
+Take the peer's: only its copy tells which transactions are valid.
+
+The blocks must continue each other (previous hash, data hash) and agree with the trace;
+the first that does not is named, and nothing is written. Blocks outside of the trace,
+like those of the channel's setting up, are left out.`,
+		Example: `  blockreel attach run.reel --blocks ledgersData/chains/chains/ch1 -o full.reel
+  blockreel attach run.reel --blocks 'fetched/ch1_*.block' --blocks more.blocks.zst -o full.reel
+  blockreel attach run.reel --blocks ch1 --payload none -o sizes.reel`,
+		Args: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 1:
+				return usagef(c, "%q stands alone: give each file its own --blocks, name its directory, or put the pattern into quotes", args[1])
+			case len(args) < 1:
+				return usagef(c, "no trace is named")
+			case args[0] == "-":
+				return usagef(c, "the trace is read twice: name a file")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(blocks) == 0 {
+				return usagef(c, "no file of blocks is named: give --blocks")
+			}
+			if payload != "full" && payload != "none" {
+				return usagef(c, "--payload %q is neither full nor none", payload)
+			}
+			cfg.SizesOnly = payload == "none"
+			tr, err := loadTrace(c, args[0])
+			if err != nil {
+				return err
+			}
+			in, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			if cfg.Stored, err = storedPayloads(in, tr); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			return attachBlocks(c, tr, cfg, blocks, output)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&blocks, "blocks", nil, "file of blocks, a directory of ledger files, or a quoted pattern; repeatable (required)")
+	f.StringVarP(&cfg.Channel, "channel", "C", "", "take blocks of this channel and pass over files of others")
+	f.StringVar(&payload, "payload", "full", "full, or none: sizes and counts alone")
+	outputFlag(c, &output)
+	return c
+}
+
+// attachBlocks writes tr with what the named files hold to output.
+func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, blocks []string, output string) error {
+	stderr := c.ErrOrStderr()
+	var total int64
+	for _, path := range blocks {
+		files, err := blockfile.Expand(path)
+		if err != nil {
+			return err
+		}
+		cfg.Files = append(cfg.Files, files...)
+	}
+	for _, f := range cfg.Files {
+		if info, err := os.Stat(f.Path); err == nil {
+			total += info.Size()
+		}
+	}
+	bar := progress(stderr, total, "reading blocks", true)
+	cfg.Progress = func(bytes int64) { _ = bar.Set64(bytes) }
+	var report attach.Report
+	write := func(w io.Writer) (err error) {
+		report, err = attach.Write(c.Context(), w, tr, cfg)
+		return err
+	}
+	var err error
+	if output == "-" {
+		err = write(c.OutOrStdout())
+	} else {
+		err = replaceFile(output, write)
+	}
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	tellBlocks(stderr, report)
+	return nil
+}
+
+// replaceFile has write fill a temporary file beside path and renames it: after an error
+// there is no file, or still the one that was there before. The file is its owner's alone,
+// since payloads are somebody's ledger.
+func replaceFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// tellBlocks says what the files of blocks held and what of it the trace was given.
+func tellBlocks(stderr io.Writer, report attach.Report) {
+	count := analysis.FormatCount
+	for _, f := range report.Files {
+		switch {
+		case f.Skipped:
+			fmt.Fprintf(stderr, "%s: passed over, channel %s\n", f.Path, f.Channel)
+			continue
+		case f.Blocks == 0:
+			fmt.Fprintf(stderr, "%s: no block\n", f.Path)
+		default:
+			copyOf := "orderer's copy"
+			if f.Validated {
+				copyOf = "peer's copy"
+			}
+			fmt.Fprintf(stderr, "%s (%v, %s): %s blocks of channel %s from %d on\n", f.Path, f.Layout, copyOf, count(f.Blocks), f.Channel, f.First)
+		}
+		if f.Partial > 0 {
+			warn(stderr, "%s ends within a block: its last %s bytes were left out", f.Path, count(f.Partial))
+		}
+	}
+	for _, r := range report.Channels {
+		fmt.Fprintf(stderr, "%s: %s blocks of %s, %s transactions, %s writes", r.Channel,
+			count(r.Blocks), analysis.FormatBytes(r.Bytes), count(r.Transactions), count(r.Writes))
+		if r.Validated > 0 {
+			fmt.Fprintf(stderr, ", %s transactions invalid", count(r.Invalid))
+		}
+		for _, odd := range []struct {
+			n    int64
+			what string
+		}{{r.Stored, "in the trace already"}, {r.Repeated, "repeated"}, {r.Before, "before the trace"}, {r.After, "behind it"}} {
+			if odd.n > 0 {
+				fmt.Fprintf(stderr, ", %s %s", count(odd.n), odd.what)
+			}
+		}
+		fmt.Fprintln(stderr)
+		if r.Without > 0 {
+			warn(stderr, "%s blocks of the trace are in no file", count(r.Without))
+		}
+		if r.Late > 0 {
+			warn(stderr, "the transactions of %s blocks were made after the trace has seen the block: these may be blocks of another run", count(r.Late))
+		}
+	}
+}
+
+// storedPayloads iterates over the payloads of a trace that was read as tr. Of one that
+// is damaged they are those before the damage, of which loadTrace has told.
+func storedPayloads(in *os.File, tr *traces.Trace) (iter.Seq2[traces.Payload, error], error) {
+	buffered := bufio.NewReaderSize(in, 1<<20)
+	if first, _ := buffered.Peek(1); len(first) == 1 && first[0] == '{' {
+		return traces.ReadTextPayloads(buffered), nil
+	}
+	r, err := traces.NewReader(buffered, traces.ReaderConfig{SkipData: true})
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(traces.Payload, error) bool) {
+		for p, err := range r.Payloads() {
+			var corrupt *traces.CorruptError
+			if tr.Loss != nil && (errors.Is(err, traces.ErrTruncated) || errors.As(err, &corrupt)) || !yield(p, err) {
+				return
+			}
+		}
+	}, nil
+}

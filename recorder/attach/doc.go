@@ -1,0 +1,25 @@
+// Package attach adds to a trace what its blocks hold: payloads, sizes, numbers of
+// writes and of transactions. A peer's validation flags stay where they are, in the
+// payload, and a note tells how many transactions they call invalid. The blocks come
+// from files that an operator has (internal/fabric/blockfile); stock logs and a copied
+// ledger directory are a full recording of a run.
+//
+// The way through it (attach.go: Write):
+//
+//  1. files.go: every file's first block tells its channel, where it begins, and
+//     whether its blocks carry validation flags; files are put in order by that. Where
+//     several tell of one block, the first counts: payloads that the trace has
+//     already, then a peer's copy, then an orderer's, which has no flags.
+//  2. The times of the trace are written first: a copy that is cut short keeps them.
+//  3. channel.go: each block is held against its neighbours, against other copies of
+//     itself (chain.go) and against what the trace says of it; its payload goes to
+//     the Writer and its figures into the columns. Blocks outside of the trace's range
+//     are checked and counted, and go nowhere.
+//  4. The columns of facts and the notes are written last.
+//
+// A block at a time is in memory, beside the trace's columns and 24 bytes for each of
+// the trace's blocks. What contradicts the trace or the chain is a *BlockError.
+//
+// Of internal/fabric this room uses blockfile and the view of a block; of traces the
+// Writer. A call belongs to one goroutine.
+package attach
