@@ -130,6 +130,8 @@ func (s *Stream) wrap(err error) error {
 		err = s.conn.connectError(errors.New(status.Convert(err).Message()))
 	case codes.ResourceExhausted:
 		err = fmt.Errorf("%w: %s", ErrTooLarge, status.Convert(err).Message())
+	case codes.Unimplemented:
+		err = fmt.Errorf("the node does not have this service, is it an orderer or a peer? %w", err)
 	case codes.Canceled:
 		err = fmt.Errorf("%w: %w", context.Canceled, err)
 	case codes.DeadlineExceeded:

@@ -269,16 +269,13 @@ func isAlert(err error) bool {
 	return errors.As(err, &op) && op.Op == "remote error"
 }
 
-// isTrust reports whether an error of connecting is about certificates and names.
+// isTrust reports whether an error of connecting is about certificates. A name that DNS
+// does not know is none: a container's name is gone while it restarts.
 func isTrust(err error) bool {
 	var verification *tls.CertificateVerificationError
-	var dns *net.DNSError
 	var record tls.RecordHeaderError
-	switch {
-	case errors.As(err, &verification), errors.As(err, &record):
+	if errors.As(err, &verification) || errors.As(err, &record) {
 		return true
-	case errors.As(err, &dns):
-		return dns.IsNotFound
 	}
 	return isAlert(err) && !strings.Contains(err.Error(), "internal error")
 }

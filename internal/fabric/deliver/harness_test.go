@@ -90,6 +90,8 @@ type nodeConfig struct {
 	blocks [][]byte
 	// plain: no TLS. mutual: client certificates are demanded.
 	plain, mutual bool
+	// ordererOnly: the node has no peer's services.
+	ordererOnly bool
 	// expired: the node's TLS certificate.
 	expired bool
 	// hosts in the TLS certificate; nil: localhost and 127.0.0.1.
@@ -149,7 +151,9 @@ func (n *node) start(t testing.TB, config *tls.Config, c nodeConfig) {
 	t.Helper()
 	server := grpc.NewServer(append(deliver.ServerOptions(config), c.options...)...)
 	n.server.RegisterOrderer(server)
-	n.server.RegisterPeer(server)
+	if !c.ordererOnly {
+		n.server.RegisterPeer(server)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
