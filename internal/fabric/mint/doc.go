@@ -10,7 +10,7 @@
 // the creator's signature over each payload, an endorsement by every endorser, the
 // orderer's signature over the block, read and write sets.
 //
-// Signing is what a transaction costs (about 30 µs a signature), so transactions are signed
+// Signing is what a transaction costs (tens of µs a signature), so transactions are signed
 // once and used again: Config.Pool of them for every size and number of writes. A
 // transaction's id then comes back in later blocks, which a real peer would call
 // DUPLICATE_TXID; Config.Fresh signs each anew. Blocks are always signed anew.
