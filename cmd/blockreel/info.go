@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/report"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -30,7 +30,7 @@ func newInfo() *cobra.Command {
 				}
 				about := describe(path, tr)
 				if asJSON {
-					if err := writeJSON(c.OutOrStdout(), about); err != nil {
+					if err := report.JSON(c.OutOrStdout(), about); err != nil {
 						return err
 					}
 					continue
@@ -168,12 +168,4 @@ func (t traceInfo) print(w io.Writer) error {
 		fmt.Fprintf(w, "%s: %s\n", n.Kind, n.Text)
 	}
 	return nil
-}
-
-// writeJSON writes v as indented JSON.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
