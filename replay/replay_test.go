@@ -17,16 +17,33 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-func run(t testing.TB, tr *traces.Trace, s replay.Scenario) *replay.Outcome {
-	t.Helper()
+// outcome is an Outcome with all results.
+type outcome struct {
+	*replay.Outcome
+	Results []replay.Result
+}
+
+// all replays and keeps every result.
+func all(tr *traces.Trace, s replay.Scenario) (outcome, error) {
+	var o outcome
 	if s.Scale == (ledger.Scale{}) {
 		s.Scale = ledger.Unscaled()
 	}
-	out, err := replay.Replay(context.Background(), tr, s)
+	out, err := replay.Replay(context.Background(), tr, s, func(r replay.Result) error {
+		o.Results = append(o.Results, r)
+		return nil
+	})
+	o.Outcome = out
+	return o, err
+}
+
+func run(t testing.TB, tr *traces.Trace, s replay.Scenario) outcome {
+	t.Helper()
+	o, err := all(tr, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return o
 }
 
 func TestOneResultForEachSetting(t *testing.T) {
@@ -217,12 +234,10 @@ func TestRefusals(t *testing.T) {
 		"is unknown":       {Ledgers: []string{"granite"}},
 		"measures its own": {Ledgers: []string{"memory"}, Scale: half},
 		"need services":    {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
+		"a sweep answers":  {Buffers: make([]int, 1001)},
 		"latency is":       {Link: pipeline.Link{Latency: -time.Second}},
 	} {
-		if s.Scale == (ledger.Scale{}) {
-			s.Scale = ledger.Unscaled()
-		}
-		_, err := replay.Replay(context.Background(), tr, s)
+		_, err := all(tr, s)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v", want, err)
 		}
@@ -310,7 +325,7 @@ func FuzzModel(f *testing.F) {
 		}
 		tr := &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl}}
 		s := replay.Scenario{Buffers: []int{1, 20}, Scale: ledger.Unscaled()}
-		if _, err := replay.Replay(context.Background(), tr, s); err != nil {
+		if _, err := all(tr, s); err != nil {
 			return
 		}
 		if _, err := replay.SweepTrace(context.Background(), tr, s); err != nil {

@@ -26,7 +26,6 @@ type Outcome struct {
 	// Identity is, for each stream, how its replay with its own settings differs from
 	// the trace.
 	Identity []Identity
-	Results  []Result
 	// Facts say how the parameters were obtained, Warnings what weakens the results.
 	Facts, Warnings []string
 }
@@ -37,10 +36,19 @@ type Result struct {
 	Trace *traces.Trace
 }
 
-// Replay replays tr under every setting of s. The error names the setting that failed.
-func Replay(ctx context.Context, tr *traces.Trace, s Scenario) (*Outcome, error) {
+// maxSettings bounds the settings of one scenario. Each is a whole replay with a trace
+// of its own; SweepTrace is for ranges.
+const maxSettings = 1000
+
+// Replay replays tr under every setting of s and hands each result on as it is there:
+// only one is held at a time. The error names the setting that failed.
+func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result) error) (*Outcome, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
+	}
+	settings := s.settings()
+	if len(settings) > maxSettings {
+		return nil, fmt.Errorf("%d settings are more than the %d that can be replayed at once: a sweep answers for ranges of buffer sizes", len(settings), maxSettings)
 	}
 	models, warnings, err := s.models(tr)
 	if err != nil {
@@ -61,14 +69,18 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario) (*Outcome, error)
 		out.Facts = append(out.Facts, named(models, m, m.Facts)...)
 		out.Warnings = append(out.Warnings, named(models, m, m.Warnings)...)
 	}
-	settings := s.settings()
 	measured := measuredServices{}
 	for i, set := range settings {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		result, err := s.replay(ctx, tr, models, set, out, measured)
 		if err != nil {
 			return nil, fmt.Errorf("setting %s: %w", set.Name(), err)
 		}
-		out.Results = append(out.Results, result)
+		if err := each(result); err != nil {
+			return nil, err
+		}
 		if s.Progress != nil {
 			s.Progress(i+1, len(settings), set.Name())
 		}

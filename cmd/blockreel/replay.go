@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -51,14 +51,17 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 					s.Ledgers[i] = withoutSync(l)
 				}
 			}
-			out, err := runReplay(c, tr, s)
-			if err != nil {
+			table := whatIf{dir: output}
+			if err := table.run(c, tr, s); err != nil {
 				return err
 			}
-			if err := printReplay(c, out, asJSON); err != nil {
+			if err := table.print(c, asJSON); err != nil {
 				return err
 			}
-			return writeResults(c.ErrOrStderr(), out, output)
+			for _, path := range table.written {
+				fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", path)
+			}
+			return nil
 		},
 	}
 	flags.bind(c)
@@ -73,13 +76,57 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 	return c
 }
 
-// runReplay replays with progress.
-func runReplay(c *cobra.Command, tr *traces.Trace, s replay.Scenario) (*replay.Outcome, error) {
+// whatIf gathers what replays say, and writes their traces into dir if there is one.
+type whatIf struct {
+	dir     string
+	outcome *replay.Outcome
+	streams []runStats
+	written []string
+	// keep, if set, gets every result.
+	keep func(replay.Result)
+}
+
+// run replays with progress.
+func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) error {
 	bar := progress(c.ErrOrStderr(), int64(max(len(s.Buffers), 1)*max(len(s.Ledgers), 1)), "replaying", false)
 	s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
-	out, err := replay.Replay(c.Context(), tr, s)
+	out, err := replay.Replay(c.Context(), tr, s, w.add)
 	_ = bar.Finish()
-	return out, err
+	if err != nil {
+		for _, path := range w.written { // a failed command leaves no file
+			err = errors.Join(err, os.Remove(path))
+		}
+		return err
+	}
+	if w.outcome == nil {
+		w.outcome = out
+		return nil
+	}
+	w.outcome.Facts = append(w.outcome.Facts, out.Facts...)
+	w.outcome.Warnings = append(w.outcome.Warnings, out.Warnings...)
+	return nil
+}
+
+// add takes the figures of a result and writes its trace.
+func (w *whatIf) add(r replay.Result) error {
+	for _, s := range analysis.Stats(r.Trace).Streams {
+		w.streams = append(w.streams, runStats{r.Name(), s})
+	}
+	if w.keep != nil {
+		w.keep(r)
+	}
+	if w.dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return err
+	}
+	path := filepath.Join(w.dir, r.Name()+".reel")
+	if err := traces.WriteFile(path, r.Trace); err != nil {
+		return err
+	}
+	w.written = append(w.written, path)
+	return nil
 }
 
 // replayResult is what replay prints as JSON.
@@ -90,22 +137,16 @@ type replayResult struct {
 	Warnings []string                        `json:"warnings"`
 }
 
-// printReplay prints how far to trust the replay, a row for each setting and stream,
-// and the verdicts.
-func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
-	var streams []runStats
-	for _, r := range out.Results {
-		for _, s := range analysis.Stats(r.Trace).Streams {
-			streams = append(streams, runStats{r.Name(), s})
-		}
-	}
-	warnings := append([]string{}, out.Warnings...)
+// print prints how far to trust the replays, a row for each setting and stream, and the
+// verdicts.
+func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
+	out, streams := w.outcome, w.streams
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
 			identity[id.Stream] = id.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, out.Facts, warnings})
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, out.Facts, append([]string{}, out.Warnings...)})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -128,7 +169,7 @@ func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
 	for _, s := range streams {
 		fmt.Fprintf(stdout, "%s: %s\n", label(s, len(out.Identity)), s.Verdict)
 	}
-	return report.Warnings(c.ErrOrStderr(), warnings)
+	return report.Warnings(c.ErrOrStderr(), out.Warnings)
 }
 
 // label names a row of several streams or one.
@@ -137,22 +178,4 @@ func label(s runStats, streams int) string {
 		return s.Run + " " + s.Name()
 	}
 	return s.Run
-}
-
-// writeResults writes each result trace into dir, if there is one.
-func writeResults(stderr io.Writer, out *replay.Outcome, dir string) error {
-	if dir == "" {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, r := range out.Results {
-		path := filepath.Join(dir, r.Name()+".reel")
-		if err := traces.WriteFile(path, r.Trace); err != nil {
-			return err
-		}
-		fmt.Fprintf(stderr, "wrote %s\n", path)
-	}
-	return nil
 }
