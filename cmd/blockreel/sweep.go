@@ -39,7 +39,7 @@ that starves the committer for less than 0.1 % of the makespan.`,
 			if len(s.Buffers) == 0 {
 				s.Buffers = replay.DefaultSweep()
 			}
-			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(tr.Timelines)), "sweeping", false)
+			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)), "sweeping", false)
 			s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
 			result, err := replay.SweepTrace(c.Context(), tr, s)
 			_ = bar.Finish()
