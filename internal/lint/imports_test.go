@@ -17,7 +17,7 @@ const module = "github.com/blockreel/blockreel/"
 // test, so that a new room states its place.
 var allowed = map[string][]string{
 	"traces/event":       {},
-	"traces":             {"traces/event"},
+	"traces":             {"traces/event", "internal/outfile"},
 	"recorder":           {"traces", "traces/event"},
 	"recorder/fabriclog": {"traces", "traces/event"},
 	"replay/block":       {"traces/event"},
@@ -27,9 +27,10 @@ var allowed = map[string][]string{
 	"replay/network":     {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
 	"replay":             {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
 	"analysis":           {"traces", "traces/event"},
-	"analysis/chart":     {"analysis", "traces", "traces/event"},
+	"analysis/chart":     {"internal/outfile", "analysis", "traces", "traces/event"},
 	"analysis/report":    {"analysis", "traces", "traces/event"},
 	"cmd/blockreel":      {"*"},
+	"internal/outfile":   {},
 	"internal/lint":      {},
 }
 
