@@ -43,6 +43,7 @@ type Model struct {
 	Facts, Warnings []string
 
 	sized    bool   // the sizes of the blocks are known or assumed
+	left     int    // offered blocks that the model does not cover
 	pollFact string // how the poll was obtained
 }
 
@@ -59,8 +60,8 @@ func NewModel(tl *traces.Timeline, cfg ModelConfig) (*Model, error) {
 		return nil, fmt.Errorf("stream %s: no block was both offered and committed", tl.Name())
 	}
 	m := &Model{Stream: tl.Stream, First: measured.First, Measured: measured}
-	if left := tl.Observed(event.Offered) - measured.Observed(event.Offered); left > 0 {
-		m.warn("%d offered blocks lie outside of what was committed and are not replayed", left)
+	if m.left = tl.Observed(event.Offered) - measured.Observed(event.Offered); m.left > 0 {
+		m.warn("%d offered blocks lie outside of what was committed and are not replayed", m.left)
 	}
 	m.arrivals(cfg)
 	m.services()

@@ -122,8 +122,7 @@ func drive(ctx context.Context, l *ledger.Ledger, j *job, times []ledger.Times) 
 // have no signatures to verify.
 type paced struct {
 	*ledger.Ledger
-	job   *job
-	speed float64
+	job *job
 }
 
 func (p *paced) Validate(ctx context.Context, b *block.Block) error {
@@ -135,7 +134,7 @@ func (p *paced) Validate(ctx context.Context, b *block.Block) error {
 	if err := p.Ledger.Validate(ctx, b); err != nil {
 		return err
 	}
-	wait := time.Duration(float64(p.job.times[i].Validate)/p.speed) - time.Since(start)
+	wait := p.job.times[i].Validate - time.Since(start)
 	if wait <= 0 {
 		return nil
 	}
@@ -177,17 +176,13 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		}
 		return run()
 	}
-	speed := s.Speed
-	if speed == 0 {
-		speed = 1
-	}
 	// Open one ledger inside the other, so that each is closed and removed.
 	for i, j := range jobs {
 		inner := run
 		run = func() error {
 			return s.withLedger(j, set.Ledger, func(l *ledger.Ledger) error {
 				j.realWarnings(set.Ledger)
-				streams[i].Ledger = &paced{l, j, speed}
+				streams[i].Ledger = &paced{l, j}
 				return inner()
 			})
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/driver"
@@ -41,9 +42,10 @@ type Result struct {
 const maxSettings = 1000
 
 // Replay replays tr under every setting of s and hands each result on as it is there:
-// only one is held at a time. The error names the setting that failed.
+// only one is held at a time. The error names the setting that failed; what was said
+// until then comes with it.
 func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result) error) (*Outcome, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	settings := s.settings()
@@ -70,23 +72,42 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 		out.Warnings = append(out.Warnings, named(models, m, m.Warnings)...)
 	}
 	measured := measuredServices{}
-	for i, set := range settings {
+	s.countBlocks(models, len(settings))
+	for _, set := range settings {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return out, err
 		}
 		result, err := s.replay(ctx, tr, models, set, out, measured)
 		if err != nil {
-			return nil, fmt.Errorf("setting %s: %w", set.Name(), err)
+			return out, fmt.Errorf("setting %s: %w", set.Name(), err)
 		}
 		if err := each(result); err != nil {
 			return nil, err
 		}
-		if s.Progress != nil {
-			s.Progress(i+1, len(settings), set.Name())
-		}
 	}
 	return out, nil
 }
+
+// countBlocks makes Progress a count of commits over all settings.
+func (s *Scenario) countBlocks(models []*Model, settings int) {
+	if s.Progress == nil {
+		return
+	}
+	all := 0
+	for _, m := range models {
+		all += m.Len() * settings
+	}
+	var done atomic.Int64
+	report := s.Progress
+	s.committed = func() {
+		if d := done.Add(1); d%progressEvery == 0 || int(d) == all {
+			report(int(d), all)
+		}
+	}
+}
+
+// progressEvery is the number of commits between two reports of progress.
+const progressEvery = 64
 
 // appendNew appends the lines that are not there yet: most settings say the same.
 func appendNew(to, lines []string) []string {
@@ -159,6 +180,8 @@ type job struct {
 	index    int
 	facts    []string
 	warnings []string
+	// committed is told of every commit; nil when nobody asks.
+	committed func()
 }
 
 func (j *job) named(set Setting) Setting {
@@ -173,7 +196,7 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{model: m, cfg: cfg, index: index}
+	j := &job{model: m, cfg: cfg, index: index, committed: s.committed}
 	j.times, _, _ = m.Scaled(s.Scale)
 	stream := m.Stream
 	stream.Settings = traces.Settings{}
@@ -225,6 +248,9 @@ func (j *job) Observe(e event.Event) {
 	if e.Kind.IsTime() || e.Kind >= event.StateValidation {
 		j.out.MakeColumn(e.Kind)[e.Block-j.out.First] = e.Value
 	}
+	if e.Kind == event.Committed && j.committed != nil {
+		j.committed()
+	}
 }
 
 // source hands a model's blocks to a driver.
@@ -269,11 +295,22 @@ func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measur
 			}
 		}
 		j.keepStages()
-		if _, err := driver.Virtual(ctx, j.stream()); err != nil {
+		result, err := driver.Virtual(ctx, j.stream())
+		if err != nil {
 			return err
 		}
+		j.tellDrops(set, result)
 	}
 	return nil
+}
+
+// tellDrops warns of blocks that a non-blocking buffer has refused.
+func (j *job) tellDrops(set Setting, r driver.Result) {
+	if r.Dropped > 0 {
+		j.warnings = append(j.warnings, fmt.Sprintf(
+			"%s: the non-blocking buffer dropped %d of %d blocks, and %d were committed: Fabric would fetch the others again, which is not modelled; the figures are those of the blocks before the first drop",
+			j.named(set).Name(), r.Dropped, r.Offered, r.Committed))
+	}
 }
 
 // keepStages puts the parts of the commits into the result, where they are known.
@@ -304,6 +341,9 @@ type Identity struct {
 	Stream string
 	// Exact: to the nanosecond.
 	Exact bool
+	// Blocks is the number of blocks that were replayed, Left of those that the trace
+	// has beside them.
+	Blocks, Left int
 	analysis.Differences
 }
 
@@ -318,13 +358,18 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, err
 	}
 	want, got := analysis.StatsOf(m.Measured), analysis.StatsOf(j.out)
-	return Identity{m.Stream.Name(), m.Exact, analysis.Compare(&want, &got)}, nil
+	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, analysis.Compare(&want, &got)}, nil
 }
 
 // String is the identity error in a line.
 func (id Identity) String() string {
+	text := id.Differences.String()
 	if id.Exact {
-		return "none, the replay is exact"
+		text = "none, the replay is exact"
 	}
-	return id.Differences.String()
+	if id.Left > 0 {
+		text += fmt.Sprintf(" (of the %s that were offered and committed; %s were not)",
+			analysis.FormatBlocks(int64(id.Blocks)), analysis.FormatCount(int64(id.Left)))
+	}
+	return text
 }

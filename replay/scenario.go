@@ -60,17 +60,24 @@ type Scenario struct {
 	LedgerDir string
 	// Tool names the program for the headers of result traces.
 	Tool string
-	// Progress is called when another setting of all is done. Nil: not called.
-	Progress func(done, all int, setting string)
+	// Progress is called now and then with the number of blocks, over all settings,
+	// that are committed of all, or in a sweep of buffer sizes. Nil: not called.
+	Progress func(done, all int)
+
+	committed func() // counts for Progress
 }
 
-func (s *Scenario) validate() error {
+// Validate says what is wrong with the question, whatever the trace.
+func (s *Scenario) Validate() error {
 	switch s.Clock {
 	case "":
 		s.Clock = Virtual
 	case Virtual, Wall:
 	default:
 		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
+	}
+	if s.Speed < 0 {
+		return errors.New("a speed is more than 0")
 	}
 	if s.Speed != 0 && s.Clock == Virtual {
 		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
@@ -89,6 +96,9 @@ func (s *Scenario) validate() error {
 		}
 		if _, err := ledger.Parse(spec); err != nil {
 			return err
+		}
+		if s.Clock == Wall && s.Speed != 0 && s.Speed != 1 {
+			return fmt.Errorf("ledger %s takes the time that it takes: at %g times the speed it would seem slower by that factor", spec, s.Speed)
 		}
 		if s.Scale != ledger.Unscaled() {
 			return fmt.Errorf("the scale %s is of recorded services: ledger %s measures its own", s.Scale, spec)
@@ -116,7 +126,9 @@ func (s Setting) Name() string {
 	if s.Buffer == 0 {
 		parts[0] = "as-recorded"
 	}
-	if s.mode != "" && s.mode != ModeFabric {
+	if s.mode == ModeUnbounded {
+		parts[0] = s.mode
+	} else if s.mode != "" && s.mode != ModeFabric {
 		parts = append(parts, s.mode)
 	}
 	if s.Ledger != RecordedLedger {
@@ -133,6 +145,9 @@ func (s Setting) Name() string {
 // settings lists the combinations in the order of the question.
 func (s *Scenario) settings() []Setting {
 	buffers := s.Buffers
+	if s.Mode == ModeUnbounded {
+		buffers = nil // all are the same
+	}
 	if len(buffers) == 0 {
 		buffers = []int{0}
 		if c, ok := pipeline.Preset(s.Preset); ok {

@@ -17,8 +17,8 @@ import (
 
 // A SweepResult is the curve over N. With several streams, which share the peer's
 // setting, the points at its head are those of all of them together: the longest
-// makespan, the largest gap, the latencies of all blocks, the sums of starved time and
-// memory.
+// makespan and starved time, the largest gap, the latencies of all blocks, the sum of
+// the memory.
 type SweepResult struct {
 	analysis.Sweep
 	// Streams has the curve of each stream when there are several.
@@ -32,7 +32,7 @@ type SweepResult struct {
 // SweepTrace finds the curve for s.Buffers, of recorded services only, in simulated
 // time and on all processors. s.Progress counts buffer sizes.
 func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	if len(s.Buffers) == 0 {
@@ -107,7 +107,7 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 				}
 				r.Points[i] = together(r.Streams, i, pooled)
 				if d := done.Add(1); s.Progress != nil {
-					s.Progress(int(d), n, fmt.Sprintf("N = %d", s.Buffers[i]))
+					s.Progress(int(d), n)
 				}
 			}
 			return nil
@@ -125,8 +125,7 @@ func together(streams []analysis.Sweep, i int, latency []int64) analysis.SweepPo
 	bytes, known := int64(0), true
 	for _, one := range streams {
 		q := one.Points[i]
-		p.Makespan, p.MaxGap = max(p.Makespan, q.Makespan), max(p.MaxGap, q.MaxGap)
-		p.Starved += q.Starved
+		p.Makespan, p.MaxGap, p.Starved = max(p.Makespan, q.Makespan), max(p.MaxGap, q.MaxGap), max(p.Starved, q.Starved)
 		b, ok := q.BufferBytes.Get()
 		bytes, known = bytes+b, known && ok
 	}

@@ -23,6 +23,9 @@ func newCut() *cobra.Command {
   blockreel cut run.jsonl -o run.reel`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			cfg, err := part.config(c)
 			if err != nil {
 				return err
@@ -38,8 +41,7 @@ func newCut() *cobra.Command {
 		},
 	}
 	part.bind(c.Flags())
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for stdout (required)")
-	_ = c.MarkFlagRequired("output")
+	outputFlag(c, &output, "file to write, - for stdout")
 	return c
 }
 

@@ -44,6 +44,9 @@ validated and committed. Without the orderer's, latency and gap are not known, u
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			loc, err := time.LoadLocation(zone)
 			if err != nil {
 				return usagef(c, "--zone %q is not known: use a name like Europe/Berlin", zone)
@@ -64,7 +67,7 @@ validated and committed. Without the orderer's, latency and gap are not known, u
 	f.DurationVar(&cfg.ClockOffset, "clock-offset", 0, "add this to the peers' times")
 	f.BoolVar(&cfg.FixClockSkew, "fix-clock-skew", false, "move a peer's times until no commit lies before its offer")
 	f.StringVar(&zone, "zone", "UTC", "zone of timestamps that carry none")
-	outputFlag(c, &output)
+	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

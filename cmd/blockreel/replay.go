@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,11 +38,12 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 		Example: `  blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel replay run.reel --scale commit=0.5
   blockreel replay run.reel --ledger recorded,badger --buffer 20 -o what-if
-  blockreel replay run.reel --clock wall --speed 4 --ledger badger -o what-if
+  blockreel replay run.reel --clock wall --ledger badger -o what-if
+  blockreel replay run.reel --clock wall --speed 4
   blockreel replay n2.reel --services-from n20.reel --json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			tr, s, err := flags.scenario(c, args[0])
+			s, err := flags.scenario(c)
 			if err != nil {
 				return err
 			}
@@ -51,9 +53,14 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 					s.Ledgers[i] = withoutSync(l)
 				}
 			}
-			table := whatIf{dir: output}
-			if err := table.run(c, tr, s); err != nil {
+			tr, err := flags.load(c, args[0], &s)
+			if err != nil {
 				return err
+			}
+			table := whatIf{dir: output}
+			stopped := table.run(c, tr, s)
+			if stopped != nil && len(table.streams) == 0 {
+				return stopped
 			}
 			if err := table.print(c, asJSON); err != nil {
 				return err
@@ -61,7 +68,7 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 			for _, path := range table.written {
 				fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", path)
 			}
-			return nil
+			return stopped
 		},
 	}
 	flags.bind(c)
@@ -86,25 +93,33 @@ type whatIf struct {
 	keep func(replay.Result)
 }
 
-// run replays with progress.
+// run replays with progress. After an interrupt what was finished stays, and the error
+// says so; after any other error nothing does.
 func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) error {
-	bar := progress(c.ErrOrStderr(), int64(max(len(s.Buffers), 1)*max(len(s.Ledgers), 1)), "replaying", false)
-	s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
+	bar := progress(c.ErrOrStderr(), 1, "replaying", false)
+	s.Progress = func(done, all int) {
+		bar.ChangeMax(all)
+		_ = bar.Set(done)
+	}
 	out, err := replay.Replay(c.Context(), tr, s, w.add)
 	_ = bar.Finish()
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled) && len(w.streams) > 0:
+		err = fmt.Errorf("interrupted; what is above was finished: %w", err)
+	case err != nil:
 		for _, path := range w.written { // a failed command leaves no file
 			err = errors.Join(err, os.Remove(path))
 		}
+		w.written, w.streams = nil, nil
 		return err
 	}
 	if w.outcome == nil {
 		w.outcome = out
-		return nil
+		return err
 	}
 	w.outcome.Facts = append(w.outcome.Facts, out.Facts...)
 	w.outcome.Warnings = append(w.outcome.Warnings, out.Warnings...)
-	return nil
+	return err
 }
 
 // add takes the figures of a result and writes its trace.
