@@ -179,8 +179,9 @@ func (m *Model) measureRefills() {
 
 // assumePoll makes the poll as late as it is on a busy machine.
 func (m *Model) assumePoll() {
+	rule := m.Config.Policy.Retry
 	m.Config.Policy.Retry += pollLateness
-	m.pollFact = fmt.Sprintf("poll assumed to take %v: Fabric's %v, late as on a busy machine", round(m.Config.Policy.Retry), pipeline.EnqueueRetry)
+	m.pollFact = fmt.Sprintf("poll assumed to take %v: %v by the rule, late as on a busy machine", round(m.Config.Policy.Retry), rule)
 }
 
 // starved reports whether the committer waited for block i although the orderer had

@@ -90,7 +90,12 @@ func (s *Scenario) Validate() error {
 	if len(s.Ledgers) == 0 {
 		s.Ledgers = []string{RecordedLedger}
 	}
+	seen := map[string]bool{}
 	for _, spec := range s.Ledgers {
+		if seen[spec] {
+			return fmt.Errorf("ledger %s is named twice", spec)
+		}
+		seen[spec] = true
 		if spec == RecordedLedger {
 			continue
 		}
@@ -142,6 +147,20 @@ func (s Setting) Name() string {
 	return strings.Join(parts, "-")
 }
 
+// Label names the setting for people: N = 20, N = 20 on badger.
+func (s Setting) Label() string {
+	label := fmt.Sprintf("N = %d", s.Buffer)
+	if s.mode == ModeUnbounded {
+		label = "unbounded"
+	} else if s.mode != "" && s.mode != ModeFabric {
+		label += ", " + s.mode
+	}
+	if s.Ledger != RecordedLedger {
+		label += " on " + s.Ledger
+	}
+	return label
+}
+
 // settings lists the combinations in the order of the question.
 func (s *Scenario) settings() []Setting {
 	buffers := s.Buffers
@@ -176,6 +195,12 @@ func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
 	switch s.Mode {
 	case ModeFabric:
 		cfg.Policy.NonBlocking, cfg.Policy.Unbounded = false, false
+		if cfg.Policy.Retry == 0 {
+			cfg.Policy.Retry = pipeline.EnqueueRetry + pollLateness
+		}
+		if cfg.Policy.N == 0 {
+			cfg.Policy.N = s.presetBuffer(m)
+		}
 	case ModeIdeal:
 		cfg.Policy = pipeline.Policy{N: cfg.Policy.N}
 	case ModeUnbounded:
@@ -200,7 +225,17 @@ func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
 	return cfg, cfg.Validate()
 }
 
-// Models makes every stream of tr ready under the scenario; streams without blocks to
+// presetBuffer is the N of the preset that the scenario or the trace names.
+func (s *Scenario) presetBuffer(m *Model) int {
+	for _, name := range []string{s.Preset, m.Stream.Settings[traces.SettingPreset], pipeline.Fabric2x} {
+		if p, ok := pipeline.Preset(name); ok {
+			return p.Policy.N
+		}
+	}
+	return 0
+}
+
+// models makes every stream of tr ready under the scenario; streams without blocks to
 // replay are an error only when there is no other.
 func (s *Scenario) models(tr *traces.Trace) ([]*Model, []string, error) {
 	var (
@@ -263,18 +298,4 @@ func counterpart(tr *traces.Trace, want traces.Stream) (*traces.Timeline, error)
 		}
 	}
 	return nil, fmt.Errorf("the trace with the services has no stream for %s", want.Name())
-}
-
-// Label names the setting for people: N = 20, N = 20 on badger.
-func (s Setting) Label() string {
-	label := fmt.Sprintf("N = %d", s.Buffer)
-	if s.mode == ModeUnbounded {
-		label = "unbounded"
-	} else if s.mode != "" && s.mode != ModeFabric {
-		label += ", " + s.mode
-	}
-	if s.Ledger != RecordedLedger {
-		label += " on " + s.Ledger
-	}
-	return label
 }

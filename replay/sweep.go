@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -79,7 +79,10 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 
 // walk finds all points of r, every processor those of a stretch of buffer sizes.
 func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) error {
-	var done atomic.Int64
+	var (
+		mu   sync.Mutex
+		done int
+	)
 	g, ctx := errgroup.WithContext(ctx)
 	n := len(s.Buffers)
 	workers := min(runtime.GOMAXPROCS(0), n)
@@ -106,8 +109,11 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 					}
 				}
 				r.Points[i] = together(r.Streams, i, pooled)
-				if d := done.Add(1); s.Progress != nil {
-					s.Progress(int(d), n)
+				if s.Progress != nil {
+					mu.Lock()
+					done++
+					s.Progress(done, n)
+					mu.Unlock()
 				}
 			}
 			return nil
@@ -187,6 +193,9 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 	cfg, err := s.config(m, s.Buffers[0])
 	if err != nil {
 		return nil, err
+	}
+	if was := m.Config.Policy; s.Mode == "" && (was.Unbounded || was.NonBlocking || was.Retry == 0) {
+		return nil, fmt.Errorf("stream %s: its buffer was not Fabric's, so that a size says nothing: choose --mode fabric or --mode ideal", m.Stream.Name())
 	}
 	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: make([]int64, m.Len())}
 	for i := range c.tail {

@@ -74,7 +74,9 @@ func (s *span) config(c *cobra.Command) (traces.CutConfig, error) {
 		if err != nil {
 			return cfg, usagef(c, "--%s %q is neither a block number (1000) nor a time (10s, 1m30s)", bound.flag, bound.text)
 		}
-		*bound.time = event.Time(d)
+		if *bound.time = event.Time(d); d <= 0 && bound.flag == "to" {
+			return cfg, usagef(c, "--to %s leaves no block", bound.text)
+		}
 	}
 	return cfg, nil
 }

@@ -81,7 +81,7 @@ type noteInfo struct {
 }
 
 func describe(path string, tr *traces.Trace) traceInfo {
-	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil}
+	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil, Streams: []streamInfo{}, Notes: []noteInfo{}}
 	if !tr.Base.IsZero() {
 		base := tr.Base.UTC()
 		about.Start = &base

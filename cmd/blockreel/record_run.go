@@ -56,6 +56,9 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			if err := cfg.Validate(); err != nil {
 				return usagef(c, "%w", err)
 			}
+			if output == "-" {
+				return usagef(c, "a live run is recorded into a file, not to stdout")
+			}
 			_, err := recordRun(c, cfg, output, "recording")
 			return err
 		},
