@@ -22,6 +22,7 @@ func newReplay() *cobra.Command {
 		clock, output, scratch string
 		speed                  float64
 		asJSON, noSync         bool
+		measured               against
 	)
 	c := &cobra.Command{
 		Use:   "replay FILE",
@@ -57,7 +58,10 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 			if err != nil {
 				return err
 			}
-			table := whatIf{dir: output}
+			if err := measured.load(c); err != nil {
+				return err
+			}
+			table := whatIf{dir: output, against: measured}
 			stopped := table.run(c, tr, s)
 			if stopped != nil && len(table.streams) == 0 {
 				return stopped
@@ -72,6 +76,7 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 		},
 	}
 	flags.bind(c)
+	measured.bind(c)
 	f := c.Flags()
 	f.StringSliceVar(&ledgers, "ledger", nil, "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")
 	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
@@ -89,6 +94,7 @@ type whatIf struct {
 	outcome *replay.Outcome
 	streams []runStats
 	written []string
+	against against
 	// keep, if set, gets every result.
 	keep func(replay.Result)
 }
@@ -148,20 +154,36 @@ func (w *whatIf) add(r replay.Result) error {
 type replayResult struct {
 	Streams  []runStats                      `json:"streams"`
 	Identity map[string]analysis.Differences `json:"identity_error"`
-	Facts    []string                        `json:"facts"`
-	Warnings []string                        `json:"warnings"`
+	// Forecasts are errors against a measured trace, by setting; null without one.
+	Forecasts map[string]analysis.Differences `json:"forecast_error"`
+	Facts     []string                        `json:"facts"`
+	Warnings  []string                        `json:"warnings"`
 }
 
 // print prints how far to trust the replays, a row for each setting and stream, and the
 // verdicts.
 func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	out, streams := w.outcome, w.streams
+	forecasts, err := w.against.forecasts(streams)
+	if err != nil {
+		return err
+	}
+	if err := w.against.draw(c, forecasts); err != nil {
+		return err
+	}
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
 			identity[id.Stream] = id.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, out.Facts, append([]string{}, out.Warnings...)})
+		var errors map[string]analysis.Differences
+		for _, f := range forecasts {
+			if errors == nil {
+				errors = map[string]analysis.Differences{}
+			}
+			errors[f.Name] = f.Differences
+		}
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, out.Facts, out.Warnings})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -183,6 +205,9 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	fmt.Fprintln(stdout)
 	for _, s := range streams {
 		fmt.Fprintf(stdout, "%s: %s\n", label(s, len(out.Identity)), s.Verdict)
+	}
+	if err := w.against.print(c, forecasts); err != nil {
+		return err
 	}
 	return report.Warnings(c.ErrOrStderr(), out.Warnings)
 }
