@@ -30,6 +30,7 @@ const (
 // trace does not show stays as the preset has it.
 func (m *Model) calibrate() {
 	m.turnarounds()
+	preset := m.Config.Intake
 	if p := m.Config.Policy; p.Retry > 0 && !p.Unbounded && !p.NonBlocking {
 		switch {
 		case m.sees(event.AtDoor) && m.sees(event.Enqueued):
@@ -37,6 +38,9 @@ func (m *Model) calibrate() {
 		default:
 			m.measureRefills()
 		}
+	}
+	if m.Config.Intake == preset {
+		m.fact("intake and wake-up of the preset assumed: %v a block, %v more after a wait at the door; %v", round(preset.Fixed), round(preset.Resume), round(m.Config.Wake))
 	}
 	m.transits()
 	m.fitPoll()
@@ -175,8 +179,9 @@ func (m *Model) measureRefills() {
 
 // assumePoll makes the poll as late as it is on a busy machine.
 func (m *Model) assumePoll() {
+	rule := m.Config.Policy.Retry
 	m.Config.Policy.Retry += pollLateness
-	m.pollFact = fmt.Sprintf("poll assumed to take %v: Fabric's %v, late as on a busy machine", round(m.Config.Policy.Retry), pipeline.EnqueueRetry)
+	m.pollFact = fmt.Sprintf("poll assumed to take %v: %v by the rule, late as on a busy machine", round(m.Config.Policy.Retry), rule)
 }
 
 // starved reports whether the committer waited for block i although the orderer had

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/blockreel/blockreel/replay/ledger"
@@ -17,6 +18,8 @@ const (
 	longestPoll = pipeline.EnqueueRetry * 115 / 100
 	// fitSteps halve the range of the poll; 20 of them leave 15 ns.
 	fitSteps = 20
+	// never is the miss of a poll that cannot be.
+	never = math.MaxInt64
 )
 
 // fitPoll chooses the poll such that the last block that starved behind the door is
@@ -47,7 +50,7 @@ func (m *Model) fitPoll() {
 		cfg := m.Config
 		cfg.Policy.Retry = time.Duration(poll)
 		if err := pipeline.Solve(cfg, blocks, out); err != nil {
-			return 0
+			return never // what cannot be solved fits nothing
 		}
 		return out.Dequeued[last] - target
 	}
@@ -64,6 +67,9 @@ func (m *Model) fitPoll() {
 		} else {
 			high = poll
 		}
+	}
+	if least == never {
+		return
 	}
 	m.Config.Policy.Retry = time.Duration(best)
 	m.pollFact = fmt.Sprintf("poll %v: fitted to the pace of %d refills of a starved committer", round(m.Config.Policy.Retry), refills)

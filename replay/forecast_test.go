@@ -2,7 +2,6 @@ package replay_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"math"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay"
-	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -70,19 +68,13 @@ func TestIdentity(t *testing.T) {
 		"fabric-3.1-burst-n20":          wide,
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := replay.Replay(context.Background(), sample(t, name), replay.Scenario{Scale: ledger.Unscaled()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			out := run(t, sample(t, name), replay.Scenario{})
 			for _, id := range out.Identity {
 				t.Log(id.Stream, id)
 				limit.check(t, id.Differences)
 			}
 			// What the core has made, the core replays to the nanosecond.
-			again, err := replay.Replay(context.Background(), out.Results[0].Trace, replay.Scenario{Scale: ledger.Unscaled()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			again := run(t, out.Results[0].Trace, replay.Scenario{})
 			for _, id := range again.Identity {
 				if !id.Exact {
 					t.Errorf("%s: the replay of a replay differs from it: %s", id.Stream, id)
@@ -95,12 +87,9 @@ func TestIdentity(t *testing.T) {
 // forecast replays the arrivals and settings of one run with the services of another.
 func forecast(t *testing.T, arrivals, services string) analysis.Differences {
 	t.Helper()
-	run := sample(t, arrivals)
-	out, err := replay.Replay(context.Background(), run, replay.Scenario{Services: sample(t, services), Scale: ledger.Unscaled()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, got := analysis.StatsOf(run.Timelines[0]), analysis.StatsOf(out.Results[0].Trace.Timelines[0])
+	recorded := sample(t, arrivals)
+	out := run(t, recorded, replay.Scenario{Services: sample(t, services)})
+	want, got := analysis.StatsOf(recorded.Timelines[0]), analysis.StatsOf(out.Results[0].Trace.Timelines[0])
 	return analysis.Compare(&want, &got)
 }
 
@@ -171,10 +160,7 @@ func blind(t *testing.T, a, b string) analysis.Differences {
 	if own, _ := from.Timelines[0].Settings.Int(traces.SettingBuffer); own == n {
 		return nil
 	}
-	out, err := replay.Replay(context.Background(), from, replay.Scenario{Buffers: []int{int(n)}, Scale: ledger.Unscaled()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := run(t, from, replay.Scenario{Buffers: []int{int(n)}})
 	want, got := analysis.StatsOf(to.Timelines[0]), analysis.StatsOf(out.Results[0].Trace.Timelines[0])
 	return analysis.Compare(&want, &got)
 }

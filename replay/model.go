@@ -43,6 +43,7 @@ type Model struct {
 	Facts, Warnings []string
 
 	sized    bool   // the sizes of the blocks are known or assumed
+	left     int    // offered blocks that the model does not cover
 	pollFact string // how the poll was obtained
 }
 
@@ -59,8 +60,8 @@ func NewModel(tl *traces.Timeline, cfg ModelConfig) (*Model, error) {
 		return nil, fmt.Errorf("stream %s: no block was both offered and committed", tl.Name())
 	}
 	m := &Model{Stream: tl.Stream, First: measured.First, Measured: measured}
-	if left := tl.Observed(event.Offered) - measured.Observed(event.Offered); left > 0 {
-		m.warn("%d offered blocks lie outside of what was committed and are not replayed", left)
+	if m.left = tl.Observed(event.Offered) - measured.Observed(event.Offered); m.left > 0 {
+		m.warn("%d offered blocks lie outside of what was committed and are not replayed", m.left)
 	}
 	m.arrivals(cfg)
 	m.services()
@@ -118,17 +119,25 @@ func covered(tl *traces.Timeline) *traces.Timeline {
 func (m *Model) arrivals(cfg ModelConfig) {
 	n := m.Measured.Len()
 	m.Blocks.Offered = make([]int64, n)
-	latest, holes := int64(event.Missing), 0
-	for i := range n {
-		if v := m.Measured.Value(event.Offered, i); v == event.Missing {
+	// The orderer's ledger grows in order: a block is in it at the first instant at
+	// which it or a later one was seen there, as package analysis has it.
+	first, holes, late := int64(event.Missing), 0, 0
+	for i := n - 1; i >= 0; i-- {
+		switch v := m.Measured.Value(event.Offered, i); {
+		case v == event.Missing:
 			holes++
-		} else {
-			latest = max(latest, v)
+		case first == event.Missing || v < first:
+			first = v
+		case v > first:
+			late++
 		}
-		m.Blocks.Offered[i] = latest
+		m.Blocks.Offered[i] = first
 	}
 	if holes > 0 {
-		m.warn("%d blocks have no offered time; each is taken as offered with the block before it", holes)
+		m.warn("%d blocks have no offered time; each is taken as offered with the block after it", holes)
+	}
+	if late > 0 {
+		m.fact("%d blocks were seen at the orderer after later ones; each is taken as offered with the first of those", late)
 	}
 	m.sizes(cfg.BlockBytes)
 }

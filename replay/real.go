@@ -49,6 +49,9 @@ func (m *Model) forLedger(i int) block.Block {
 // realWarnings says what was made up for a real ledger.
 func (j *job) realWarnings(spec string) {
 	m := j.model
+	if spec == ledger.BadgerNoSync {
+		j.warnings = append(j.warnings, "the ledger did not wait for the disk: its commits are faster than durable ones")
+	}
 	j.facts = append(j.facts, fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape; validation takes the trace's own time", spec))
 	if !m.sized {
 		j.warnings = append(j.warnings, fmt.Sprintf("the trace does not tell the sizes of its blocks: %d bytes a transaction are assumed (--block-bytes)", assumedBytesPerTransaction))
@@ -122,8 +125,7 @@ func drive(ctx context.Context, l *ledger.Ledger, j *job, times []ledger.Times) 
 // have no signatures to verify.
 type paced struct {
 	*ledger.Ledger
-	job   *job
-	speed float64
+	job *job
 }
 
 func (p *paced) Validate(ctx context.Context, b *block.Block) error {
@@ -135,7 +137,7 @@ func (p *paced) Validate(ctx context.Context, b *block.Block) error {
 	if err := p.Ledger.Validate(ctx, b); err != nil {
 		return err
 	}
-	wait := time.Duration(float64(p.job.times[i].Validate)/p.speed) - time.Since(start)
+	wait := p.job.times[i].Validate - time.Since(start)
 	if wait <= 0 {
 		return nil
 	}
@@ -164,9 +166,11 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 			return err
 		}
 		for i, r := range results {
-			jobs[i].facts = append(jobs[i].facts, set.Name()+": "+lagText(r.Lag))
+			name := fmt.Sprintf("N = %d on %s: ", jobs[i].cfg.Policy.N, set.Ledger)
+			jobs[i].tellDrops(r)
+			jobs[i].facts = append(jobs[i].facts, name+lagText(r.Lag))
 			if r.Lag.Overloaded {
-				jobs[i].warnings = append(jobs[i].warnings, set.Name()+": this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
+				jobs[i].warnings = append(jobs[i].warnings, name+"this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
 			}
 		}
 		return nil
@@ -177,17 +181,13 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		}
 		return run()
 	}
-	speed := s.Speed
-	if speed == 0 {
-		speed = 1
-	}
 	// Open one ledger inside the other, so that each is closed and removed.
 	for i, j := range jobs {
 		inner := run
 		run = func() error {
 			return s.withLedger(j, set.Ledger, func(l *ledger.Ledger) error {
 				j.realWarnings(set.Ledger)
-				streams[i].Ledger = &paced{l, j, speed}
+				streams[i].Ledger = &paced{l, j}
 				return inner()
 			})
 		}

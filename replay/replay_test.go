@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,16 +18,33 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-func run(t testing.TB, tr *traces.Trace, s replay.Scenario) *replay.Outcome {
-	t.Helper()
+// outcome is an Outcome with all results.
+type outcome struct {
+	*replay.Outcome
+	Results []replay.Result
+}
+
+// all replays and keeps every result.
+func all(tr *traces.Trace, s replay.Scenario) (outcome, error) {
+	var o outcome
 	if s.Scale == (ledger.Scale{}) {
 		s.Scale = ledger.Unscaled()
 	}
-	out, err := replay.Replay(context.Background(), tr, s)
+	out, err := replay.Replay(context.Background(), tr, s, func(r replay.Result) error {
+		o.Results = append(o.Results, r)
+		return nil
+	})
+	o.Outcome = out
+	return o, err
+}
+
+func run(t testing.TB, tr *traces.Trace, s replay.Scenario) outcome {
+	t.Helper()
+	o, err := all(tr, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return o
 }
 
 func TestOneResultForEachSetting(t *testing.T) {
@@ -69,6 +87,82 @@ func TestNonBlocking(t *testing.T) {
 	}
 	if tl.Observed(event.Offered) != tl.Len() {
 		t.Errorf("%d of %d blocks offered", tl.Observed(event.Offered), tl.Len())
+	}
+	if said := strings.Join(out.Warnings, "\n"); !strings.Contains(said, "dropped") || !strings.Contains(notes(out.Results[0].Trace), "dropped") {
+		t.Errorf("nothing is said of the drops: %s", said)
+	}
+}
+
+// TestModesThereAndBack: a replay without the poll, replayed with Fabric's rule, has the
+// poll again; a sweep of a buffer without a rule is refused.
+func TestModesThereAndBack(t *testing.T) {
+	tr := sample(t, "fabric-2.5-burst-n20")
+	makespan := func(o outcome) int64 {
+		s := analysis.StatsOf(o.Results[0].Trace.Timelines[0])
+		return s.Makespan.Or(0)
+	}
+	want := makespan(run(t, tr, replay.Scenario{Buffers: []int{2}}))
+	for _, mode := range []string{replay.ModeIdeal, replay.ModeUnbounded} {
+		there := run(t, tr, replay.Scenario{Buffers: []int{2}, Mode: mode}).Results[0].Trace
+		back := makespan(run(t, there, replay.Scenario{Buffers: []int{2}, Mode: replay.ModeFabric}))
+		if back < want*99/100 || back > want*101/100 {
+			t.Errorf("%s and back: makespan %d, not %d", mode, back, want)
+		}
+		_, err := replay.SweepTrace(context.Background(), there, replay.Scenario{Buffers: []int{2}, Scale: ledger.Unscaled()})
+		if err == nil || !strings.Contains(err.Error(), "--mode fabric") {
+			t.Errorf("sweep of a buffer that is %s: %v", mode, err)
+		}
+	}
+}
+
+// catchUp is a stream whose peer comes back after an outage, with a block every 5 ms.
+func catchUp(outage time.Duration, blocks int) *traces.Trace {
+	settings := traces.Settings{traces.SettingBuffer: "20", traces.SettingPreset: pipeline.Fabric2x}
+	tl := traces.NewTimeline(traces.Stream{Channel: "c", Peer: "p", Settings: settings}, 1, blocks)
+	for i := range blocks {
+		popped := int64(outage) + int64(i)*int64(5*time.Millisecond)
+		tl.MakeColumn(event.Offered)[i] = int64(i)
+		tl.MakeColumn(event.Dequeued)[i] = popped
+		tl.MakeColumn(event.Committed)[i] = popped + int64(5*time.Millisecond)
+	}
+	return &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl}}
+}
+
+// TestLongOutage: a peer that was away for days is as late in the replay.
+func TestLongOutage(t *testing.T) {
+	out := run(t, catchUp(72*time.Hour, 200), replay.Scenario{})
+	for _, d := range out.Identity[0].Differences {
+		if e, ok := d.Error.Get(); !ok || math.Abs(e) > 0.001 {
+			t.Errorf("%s: %d, not %d", d.Figure, d.Got, d.Want)
+		}
+	}
+}
+
+// TestWildOffer: one offered time that is far too late does not move the others.
+func TestWildOffer(t *testing.T) {
+	tr := sample(t, "fabric-2.5-burst-n20")
+	tr.Timelines[0].MakeColumn(event.Offered)[100] += int64(time.Hour)
+	out := run(t, tr, replay.Scenario{})
+	s := analysis.StatsOf(out.Results[0].Trace.Timelines[0])
+	if got := time.Duration(s.Makespan.Or(0)); got > 15*time.Second {
+		t.Errorf("one wild offer makes a makespan of %v", got)
+	}
+}
+
+// TestWarningsAreInherited: what weakens a trace weakens its replays.
+func TestWarningsAreInherited(t *testing.T) {
+	tr := sample(t, "fabric-2.5-mvcc-n20-debug")
+	tr.Notes = append(tr.Notes, traces.Note{Stream: -1, Kind: traces.NoteWarning, Text: "the clock was struck by lightning"},
+		traces.Note{Stream: 0, Kind: traces.NoteDropped, Text: "17"})
+	first := run(t, tr, replay.Scenario{})
+	second := run(t, first.Results[0].Trace, replay.Scenario{})
+	for _, o := range []outcome{first, second} {
+		said, kept := strings.Join(o.Warnings, "\n"), notes(o.Results[0].Trace)
+		for _, want := range []string{"of the replayed trace: the clock was struck", "dropped 17 events"} {
+			if strings.Count(said, want) != 1 || strings.Count(kept, want) != 1 {
+				t.Errorf("%q: said %d times, kept %d times", want, strings.Count(said, want), strings.Count(kept, want))
+			}
+		}
 	}
 }
 
@@ -177,7 +271,7 @@ func TestSweepOfTwoStreams(t *testing.T) {
 	}
 	for i, p := range r.Points {
 		a, b := r.Streams[0].Points[i], r.Streams[1].Points[i]
-		if p.Makespan != max(a.Makespan, b.Makespan) || p.Starved != a.Starved+b.Starved || p.Latency.Count != 2600 {
+		if p.Makespan != max(a.Makespan, b.Makespan) || p.Starved != max(a.Starved, b.Starved) || p.Latency.Count != 2600 {
 			t.Errorf("N %d: %+v of %+v and %+v", p.Buffer, p, a, b)
 		}
 		if want := int64(2 * 33_000 * (2*int(p.Buffer) + 2)); p.BufferBytes.Or(0) != want {
@@ -211,18 +305,17 @@ func TestRefusals(t *testing.T) {
 	for want, s := range map[string]replay.Scenario{
 		"--block-bytes":    {Link: pipeline.Link{Bandwidth: 1 << 20}},
 		"no clock":         {Clock: "sundial"},
+		"seem slower":      {Clock: replay.Wall, Speed: 2, Ledgers: []string{"memory"}},
 		"wall clock":       {Speed: 2},
 		"buffer mode":      {Mode: "magic"},
 		"no preset":        {Preset: "fabric-9"},
 		"is unknown":       {Ledgers: []string{"granite"}},
 		"measures its own": {Ledgers: []string{"memory"}, Scale: half},
 		"need services":    {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
+		"a sweep answers":  {Buffers: make([]int, 1001)},
 		"latency is":       {Link: pipeline.Link{Latency: -time.Second}},
 	} {
-		if s.Scale == (ledger.Scale{}) {
-			s.Scale = ledger.Unscaled()
-		}
-		_, err := replay.Replay(context.Background(), tr, s)
+		_, err := all(tr, s)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v", want, err)
 		}
@@ -310,7 +403,7 @@ func FuzzModel(f *testing.F) {
 		}
 		tr := &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl}}
 		s := replay.Scenario{Buffers: []int{1, 20}, Scale: ledger.Unscaled()}
-		if _, err := replay.Replay(context.Background(), tr, s); err != nil {
+		if _, err := all(tr, s); err != nil {
 			return
 		}
 		if _, err := replay.SweepTrace(context.Background(), tr, s); err != nil {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
+	"sync/atomic"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
-	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
-	"github.com/blockreel/blockreel/traces/event"
 )
 
 // Settings that a result trace carries besides those of its pipeline.
@@ -26,7 +25,6 @@ type Outcome struct {
 	// Identity is, for each stream, how its replay with its own settings differs from
 	// the trace.
 	Identity []Identity
-	Results  []Result
 	// Facts say how the parameters were obtained, Warnings what weakens the results.
 	Facts, Warnings []string
 }
@@ -37,16 +35,29 @@ type Result struct {
 	Trace *traces.Trace
 }
 
-// Replay replays tr under every setting of s. The error names the setting that failed.
-func Replay(ctx context.Context, tr *traces.Trace, s Scenario) (*Outcome, error) {
-	if err := s.validate(); err != nil {
+// maxSettings bounds the settings of one scenario. Each is a whole replay with a trace
+// of its own; SweepTrace is for ranges.
+const maxSettings = 1000
+
+// Replay replays tr under every setting of s and hands each result on as it is there:
+// only one is held at a time. The error names the setting that failed; what was said
+// until then comes with it.
+func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result) error) (*Outcome, error) {
+	if err := s.Validate(); err != nil {
 		return nil, err
+	}
+	settings := s.settings()
+	if len(settings) > maxSettings {
+		return nil, fmt.Errorf("%d settings are more than the %d that can be replayed at once: a sweep answers for ranges of buffer sizes", len(settings), maxSettings)
 	}
 	models, warnings, err := s.models(tr)
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{Warnings: warnings}
+	out := &Outcome{Facts: []string{}, Warnings: append([]string{}, warnings...)}
+	for _, n := range inherit(tr) {
+		out.Warnings = appendNew(out.Warnings, []string{n.Text})
+	}
 	for _, m := range models {
 		id, err := m.Identity(ctx)
 		if err != nil {
@@ -61,20 +72,43 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario) (*Outcome, error)
 		out.Facts = append(out.Facts, named(models, m, m.Facts)...)
 		out.Warnings = append(out.Warnings, named(models, m, m.Warnings)...)
 	}
-	settings := s.settings()
 	measured := measuredServices{}
-	for i, set := range settings {
+	s.countBlocks(models, len(settings))
+	for _, set := range settings {
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
 		result, err := s.replay(ctx, tr, models, set, out, measured)
 		if err != nil {
-			return nil, fmt.Errorf("setting %s: %w", set.Name(), err)
+			return out, fmt.Errorf("setting %s: %w", set.Name(), err)
 		}
-		out.Results = append(out.Results, result)
-		if s.Progress != nil {
-			s.Progress(i+1, len(settings), set.Name())
+		if err := each(result); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
+
+// countBlocks makes Progress a count of commits over all settings.
+func (s *Scenario) countBlocks(models []*Model, settings int) {
+	if s.Progress == nil {
+		return
+	}
+	all := 0
+	for _, m := range models {
+		all += m.Len() * settings
+	}
+	var done atomic.Int64
+	report := s.Progress
+	s.committed = func() {
+		if d := done.Add(1); d%progressEvery == 0 || int(d) == all {
+			report(int(d), all)
+		}
+	}
+}
+
+// progressEvery is the number of commits between two reports of progress.
+const progressEvery = 64
 
 // appendNew appends the lines that are not there yet: most settings say the same.
 func appendNew(to, lines []string) []string {
@@ -117,7 +151,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	if err != nil {
 		return Result{}, err
 	}
-	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}}
+	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}, Notes: inherit(tr)}
 	for i, j := range jobs {
 		result.Streams = append(result.Streams, j.out.Stream)
 		result.Timelines = append(result.Timelines, j.out)
@@ -135,156 +169,44 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
 		o.Warnings = appendNew(o.Warnings, named(models, models[i], j.warnings))
 	}
-	return Result{Setting: jobs[0].named(set), Trace: result}, nil
+	return Result{Setting: resolved(set, models), Trace: result}, nil
 }
 
-// A job is one stream under one setting.
-type job struct {
-	model    *Model
-	cfg      pipeline.Config
-	times    []ledger.Times // what the committer takes
-	out      *traces.Timeline
-	index    int
-	facts    []string
-	warnings []string
+// inherit returns what weakens the replayed trace, and so all that is made of it.
+func inherit(tr *traces.Trace) []traces.Note {
+	var notes []traces.Note
+	warn := func(text string) {
+		notes = append(notes, traces.Note{Stream: -1, Kind: traces.NoteWarning, Text: "of the replayed trace: " + text})
+	}
+	if tr.Loss != nil {
+		warn("its end is missing")
+	}
+	for _, n := range tr.Notes {
+		switch {
+		case n.Kind == traces.NoteDropped && n.Text != "0":
+			warn("its recorder dropped " + n.Text + " events")
+		case n.Kind == traces.NoteWarning && strings.HasPrefix(n.Text, "of the replayed trace: "):
+			notes = append(notes, traces.Note{Stream: -1, Kind: n.Kind, Text: n.Text})
+		case n.Kind == traces.NoteWarning:
+			warn(n.Text)
+		}
+	}
+	return notes
 }
 
-func (j *job) named(set Setting) Setting {
+// resolved puts the recorded buffer size into a setting that left it open, if it is the
+// same for all streams.
+func resolved(set Setting, models []*Model) Setting {
+	n := models[0].Config.Policy.N
+	for _, m := range models {
+		if m.Config.Policy.N != n {
+			return set
+		}
+	}
 	if set.Buffer == 0 {
-		set.Buffer = j.cfg.Policy.N
+		set.Buffer = n
 	}
 	return set
-}
-
-func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
-	cfg, err := s.config(m, set.Buffer)
-	if err != nil {
-		return nil, err
-	}
-	j := &job{model: m, cfg: cfg, index: index}
-	j.times, _, _ = m.Scaled(s.Scale)
-	stream := m.Stream
-	stream.Settings = traces.Settings{}
-	for k, v := range m.Stream.Settings {
-		stream.Settings[k] = v
-	}
-	delete(stream.Settings, traces.SettingResolution)
-	delete(stream.Settings, traces.SettingBuffer)
-	for k, v := range cfg.Settings() {
-		stream.Settings[k] = v
-	}
-	if s.Preset != "" {
-		stream.Settings[traces.SettingPreset] = s.Preset
-	}
-	stream.Settings[settingClock] = s.Clock
-	if s.Speed != 0 {
-		stream.Settings[settingSpeed] = strconv.FormatFloat(s.Speed, 'g', -1, 64)
-	}
-	if text := s.Scale.String(); text != "" {
-		stream.Settings[settingScale] = text
-	}
-	if set.Ledger != RecordedLedger {
-		stream.Settings[traces.SettingLedger] = set.Ledger
-	} else if stream.Settings[traces.SettingLedger] == "" {
-		stream.Settings[traces.SettingLedger] = RecordedLedger
-	}
-	j.out = traces.NewTimeline(stream, m.First, m.Len())
-	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
-		if c := m.Measured.Column(k); c != nil {
-			copy(j.out.MakeColumn(k), c)
-		}
-	}
-	return j, nil
-}
-
-// stream is what a driver runs for the job.
-func (j *job) stream() driver.Stream {
-	return driver.Stream{
-		Index:    j.index,
-		Config:   j.cfg,
-		Height:   event.Height(j.model.First),
-		Source:   &source{job: j},
-		Observer: j,
-	}
-}
-
-// Observe keeps the instants; what a block holds is known from the trace.
-func (j *job) Observe(e event.Event) {
-	if e.Kind.IsTime() || e.Kind >= event.StateValidation {
-		j.out.MakeColumn(e.Kind)[e.Block-j.out.First] = e.Value
-	}
-}
-
-// source hands a model's blocks to a driver.
-type source struct {
-	*job
-	next int
-}
-
-func (s *source) Next() (driver.Arrival, bool) {
-	i, m := s.next, s.model
-	if i == m.Len() {
-		return driver.Arrival{}, false
-	}
-	s.next++
-	return driver.Arrival{
-		Block:   m.block(i),
-		Offered: event.Time(m.Blocks.Offered[i]),
-		Transit: bounded(at(m.Blocks.Transit, i)),
-		Service: driver.Service{
-			Validate:   s.times[i].Validate,
-			Commit:     s.times[i].Commit,
-			Turnaround: bounded(at(m.Turnaround, i)),
-		},
-	}, true
-}
-
-// at is the value of a column that may be nil.
-func at(column []int64, i int) int64 {
-	if column == nil {
-		return 0
-	}
-	return column[i]
-}
-
-// virtual runs the jobs one after the other in simulated time. A real ledger is driven
-// once, as fast as it goes; its times then serve every buffer.
-func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measured measuredServices) error {
-	for _, j := range jobs {
-		if set.Ledger != RecordedLedger {
-			if err := measured.take(ctx, s, j, set.Ledger); err != nil {
-				return err
-			}
-		}
-		j.keepStages()
-		if _, err := driver.Virtual(ctx, j.stream()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepStages puts the parts of the commits into the result, where they are known.
-func (j *job) keepStages() {
-	columns := map[event.Kind]func(t *ledger.Times) int64{
-		event.StateValidation: func(t *ledger.Times) int64 { return int64(t.Stages.StateValidation) },
-		event.BlockStore:      func(t *ledger.Times) int64 { return int64(t.Stages.BlockStore) },
-		event.StateCommit:     func(t *ledger.Times) int64 { return int64(t.Stages.StateCommit) },
-		event.HistoryCommit:   func(t *ledger.Times) int64 { return int64(t.Stages.HistoryCommit) },
-	}
-	for k, part := range columns {
-		var any int64
-		for i := range j.times {
-			any |= part(&j.times[i])
-		}
-		if any == 0 {
-			continue
-		}
-		c := j.out.MakeColumn(k)
-		for i := range c {
-			c[i] = part(&j.times[i])
-		}
-	}
 }
 
 // Identity is how the replay of a stream with its own settings differs from it.
@@ -292,6 +214,9 @@ type Identity struct {
 	Stream string
 	// Exact: to the nanosecond.
 	Exact bool
+	// Blocks is the number of blocks that were replayed, Left of those that the trace
+	// has beside them.
+	Blocks, Left int
 	analysis.Differences
 }
 
@@ -306,13 +231,18 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, err
 	}
 	want, got := analysis.StatsOf(m.Measured), analysis.StatsOf(j.out)
-	return Identity{m.Stream.Name(), m.Exact, analysis.Compare(&want, &got)}, nil
+	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, analysis.Compare(&want, &got)}, nil
 }
 
 // String is the identity error in a line.
 func (id Identity) String() string {
+	text := id.Differences.String()
 	if id.Exact {
-		return "none, the replay is exact"
+		text = "none, the replay is exact"
 	}
-	return id.Differences.String()
+	if id.Left > 0 {
+		text += fmt.Sprintf(" (of the %s that were offered and committed; %s were not)",
+			analysis.FormatBlocks(int64(id.Blocks)), analysis.FormatCount(int64(id.Left)))
+	}
+	return text
 }

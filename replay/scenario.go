@@ -60,17 +60,24 @@ type Scenario struct {
 	LedgerDir string
 	// Tool names the program for the headers of result traces.
 	Tool string
-	// Progress is called when another setting of all is done. Nil: not called.
-	Progress func(done, all int, setting string)
+	// Progress is called now and then with the number of blocks, over all settings,
+	// that are committed of all, or in a sweep of buffer sizes. Nil: not called.
+	Progress func(done, all int)
+
+	committed func() // counts for Progress
 }
 
-func (s *Scenario) validate() error {
+// Validate says what is wrong with the question, whatever the trace.
+func (s *Scenario) Validate() error {
 	switch s.Clock {
 	case "":
 		s.Clock = Virtual
 	case Virtual, Wall:
 	default:
 		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
+	}
+	if s.Speed < 0 {
+		return errors.New("a speed is more than 0")
 	}
 	if s.Speed != 0 && s.Clock == Virtual {
 		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
@@ -83,12 +90,20 @@ func (s *Scenario) validate() error {
 	if len(s.Ledgers) == 0 {
 		s.Ledgers = []string{RecordedLedger}
 	}
+	seen := map[string]bool{}
 	for _, spec := range s.Ledgers {
+		if seen[spec] {
+			return fmt.Errorf("ledger %s is named twice", spec)
+		}
+		seen[spec] = true
 		if spec == RecordedLedger {
 			continue
 		}
 		if _, err := ledger.Parse(spec); err != nil {
 			return err
+		}
+		if s.Clock == Wall && s.Speed != 0 && s.Speed != 1 {
+			return fmt.Errorf("ledger %s takes the time that it takes: at %g times the speed it would seem slower by that factor", spec, s.Speed)
 		}
 		if s.Scale != ledger.Unscaled() {
 			return fmt.Errorf("the scale %s is of recorded services: ledger %s measures its own", s.Scale, spec)
@@ -116,7 +131,9 @@ func (s Setting) Name() string {
 	if s.Buffer == 0 {
 		parts[0] = "as-recorded"
 	}
-	if s.mode != "" && s.mode != ModeFabric {
+	if s.mode == ModeUnbounded {
+		parts[0] = s.mode
+	} else if s.mode != "" && s.mode != ModeFabric {
 		parts = append(parts, s.mode)
 	}
 	if s.Ledger != RecordedLedger {
@@ -130,9 +147,26 @@ func (s Setting) Name() string {
 	return strings.Join(parts, "-")
 }
 
+// Label names the setting for people: N = 20, N = 20 on badger.
+func (s Setting) Label() string {
+	label := fmt.Sprintf("N = %d", s.Buffer)
+	if s.mode == ModeUnbounded {
+		label = "unbounded"
+	} else if s.mode != "" && s.mode != ModeFabric {
+		label += ", " + s.mode
+	}
+	if s.Ledger != RecordedLedger {
+		label += " on " + s.Ledger
+	}
+	return label
+}
+
 // settings lists the combinations in the order of the question.
 func (s *Scenario) settings() []Setting {
 	buffers := s.Buffers
+	if s.Mode == ModeUnbounded {
+		buffers = nil // all are the same
+	}
 	if len(buffers) == 0 {
 		buffers = []int{0}
 		if c, ok := pipeline.Preset(s.Preset); ok {
@@ -161,6 +195,12 @@ func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
 	switch s.Mode {
 	case ModeFabric:
 		cfg.Policy.NonBlocking, cfg.Policy.Unbounded = false, false
+		if cfg.Policy.Retry == 0 {
+			cfg.Policy.Retry = pipeline.EnqueueRetry + pollLateness
+		}
+		if cfg.Policy.N == 0 {
+			cfg.Policy.N = s.presetBuffer(m)
+		}
 	case ModeIdeal:
 		cfg.Policy = pipeline.Policy{N: cfg.Policy.N}
 	case ModeUnbounded:
@@ -185,7 +225,17 @@ func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
 	return cfg, cfg.Validate()
 }
 
-// Models makes every stream of tr ready under the scenario; streams without blocks to
+// presetBuffer is the N of the preset that the scenario or the trace names.
+func (s *Scenario) presetBuffer(m *Model) int {
+	for _, name := range []string{s.Preset, m.Stream.Settings[traces.SettingPreset], pipeline.Fabric2x} {
+		if p, ok := pipeline.Preset(name); ok {
+			return p.Policy.N
+		}
+	}
+	return 0
+}
+
+// models makes every stream of tr ready under the scenario; streams without blocks to
 // replay are an error only when there is no other.
 func (s *Scenario) models(tr *traces.Trace) ([]*Model, []string, error) {
 	var (
@@ -248,18 +298,4 @@ func counterpart(tr *traces.Trace, want traces.Stream) (*traces.Timeline, error)
 		}
 	}
 	return nil, fmt.Errorf("the trace with the services has no stream for %s", want.Name())
-}
-
-// Label names the setting for people: N = 20, N = 20 on badger.
-func (s Setting) Label() string {
-	label := fmt.Sprintf("N = %d", s.Buffer)
-	if s.mode == ModeUnbounded {
-		label = "unbounded"
-	} else if s.mode != "" && s.mode != ModeFabric {
-		label += ", " + s.mode
-	}
-	if s.Ledger != RecordedLedger {
-		label += " on " + s.Ledger
-	}
-	return label
 }

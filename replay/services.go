@@ -111,7 +111,9 @@ func (m *Model) TakeServices(from *Model) error {
 	offset := 0
 	if lo, hi := m.First, m.First+event.BlockNum(n); lo >= from.First && hi <= from.First+event.BlockNum(from.Len()) {
 		offset = int(lo - from.First)
-	} else if from.Len() < n {
+	} else if from.Len() >= n {
+		m.warn("the trace with the services does not have all of the blocks %d to %d: its first %d are taken instead, by place", lo, hi-1, n)
+	} else {
 		return fmt.Errorf("stream %s: %d blocks need services, and the other trace has those of %d: cut with --from and --to",
 			m.Stream.Name(), n, from.Len())
 	}
@@ -136,8 +138,7 @@ func (m *Model) Scaled(scale ledger.Scale) (times []ledger.Times, validate, comm
 	return times, validate, commit
 }
 
-// maxService bounds what one block may take: whatever a hostile trace says, no sum
-// over its blocks leaves an int64.
+// maxService bounds what one block may take, whatever a hostile trace says.
 const maxService = 24 * time.Hour
 
 func bounded(ns int64) time.Duration { return min(max(time.Duration(ns), 0), maxService) }

@@ -2,10 +2,11 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,14 +15,10 @@ import (
 	"github.com/blockreel/blockreel/traces"
 )
 
-// maxSweepBlocks bounds what a sweep keeps in memory: with a column a core and eight
-// for the trace, 2^26 blocks are 5 GB.
-const maxSweepBlocks = traces.MaxTimelineBlocks
-
 // A SweepResult is the curve over N. With several streams, which share the peer's
 // setting, the points at its head are those of all of them together: the longest
-// makespan, the largest gap, the latencies of all blocks, the sums of starved time and
-// memory.
+// makespan and starved time, the largest gap, the latencies of all blocks, the sum of
+// the memory.
 type SweepResult struct {
 	analysis.Sweep
 	// Streams has the curve of each stream when there are several.
@@ -33,13 +30,13 @@ type SweepResult struct {
 }
 
 // SweepTrace finds the curve for s.Buffers, of recorded services only, in simulated
-// time. s.Progress counts points.
+// time and on all processors. s.Progress counts buffer sizes.
 func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	if len(s.Buffers) == 0 {
-		return nil, fmt.Errorf("a sweep needs buffer sizes")
+		return nil, errors.New("a sweep needs buffer sizes")
 	}
 	if s.Mode != "" && s.Mode != ModeFabric && s.Mode != ModeIdeal {
 		return nil, fmt.Errorf("a sweep over buffer sizes makes no sense for a buffer that is %s", s.Mode)
@@ -48,7 +45,7 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 	if err != nil {
 		return nil, err
 	}
-	r := &SweepResult{}
+	r := &SweepResult{Facts: []string{}}
 	r.Warnings = append([]string{}, warnings...)
 	for _, m := range models {
 		id, err := m.Identity(ctx)
@@ -60,71 +57,112 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 	if err := s.takeServices(models); err != nil {
 		return nil, err
 	}
-	pooled := make([]*pool, len(s.Buffers))
-	for i := range pooled {
-		pooled[i] = &pool{}
-	}
-	if len(models) == 1 {
-		pooled = nil
-	}
+	curves := make([]*curve, len(models))
 	for i, m := range models {
-		if m.Len() > maxSweepBlocks {
-			return nil, fmt.Errorf("stream %s: %d blocks are more than a sweep can hold", m.Stream.Name(), m.Len())
-		}
-		one, err := s.sweep(ctx, m, pooled, i*len(s.Buffers), len(models)*len(s.Buffers))
-		if err != nil {
+		if curves[i], err = s.curve(m); err != nil {
 			return nil, err
 		}
-		one.IdentityError = r.Identity[i].Differences
 		r.Facts = append(r.Facts, named(models, m, m.Facts)...)
 		r.Warnings = append(r.Warnings, named(models, m, m.Warnings)...)
-		r.Streams = append(r.Streams, one)
+		r.Streams = append(r.Streams, analysis.Sweep{
+			Channel: m.Stream.Channel, Peer: m.Stream.Peer, Warnings: m.Warnings,
+			Points: make([]analysis.SweepPoint, len(s.Buffers)), IdentityError: r.Identity[i].Differences,
+		})
 	}
-	r.merge(pooled)
+	r.Points = make([]analysis.SweepPoint, len(s.Buffers))
+	if err := s.walk(ctx, curves, r); err != nil {
+		return nil, err
+	}
+	r.finish()
 	return r, nil
 }
 
-// pool collects the latencies of one buffer size over all streams.
-type pool struct{ latency []int64 }
-
-// merge makes the head of the result from its streams.
-func (r *SweepResult) merge(pooled []*pool) {
-	if len(r.Streams) == 1 {
-		warnings := r.Warnings
-		r.Sweep = r.Streams[0]
-		r.Warnings = warnings
-		r.Streams = nil
-		return
-	}
-	r.Points = make([]analysis.SweepPoint, len(pooled))
-	for i := range r.Points {
-		p := analysis.SweepPoint{Buffer: r.Streams[0].Points[i].Buffer, BufferBytes: analysis.Known[int64](0)}
-		for _, one := range r.Streams {
-			q := one.Points[i]
-			p.Makespan, p.MaxGap = max(p.Makespan, q.Makespan), max(p.MaxGap, q.MaxGap)
-			p.Starved += q.Starved
-			if b, ok := q.BufferBytes.Get(); ok && p.BufferBytes.Known() {
-				p.BufferBytes = analysis.Known(p.BufferBytes.Or(0) + b)
-			} else {
-				p.BufferBytes = analysis.Optional[int64]{}
+// walk finds all points of r, every processor those of a stretch of buffer sizes.
+func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) error {
+	var (
+		mu   sync.Mutex
+		done int
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	n := len(s.Buffers)
+	workers := min(runtime.GOMAXPROCS(0), n)
+	for w := range workers {
+		g.Go(func() error {
+			walkers := make([]walker, len(curves))
+			for i, c := range curves {
+				walkers[i] = walker{curve: c, committed: make([]int64, c.len()), latency: make([]int64, c.len())}
 			}
-		}
-		p.Latency = analysis.Summarize(pooled[i].latency)
-		r.Points[i] = p
+			var pooled []int64
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				pooled = pooled[:0]
+				for j := range walkers {
+					p, err := walkers[j].point(s.Buffers[i])
+					if err != nil {
+						return err
+					}
+					r.Streams[j].Points[i] = p
+					if len(walkers) > 1 {
+						pooled = append(pooled, walkers[j].latency...)
+					}
+				}
+				r.Points[i] = together(r.Streams, i, pooled)
+				if s.Progress != nil {
+					mu.Lock()
+					done++
+					s.Progress(done, n)
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
 	}
-	r.Channel = fmt.Sprintf("%d streams", len(r.Streams))
-	r.Knee = analysis.Knee(r.Points)
+	return g.Wait()
+}
+
+// together makes one point of those of all streams.
+func together(streams []analysis.Sweep, i int, latency []int64) analysis.SweepPoint {
+	if len(streams) == 1 {
+		return streams[0].Points[i]
+	}
+	p := analysis.SweepPoint{Buffer: streams[0].Points[i].Buffer, Latency: analysis.Summarize(latency)}
+	bytes, known := int64(0), true
+	for _, one := range streams {
+		q := one.Points[i]
+		p.Makespan, p.MaxGap, p.Starved = max(p.Makespan, q.Makespan), max(p.MaxGap, q.MaxGap), max(p.Starved, q.Starved)
+		b, ok := q.BufferBytes.Get()
+		bytes, known = bytes+b, known && ok
+	}
+	if known {
+		p.BufferBytes = analysis.Known(bytes)
+	}
+	return p
+}
+
+// finish finds knee and recommendation of every stream, and of all together.
+func (r *SweepResult) finish() {
 	recommended, all := int64(0), true
-	for _, one := range r.Streams {
+	for i := range r.Streams {
+		one := &r.Streams[i]
+		one.Knee, one.RecommendedBuffer = analysis.Knee(one.Points), analysis.Recommend(one.Points)
 		n, ok := one.RecommendedBuffer.Get()
 		recommended, all = max(recommended, n), all && ok
 		if worse(one.IdentityError, r.IdentityError) {
 			r.IdentityError = one.IdentityError
 		}
 	}
+	r.Channel, r.Peer = r.Streams[0].Channel, r.Streams[0].Peer
+	r.Knee = analysis.Knee(r.Points)
 	if all {
 		r.RecommendedBuffer = analysis.Known(recommended)
 	}
+	if len(r.Streams) == 1 {
+		r.Streams = nil
+		return
+	}
+	r.Channel, r.Peer = fmt.Sprintf("%d streams", len(r.Streams)), ""
 }
 
 // worse reports whether the identity error a is worse than b.
@@ -137,80 +175,52 @@ func worse(a, b analysis.Differences) bool {
 	return !known || other && x > y
 }
 
-// sweep finds the points of one stream, on all cores.
-func (s *Scenario) sweep(ctx context.Context, m *Model, pooled []*pool, before, all int) (analysis.Sweep, error) {
-	one := analysis.Sweep{Channel: m.Stream.Channel, Peer: m.Stream.Peer, Points: make([]analysis.SweepPoint, len(s.Buffers))}
+// A curve is one stream ready for a sweep.
+type curve struct {
+	sweep  *pipeline.Sweep
+	blocks pipeline.Blocks
+	sized  bool
+	// tail is, for each block, the time from its pop to its commit.
+	tail []int64
+	// floor is what a buffer without limits starves: the way of the blocks, which no N
+	// wins back.
+	floor int64
+}
+
+func (c *curve) len() int { return c.blocks.Len() }
+
+func (s *Scenario) curve(m *Model) (*curve, error) {
 	cfg, err := s.config(m, s.Buffers[0])
 	if err != nil {
-		return one, err
+		return nil, err
 	}
-	blocks := m.blocks(s.Scale)
-	sweep, err := pipeline.NewSweep(cfg, blocks)
-	if err != nil {
-		return one, err
+	if was := m.Config.Policy; s.Mode == "" && (was.Unbounded || was.NonBlocking || was.Retry == 0) {
+		return nil, fmt.Errorf("stream %s: its buffer was not Fabric's, so that a size says nothing: choose --mode fabric or --mode ideal", m.Stream.Name())
 	}
-	// What a buffer without limits starves is the way of the blocks: no N wins it back.
-	unlimited := []int{min(max(m.Len(), 1), pipeline.MaxBuffer)}
-	floor := make([]pipeline.Point, 1)
-	if err := sweep.Run(unlimited, floor, &pipeline.Scratch{}); err != nil {
-		return one, err
+	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: make([]int64, m.Len())}
+	for i := range c.tail {
+		c.tail[i] = c.blocks.Validate[i] + c.blocks.Commit[i]
 	}
-	tail := committedAfterPop(blocks)
-	var done atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	workers := min(runtime.GOMAXPROCS(0), len(s.Buffers))
-	for w := range workers {
-		lo, hi := w*len(s.Buffers)/workers, (w+1)*len(s.Buffers)/workers
-		g.Go(func() error {
-			walk := walker{sweep: sweep, blocks: blocks, tail: tail, committed: make([]int64, m.Len()), latency: make([]int64, m.Len())}
-			for i := lo; i < hi; i++ {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				p, err := walk.point(s.Buffers[i], int64(floor[0].Starved))
-				if err != nil {
-					return err
-				}
-				if pooled != nil {
-					pooled[i].latency = append(pooled[i].latency, walk.latency...)
-				}
-				p.BufferBytes = window(blocks.Bytes, 2*s.Buffers[i]+2, m.sized)
-				one.Points[i] = p
-				if n := done.Add(1); s.Progress != nil {
-					s.Progress(before+int(n), all, m.Stream.Name())
-				}
-			}
-			return nil
-		})
+	if c.sweep, err = pipeline.NewSweep(cfg, c.blocks); err != nil {
+		return nil, err
 	}
-	if err := g.Wait(); err != nil {
-		return one, err
+	var unlimited [1]pipeline.Point
+	if err := c.sweep.Run([]int{min(max(m.Len(), 1), pipeline.MaxBuffer)}, unlimited[:], &pipeline.Scratch{}); err != nil {
+		return nil, err
 	}
-	one.Knee, one.RecommendedBuffer = analysis.Knee(one.Points), analysis.Recommend(one.Points)
-	one.Warnings = m.Warnings
-	return one, nil
+	c.floor = int64(unlimited[0].Starved)
+	return c, nil
 }
 
-// committedAfterPop is, for each block, the time from its pop to its commit.
-func committedAfterPop(b pipeline.Blocks) []int64 {
-	tail := make([]int64, b.Len())
-	for i := range tail {
-		tail[i] = b.Validate[i] + b.Commit[i]
-	}
-	return tail
-}
-
-// walker is one core's part of a sweep.
+// walker is one processor's part of the sweep of a curve.
 type walker struct {
-	sweep              *pipeline.Sweep
-	blocks             pipeline.Blocks
-	tail               []int64
+	*curve
 	scratch            pipeline.Scratch
-	committed, latency []int64
+	committed, latency []int64 // of the last point
 }
 
 // point finds the figures for buffer size n.
-func (w *walker) point(n int, floor int64) (analysis.SweepPoint, error) {
+func (w *walker) point(n int) (analysis.SweepPoint, error) {
 	found, err := w.sweep.Dequeued(n, w.committed, &w.scratch)
 	if err != nil {
 		return analysis.SweepPoint{}, err
@@ -231,11 +241,12 @@ func (w *walker) point(n int, floor int64) (analysis.SweepPoint, error) {
 		gap = max(gap, i+1-held)
 	}
 	return analysis.SweepPoint{
-		Buffer:   int64(n),
-		Makespan: int64(found.End) - offered[0],
-		MaxGap:   int64(gap),
-		Latency:  analysis.Summarize(w.latency),
-		Starved:  max(int64(found.Starved)-floor, 0),
+		Buffer:      int64(n),
+		Makespan:    int64(found.End) - offered[0],
+		MaxGap:      int64(gap),
+		Latency:     analysis.Summarize(w.latency),
+		Starved:     max(int64(found.Starved)-w.floor, 0),
+		BufferBytes: window(w.blocks.Bytes, 2*n+2, w.sized),
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func (t *Writer) Append(e event.Event) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	if uint(e.Stream) >= uint(len(t.header.Streams)) || !e.Kind.Valid() || e.Block > MaxBlockNum || e.Value == event.Missing {
+	if uint(e.Stream) >= uint(len(t.header.Streams)) || !e.Kind.Valid() || e.Block > MaxBlockNum || !valid(e.Value) {
 		return t.refuse(e)
 	}
 	i := e.Stream*event.NumKinds + int(e.Kind)
@@ -49,8 +49,11 @@ func (t *Writer) refuse(e event.Event) error {
 	case e.Block > MaxBlockNum:
 		return &LimitError{"block number", uint64(e.Block), MaxBlockNum}
 	}
-	return fmt.Errorf("%v of block %d has the mark of a missing value", e.Kind, e.Block)
+	return fmt.Errorf("%v of block %d is %d: over the limit of %d from zero", e.Kind, e.Block, e.Value, int64(MaxValue))
 }
+
+// valid reports whether v can be the value of an event.
+func valid(v int64) bool { return -MaxValue <= v && v <= MaxValue }
 
 // flushEvents writes the buffered events as one chunk.
 func (t *Writer) flushEvents() error {
@@ -107,6 +110,13 @@ func (t *Writer) AppendTimeline(stream int, tl *Timeline) error {
 	}
 	if tl.First > MaxBlockNum || uint64(tl.n) > MaxBlockNum+1-uint64(tl.First) {
 		return &LimitError{"block number", uint64(tl.First) + uint64(tl.n) - 1, MaxBlockNum}
+	}
+	for k, column := range tl.columns {
+		for i, v := range column {
+			if v != event.Missing && !valid(v) {
+				return t.refuse(event.Event{Stream: stream, Kind: event.Kind(k), Block: tl.Block(i), Value: v})
+			}
+		}
 	}
 	if err := t.flushEvents(); err != nil { // they came first
 		return err

@@ -129,8 +129,11 @@ func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64)
 		ref = earlier[j].values
 	}
 	add(col.values, start, p, d.stretches, ref)
-	if col.low, col.high = bounds(col.values); col.low == event.Missing {
-		c.fail(errors.New("column holds the mark of a missing value"))
+	if len(col.values) == 0 {
+		return col
+	}
+	if col.low, col.high = bounds(col.values); !valid(col.low) || !valid(col.high) {
+		c.fail(fmt.Errorf("column holds a value over the limit of %d", int64(MaxValue)))
 	}
 	return col
 }

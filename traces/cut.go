@@ -3,7 +3,9 @@ package traces
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -18,6 +20,14 @@ type CutConfig struct {
 	// from the beginning (earlier than 0 too), To 0 means to the end.
 	From, To event.Time
 }
+
+// SettingCutBacklog is the setting of a stream that was cut inside a backlog: how many
+// blocks before the cut were committed only after its first block was offered, so that
+// the peer was busy with them and not idle.
+const SettingCutBacklog = "cut_backlog_blocks"
+
+// backlogNote begins the warning that goes with SettingCutBacklog.
+const backlogNote = "cut inside a backlog: "
 
 // ErrEmptyCut is the error for a cut that leaves no block.
 var ErrEmptyCut = errors.New("no block lies in the range")
@@ -34,8 +44,23 @@ func (c *CutConfig) validate() error {
 
 // Cut returns a copy of the blocks that cfg keeps. In each stream they are the range
 // from the first block that is in bounds to the last. Times stay as they are, and a
-// note tells of the cut. All streams stay, even those that have become empty.
+// note tells of the cut; a warning and [SettingCutBacklog] tell when the peer was busy
+// with blocks before it. All streams stay, even those that have become empty.
 func (t *Trace) Cut(cfg CutConfig) (*Trace, error) {
+	out, err := t.cut(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for i, tl := range t.Timelines {
+		if out.Timelines[i].First > tl.First {
+			out.markBacklog(i, tl)
+		}
+	}
+	return out, nil
+}
+
+// cut is Cut without a word on the blocks before the cut.
+func (t *Trace) cut(cfg CutConfig) (*Trace, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -54,6 +79,54 @@ func (t *Trace) Cut(cfg CutConfig) (*Trace, error) {
 		return nil, fmt.Errorf("%w: %s", ErrEmptyCut, t.reach())
 	}
 	return out, nil
+}
+
+// markBacklog notes how many of the blocks of before were still to be committed when
+// the first block of stream i was offered, and drops what an earlier cut said of that.
+func (t *Trace) markBacklog(i int, before *Timeline) {
+	kept := t.Timelines[i]
+	late := committedAfter(before, kept)
+	if _, stale := kept.Settings[SettingCutBacklog]; late == 0 && !stale {
+		return
+	}
+	settings := maps.Clone(kept.Settings)
+	delete(settings, SettingCutBacklog)
+	t.Notes = slices.DeleteFunc(t.Notes, func(n Note) bool {
+		return n.Stream == i && n.Kind == NoteWarning && strings.HasPrefix(n.Text, backlogNote)
+	})
+	if late > 0 {
+		if settings == nil {
+			settings = Settings{}
+		}
+		settings.SetInt(SettingCutBacklog, int64(late))
+		blocks := "1 block before the cut was"
+		if late > 1 {
+			blocks = fmt.Sprintf("%d blocks before the cut were", late)
+		}
+		t.Notes = append(t.Notes, Note{i, NoteWarning, backlogNote + blocks +
+			" still to be committed when the first block here was offered; its wait for them is left in the latency, and the height gap does not count them"})
+	}
+	kept.Settings = settings
+	t.Streams = slices.Clone(t.Streams)
+	t.Streams[i].Settings = settings
+}
+
+// committedAfter counts the blocks before the first of kept that were committed after
+// that was offered.
+func committedAfter(before, kept *Timeline) int {
+	if kept.Len() == 0 || kept.Value(event.Offered, 0) == event.Missing {
+		return 0
+	}
+	n := 0
+	for i, at := range before.Column(event.Committed) {
+		if before.Block(i) >= kept.First {
+			break
+		}
+		if at != event.Missing && at > kept.Value(event.Offered, 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // bounds returns the indexes [from, to) of the blocks to keep.

@@ -47,7 +47,14 @@ func TestCut(t *testing.T) {
 				t.Fatalf("%+v: block %d has another value", c.cfg, g.Block(i))
 			}
 		}
-		if cut := g.Len() < tl.Len(); cut != (len(got.Notes) == 1) {
+		notes := 0
+		if g.Len() < tl.Len() {
+			notes++
+		}
+		if g.First > 10 && g.Value(event.Offered, 0) != event.Missing {
+			notes++ // the peer is always 50 blocks behind
+		}
+		if len(got.Notes) != notes {
 			t.Errorf("%+v: notes %v", c.cfg, got.Notes)
 		}
 	}
@@ -58,6 +65,68 @@ func TestCut(t *testing.T) {
 		if _, err := tr.Cut(cfg); err == nil {
 			t.Errorf("%+v was taken", cfg)
 		}
+	}
+}
+
+// TestCutInsideABacklog holds that a cut says with how many earlier blocks the peer was
+// still busy, and that a cut of a cut says it of its own.
+func TestCutInsideABacklog(t *testing.T) {
+	const blocks = 100
+	tl := NewTimeline(Stream{Channel: "c"}, 10, blocks)
+	offered, committed := tl.MakeColumn(event.Offered), tl.MakeColumn(event.Committed)
+	for i := range int64(blocks) { // a burst of 50, and then blocks that find the peer idle
+		offered[i], committed[i] = i, 10*(i+1)
+		if i >= 50 {
+			offered[i] = 10*i + 1
+		}
+	}
+	tr := &Trace{Header: Header{Streams: []Stream{tl.Stream}}, Timelines: []*Timeline{tl}}
+	cut := func(tr *Trace, from event.BlockNum) *Trace {
+		t.Helper()
+		got, err := tr.Cut(CutConfig{FromBlock: from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	check := func(tr *Trace, want int64) {
+		t.Helper()
+		warnings := 0
+		for _, n := range tr.Notes {
+			if n.Kind == NoteWarning && n.Stream == 0 {
+				warnings++
+			}
+		}
+		n, known := tr.Streams[0].Settings.Int(SettingCutBacklog)
+		if m, _ := tr.Timelines[0].Settings.Int(SettingCutBacklog); n != want || m != want || known != (want > 0) {
+			t.Errorf("backlog of %d and %d blocks, want %d", n, m, want)
+		}
+		if (warnings == 1) != (want > 0) || warnings > 1 {
+			t.Errorf("notes %v", tr.Notes)
+		}
+	}
+	check(cut(tr, 0), 0)
+	// Block 40 was offered at 30, when 3 blocks were committed.
+	inside := cut(tr, 40)
+	check(inside, 27)
+	if text := inside.Notes[1].Text; !strings.HasPrefix(text, "cut inside a backlog: 27 blocks before the cut were still to be committed when the first block here was offered") {
+		t.Error(text)
+	}
+	check(cut(inside, 0), 27)
+	check(cut(inside, 50), 10) // as far as that trace knows
+	check(cut(inside, 70), 0)
+	if tr.Streams[0].Settings != nil || tr.Notes != nil || len(inside.Notes) != 2 {
+		t.Error("the trace that was cut has changed")
+	}
+
+	// By the index, without the blocks before.
+	file := recorded(t, tr, rand.New(rand.NewPCG(1, 2)))
+	for _, from := range []event.BlockNum{0, 40, 70} {
+		got, err := ReadRange(bytes.NewReader(file), CutConfig{FromBlock: from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(got, map[event.BlockNum]int64{40: 27}[from])
 	}
 }
 

@@ -1,13 +1,13 @@
 package traces
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/blockreel/blockreel/internal/outfile"
 )
 
 // ReadFile reads the trace at path; see Read.
@@ -67,33 +67,7 @@ func (t *Trace) notesToWrite() []Note {
 	return append(slices.Clone(t.Notes), Note{-1, NoteWarning, strings.ToValidUTF8(text, "?")})
 }
 
-// WriteFile writes the trace to a temporary file beside path and renames it: after
-// an error there is no file, or still the one that was there before.
-func WriteFile(path string, t *Trace) (err error) {
-	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, os.ErrExist) { // left behind by a killed process of the same number
-		if err = os.Remove(tmp); err == nil {
-			f, err = os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(tmp)
-		}
-	}()
-	if err := Write(f, t); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+// WriteFile writes the trace to the file at path: whole or, after an error, not at all.
+func WriteFile(path string, t *Trace) error {
+	return outfile.Write(path, func(w io.Writer) error { return Write(w, t) })
 }

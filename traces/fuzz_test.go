@@ -114,7 +114,7 @@ func FuzzRoundTrip(f *testing.F) {
 		tl := NewTimeline(Stream{Channel: "raw", Settings: Settings{}}, event.BlockNum(seed%1000), len(raw)/8)
 		for i := range tl.Len() {
 			v := binary.LittleEndian.Uint64(raw[8*i:])
-			tl.MakeColumn(event.Kind(v % uint64(event.NumKinds)))[i] = int64(v)
+			tl.MakeColumn(event.Kind(v % uint64(event.NumKinds)))[i] = int64(v) >> 4
 		}
 		if tl.Len() > 0 {
 			tr.Streams, tr.Timelines = append(tr.Streams, tl.Stream), append(tr.Timelines, tl)

@@ -32,6 +32,9 @@ const (
 	MaxIndexChunks = 1 << 20
 	// MaxBlockNum is the largest block number that a trace can hold.
 	MaxBlockNum = 1<<63 - 2
+	// MaxValue bounds every instant, count, size and duration, and −MaxValue instants
+	// from below: 36 years in ns. So no difference or sum of two of them overflows.
+	MaxValue = 1 << 60
 	// MaxCells bounds the memory of a trace that is read as a whole: blocks ×
 	// columns, summed over its streams; 2^28 are 2 GiB.
 	MaxCells = 1 << 28

@@ -55,7 +55,7 @@ func fillColumn(r *rand.Rand, tl *Timeline, k event.Kind) {
 		at += r.Int64N(5000) * unit
 		v := at
 		if wide && r.IntN(50) == 0 {
-			v = int64(r.Uint64())
+			v = int64(r.Uint64()) >> 4
 		}
 		if r.Float64() >= hole && v != event.Missing {
 			col[i] = v

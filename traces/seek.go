@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // ReadIndex returns the header and the index of a trace. It reads the end of the
@@ -129,7 +131,40 @@ func ReadRange(f io.ReadSeeker, cfg CutConfig) (*Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.Cut(cfg)
+	out, err := t.cut(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.markBacklogs(f, x); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// markBacklogs is markBacklog for all streams, with the chunks that it needs.
+func (t *Trace) markBacklogs(f io.ReadSeeker, x *Index) error {
+	isEarlier := func(e Extent) bool {
+		kept := t.Timelines[e.Stream]
+		return kept.Len() > 0 && e.First < kept.First
+	}
+	before, err := readChunks(f, x, func(e Extent) bool {
+		return isEarlier(e) && int64(e.End) > t.Timelines[e.Stream].Value(event.Offered, 0)
+	})
+	if err != nil {
+		return err
+	}
+	cut := make([]bool, len(t.Timelines))
+	for _, c := range x.Chunks {
+		for _, e := range c.Extents {
+			cut[e.Stream] = cut[e.Stream] || c.Type == ChunkData && isEarlier(e)
+		}
+	}
+	for i, tl := range before.Timelines {
+		if cut[i] {
+			t.markBacklog(i, tl)
+		}
+	}
+	return nil
 }
 
 // blocksWithin returns, for each stream, a range of blocks that holds all that cfg

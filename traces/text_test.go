@@ -62,7 +62,7 @@ func TestHostileText(t *testing.T) {
 		head + `{"stream":0,"block":-1}`: "line 2",
 		head + `{"stream":0,"block":0,"commited_ns":1}`:                                                   "unknown field",
 		head + `{"stream":0,"block":0,"committed_ns":1e3}`:                                                "line 2",
-		head + `{"stream":0,"block":0,"committed_ns":-9223372036854775808}`:                               "missing value",
+		head + `{"stream":0,"block":0,"committed_ns":-9223372036854775808}`:                               "over the limit",
 		head + `{"stream":0,"block":0}{}`:                                                                 "more than one",
 		head + `{"stream":0,"block":18446744073709551615}`:                                                "block number",
 		head + `{"stream":0,"block":0,"bytes":1}` + "\n" + `{"stream":0,"block":1099511627776,"bytes":1}`: "blocks from first to last",

@@ -203,8 +203,8 @@ func (b *builder) textBlock(l *textLine) error {
 		if v == nil {
 			continue
 		}
-		if *v == event.Missing {
-			return fmt.Errorf("%s is the mark of a missing value", columnNames[k])
+		if !valid(*v) {
+			return fmt.Errorf("%s is %d: over the limit of %d from zero", columnNames[k], *v, int64(MaxValue))
 		}
 		b.values++
 		s.have(event.Kind(k))

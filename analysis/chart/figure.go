@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -16,6 +15,8 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/blockreel/blockreel/internal/outfile"
 )
 
 const (
@@ -61,34 +62,16 @@ type entry struct {
 var Formats = []string{".png", ".svg", ".pdf"}
 
 // Save writes the figure to a file in the format of its extension: .png, .svg or
-// .pdf. It writes to a temporary name and renames, so that a failure leaves no file.
-func (f *Figure) Save(path string) (err error) {
+// .pdf. After an error there is no file, or still the one that was there before.
+func (f *Figure) Save(path string) error {
 	var b bytes.Buffer
 	if err := f.Write(&b, filepath.Ext(path)); err != nil {
 		return fmt.Errorf("chart %s: %w", path, err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("chart %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-			err = fmt.Errorf("chart %s: %w", path, err)
-		}
-	}()
-	if _, err = tmp.Write(b.Bytes()); err != nil {
-		tmp.Close()
+	return outfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(b.Bytes())
 		return err
-	}
-	if err = tmp.Chmod(0o644); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	})
 }
 
 // Write writes the figure to w in the format of a file extension: .png, .svg or .pdf.

@@ -7,12 +7,12 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/internal/fabric/blockfile"
+	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/recorder/attach"
 	"github.com/blockreel/blockreel/traces"
 )
@@ -57,6 +57,9 @@ like those of the channel's setting up, are left out.`,
 			if len(blocks) == 0 {
 				return usagef(c, "no file of blocks is named: give --blocks")
 			}
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			if payload != "full" && payload != "none" {
 				return usagef(c, "--payload %q is neither full nor none", payload)
 			}
@@ -80,7 +83,7 @@ like those of the channel's setting up, are left out.`,
 	f.StringArrayVar(&blocks, "blocks", nil, "file of blocks, a directory of ledger files, or a quoted pattern; repeatable (required)")
 	f.StringVarP(&cfg.Channel, "channel", "C", "", "take blocks of this channel and pass over files of others")
 	f.StringVar(&payload, "payload", "full", "full, or none: sizes and counts alone")
-	outputFlag(c, &output)
+	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 
@@ -111,7 +114,7 @@ func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, blocks 
 	if output == "-" {
 		err = write(c.OutOrStdout())
 	} else {
-		err = replaceFile(output, write)
+		err = outfile.WritePrivate(output, write) // payloads are somebody's ledger
 	}
 	_ = bar.Finish()
 	if err != nil {
@@ -119,32 +122,6 @@ func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, blocks 
 	}
 	tellBlocks(stderr, report)
 	return nil
-}
-
-// replaceFile has write fill a temporary file beside path and renames it: after an error
-// there is no file, or still the one that was there before. The file is its owner's alone,
-// since payloads are somebody's ledger.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // tellBlocks says what the files of blocks held and what of it the trace was given.

@@ -13,8 +13,8 @@ func newCat() *cobra.Command {
 		Use:   "cat FILE",
 		Short: "Print a trace as text, JSON Lines",
 		Long: `Cat prints the text twin of a trace: a line for the header, one for each note, and one
-for each block with its times in nanoseconds. Every command reads this text like the
-trace itself, and "cut" makes a trace file of it again.`,
+for each block with its times in nanoseconds. Every command but verify reads this text
+like the trace itself, and "cut" makes a trace file of it again.`,
 		Example: `  blockreel cat run.reel | head
   blockreel cat run.reel | jq 'select(.block==100)'
   blockreel cat run.reel | blockreel cut - -o again.reel`,

@@ -23,6 +23,9 @@ func newCut() *cobra.Command {
   blockreel cut run.jsonl -o run.reel`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			cfg, err := part.config(c)
 			if err != nil {
 				return err
@@ -38,8 +41,7 @@ func newCut() *cobra.Command {
 		},
 	}
 	part.bind(c.Flags())
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for stdout (required)")
-	_ = c.MarkFlagRequired("output")
+	outputFlag(c, &output, "file to write, - for stdout")
 	return c
 }
 
@@ -72,7 +74,9 @@ func (s *span) config(c *cobra.Command) (traces.CutConfig, error) {
 		if err != nil {
 			return cfg, usagef(c, "--%s %q is neither a block number (1000) nor a time (10s, 1m30s)", bound.flag, bound.text)
 		}
-		*bound.time = event.Time(d)
+		if *bound.time = event.Time(d); d <= 0 && bound.flag == "to" {
+			return cfg, usagef(c, "--to %s leaves no block", bound.text)
+		}
 	}
 	return cfg, nil
 }

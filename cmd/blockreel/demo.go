@@ -59,11 +59,12 @@ func demo(c *cobra.Command) error {
 
 // demonstration is a demo under way.
 type demonstration struct {
-	c       *cobra.Command
-	run     *traces.Trace
-	outcome *replay.Outcome
-	sweep   *replay.SweepResult
-	files   []string
+	c     *cobra.Command
+	run   *traces.Trace
+	table whatIf
+	runs  []chart.Run
+	sweep *replay.SweepResult
+	files []string
 }
 
 func (d *demonstration) say(format string, args ...any) {
@@ -98,33 +99,25 @@ func (d *demonstration) record() error {
 // replay asks: what if the buffer were another one, or the ledger?
 func (d *demonstration) replay() error {
 	s := replay.Scenario{Buffers: []int{2, 20, 100, 200}, Scale: ledger.Unscaled(), Tool: tool}
-	out, err := runReplay(d.c, d.run, s)
-	if err != nil {
+	d.table = whatIf{dir: demoDir, keep: func(r replay.Result) {
+		d.runs = append(d.runs, chart.Run{Name: r.Label(), Timeline: r.Trace.Timelines[0]})
+	}}
+	if err := d.table.run(d.c, d.run, s); err != nil {
 		return err
 	}
 	s.Buffers, s.Ledgers = []int{20}, []string{"memory"}
-	other, err := runReplay(d.c, d.run, s)
-	if err != nil {
+	if err := d.table.run(d.c, d.run, s); err != nil {
 		return err
 	}
-	out.Results = append(out.Results, other.Results...)
-	d.outcome = out
-	for _, r := range out.Results {
-		if err := traces.WriteFile(d.file(r.Name()+".reel"), r.Trace); err != nil {
-			return err
-		}
-	}
+	d.files = append(d.files, d.table.written...)
 	s.Buffers, s.Ledgers = replay.DefaultSweep(), nil
-	d.sweep, err = replay.SweepTrace(d.c.Context(), d.run, s)
+	sweep, err := replay.SweepTrace(d.c.Context(), d.run, s)
+	d.sweep = sweep
 	return err
 }
 
 func (d *demonstration) charts() error {
 	recorded := d.run.Timelines[0]
-	var runs []chart.Run
-	for _, r := range d.outcome.Results {
-		runs = append(runs, chart.Run{Name: r.Label(), Timeline: r.Trace.Timelines[0]})
-	}
 	for _, draw := range []struct {
 		name   string
 		figure func() (*chart.Figure, error)
@@ -132,8 +125,8 @@ func (d *demonstration) charts() error {
 		{"heights.png", func() (*chart.Figure, error) { return chart.Heights(recorded) }},
 		{"depth.png", func() (*chart.Figure, error) { return chart.BufferDepth(recorded) }},
 		{"parts.png", func() (*chart.Figure, error) { return chart.LatencyParts(recorded) }},
-		{"gap.png", func() (*chart.Figure, error) { return chart.GapBySetting(runs) }},
-		{"latency.png", func() (*chart.Figure, error) { return chart.LatencyPercentiles(runs) }},
+		{"gap.png", func() (*chart.Figure, error) { return chart.GapBySetting(d.runs) }},
+		{"latency.png", func() (*chart.Figure, error) { return chart.LatencyPercentiles(d.runs) }},
 		{"sweep.png", func() (*chart.Figure, error) { return chart.SweepCurve(&d.sweep.Sweep) }},
 	} {
 		f, err := draw.figure()
@@ -156,7 +149,7 @@ func (d *demonstration) tell() error {
 		return err
 	}
 	fmt.Fprintln(stdout, "\nReplayed:")
-	if err := printReplay(d.c, d.outcome, false); err != nil {
+	if err := d.table.print(d.c, false); err != nil {
 		return err
 	}
 	if n, ok := d.sweep.RecommendedBuffer.Get(); ok {

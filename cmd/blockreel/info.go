@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/report"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -37,7 +37,7 @@ func newInfo() *cobra.Command {
 					about.Streams[i].Payloads, about.Streams[i].PayloadBytes = p.blocks, p.bytes
 				}
 				if asJSON {
-					if err := writeJSON(c.OutOrStdout(), about); err != nil {
+					if err := report.JSON(c.OutOrStdout(), about); err != nil {
 						return err
 					}
 					continue
@@ -92,7 +92,7 @@ type noteInfo struct {
 }
 
 func describe(path string, tr *traces.Trace) traceInfo {
-	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil}
+	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil, Streams: []streamInfo{}, Notes: []noteInfo{}}
 	if !tr.Base.IsZero() {
 		base := tr.Base.UTC()
 		about.Start = &base
@@ -182,12 +182,4 @@ func (t traceInfo) print(w io.Writer) error {
 		fmt.Fprintf(w, "%s: %s\n", n.Kind, n.Text)
 	}
 	return nil
-}
-
-// writeJSON writes v as indented JSON.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }

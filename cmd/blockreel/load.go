@@ -31,7 +31,9 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if l := tr.Loss; l != nil {
+	if l := tr.Loss; l != nil && l.Bytes == 0 {
+		warn(c.ErrOrStderr(), "%s was cut short: it was not closed, and up to about a second of events at its end may be missing", path)
+	} else if l != nil {
 		warn(c.ErrOrStderr(), "%s was cut short: %s from offset %s on could not be read (%v); what follows is of the rest",
 			path, analysis.FormatBytes(l.Bytes), analysis.FormatCount(l.Offset), l.Cause)
 	}

@@ -52,6 +52,9 @@ stream, that file is written; otherwise the charts go into the directory.`,
   blockreel plot what-if/n2.reel what-if/n20.reel what-if/n200.reel --chart gap,latency -o charts`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			for _, name := range only {
 				if !slices.Contains(names, name) {
 					return usagef(c, "there is no chart %q; choose from %s", name, strings.Join(names, ", "))
@@ -59,6 +62,14 @@ stream, that file is written; otherwise the charts go into the directory.`,
 			}
 			if !slices.Contains(chart.Formats, "."+format) {
 				return usagef(c, "there is no format %q; choose png, svg or pdf", format)
+			}
+			switch ext := filepath.Ext(output); {
+			case slices.Contains(chart.Formats, ext):
+				if c.Flags().Changed("format") && ext != "."+format {
+					return usagef(c, "-o %s and --format %s contradict each other", output, format)
+				}
+			case slices.Contains([]string{".bmp", ".gif", ".jpg", ".jpeg", ".eps", ".webp"}, ext):
+				return usagef(c, "-o %s: charts are written as %s", output, strings.Join(chart.Formats, ", "))
 			}
 			a := album{c: c, only: only, target: output, extension: "." + format}
 			for _, path := range args {
@@ -71,10 +82,9 @@ stream, that file is written; otherwise the charts go into the directory.`,
 			return a.draw()
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", "", "directory for the charts, or a file for a single one (required)")
+	outputFlag(c, &output, "directory for the charts, or a file for a single one")
 	c.Flags().StringSliceVar(&only, "chart", nil, "only these charts: "+strings.Join(names, ", "))
 	c.Flags().StringVar(&format, "format", "png", "png, svg or pdf")
-	_ = c.MarkFlagRequired("output")
 	return c
 }
 

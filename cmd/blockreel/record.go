@@ -15,8 +15,15 @@ func newRecord() *cobra.Command {
 	return c
 }
 
-// outputFlag adds -o, which must be given.
-func outputFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "output", "o", "", "trace to write (required)")
-	_ = c.MarkFlagRequired("output")
+// outputFlag adds -o, which must be given: see needOutput.
+func outputFlag(c *cobra.Command, path *string, what string) {
+	c.Flags().StringVarP(path, "output", "o", "", what+" (required)")
+}
+
+// needOutput is the error of a command line without -o.
+func needOutput(c *cobra.Command, path string) error {
+	if path == "" {
+		return usagef(c, "say where to write with -o")
+	}
+	return nil
 }

@@ -49,6 +49,9 @@ blocks; see "blockreel attach".`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			loc, err := time.LoadLocation(zone)
 			if err != nil {
 				return usagef(c, "--zone %q is not known: use a name like Europe/Berlin", zone)
@@ -70,7 +73,7 @@ blocks; see "blockreel attach".`,
 	f.BoolVar(&cfg.FixClockSkew, "fix-clock-skew", false, "move a peer's times until no commit lies before its offer")
 	f.StringArrayVar(&blocks, "blocks", nil, "add the blocks from this file, directory of ledger files, or quoted pattern; repeatable")
 	f.StringVar(&zone, "zone", "UTC", "zone of timestamps that carry none")
-	outputFlag(c, &output)
+	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

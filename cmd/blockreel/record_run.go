@@ -35,6 +35,9 @@ Ctrl-C ends the run; the trace is whole up to there.`,
   blockreel record run --channels 2 --peers 2 --ledger memory --rate 1000 -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			if _, ok := pipeline.Preset(cfg.Preset); !ok {
 				return usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
 			}
@@ -49,6 +52,12 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			}
 			if !c.Flags().Changed("writes") {
 				cfg.Writes = 2 * cfg.Transactions
+			}
+			if err := cfg.Validate(); err != nil {
+				return usagef(c, "%w", err)
+			}
+			if output == "-" {
+				return usagef(c, "a live run is recorded into a file, not to stdout")
 			}
 			_, err := recordRun(c, cfg, output, "recording")
 			return err
@@ -72,7 +81,7 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
 	f.StringVar(&cfg.Dir, "dir", "", "directory to keep the ledgers in (a temporary one unless given)")
 	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile")
-	outputFlag(c, &output)
+	outputFlag(c, &output, "trace to write")
 	return c
 }
 

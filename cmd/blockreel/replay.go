@@ -1,8 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -21,6 +22,7 @@ func newReplay() *cobra.Command {
 		clock, output, scratch string
 		speed                  float64
 		asJSON, noSync         bool
+		measured               against
 	)
 	c := &cobra.Command{
 		Use:   "replay FILE",
@@ -37,11 +39,12 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 		Example: `  blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel replay run.reel --scale commit=0.5
   blockreel replay run.reel --ledger recorded,badger --buffer 20 -o what-if
-  blockreel replay run.reel --clock wall --speed 4 --ledger badger -o what-if
+  blockreel replay run.reel --clock wall --ledger badger -o what-if
+  blockreel replay run.reel --clock wall --speed 4
   blockreel replay n2.reel --services-from n20.reel --json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			tr, s, err := flags.scenario(c, args[0])
+			s, err := flags.scenario(c)
 			if err != nil {
 				return err
 			}
@@ -51,17 +54,29 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 					s.Ledgers[i] = withoutSync(l)
 				}
 			}
-			out, err := runReplay(c, tr, s)
+			tr, err := flags.load(c, args[0], &s)
 			if err != nil {
 				return err
 			}
-			if err := printReplay(c, out, asJSON); err != nil {
+			if err := measured.load(c); err != nil {
 				return err
 			}
-			return writeResults(c.ErrOrStderr(), out, output)
+			table := whatIf{dir: output, against: measured}
+			stopped := table.run(c, tr, s)
+			if stopped != nil && len(table.streams) == 0 {
+				return stopped
+			}
+			if err := table.print(c, asJSON); err != nil {
+				return err
+			}
+			for _, path := range table.written {
+				fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", path)
+			}
+			return stopped
 		},
 	}
 	flags.bind(c)
+	measured.bind(c)
 	f := c.Flags()
 	f.StringSliceVar(&ledgers, "ledger", nil, "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")
 	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
@@ -73,39 +88,102 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 	return c
 }
 
-// runReplay replays with progress.
-func runReplay(c *cobra.Command, tr *traces.Trace, s replay.Scenario) (*replay.Outcome, error) {
-	bar := progress(c.ErrOrStderr(), int64(max(len(s.Buffers), 1)*max(len(s.Ledgers), 1)), "replaying", false)
-	s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
-	out, err := replay.Replay(c.Context(), tr, s)
+// whatIf gathers what replays say, and writes their traces into dir if there is one.
+type whatIf struct {
+	dir     string
+	outcome *replay.Outcome
+	streams []runStats
+	written []string
+	against against
+	// keep, if set, gets every result.
+	keep func(replay.Result)
+}
+
+// run replays with progress. After an interrupt what was finished stays, and the error
+// says so; after any other error nothing does.
+func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) error {
+	bar := progress(c.ErrOrStderr(), 1, "replaying", false)
+	s.Progress = func(done, all int) {
+		bar.ChangeMax(all)
+		_ = bar.Set(done)
+	}
+	out, err := replay.Replay(c.Context(), tr, s, w.add)
 	_ = bar.Finish()
-	return out, err
+	switch {
+	case errors.Is(err, context.Canceled) && len(w.streams) > 0:
+		err = fmt.Errorf("interrupted; what is above was finished: %w", err)
+	case err != nil:
+		for _, path := range w.written { // a failed command leaves no file
+			err = errors.Join(err, os.Remove(path))
+		}
+		w.written, w.streams = nil, nil
+		return err
+	}
+	if w.outcome == nil {
+		w.outcome = out
+		return err
+	}
+	w.outcome.Facts = append(w.outcome.Facts, out.Facts...)
+	w.outcome.Warnings = append(w.outcome.Warnings, out.Warnings...)
+	return err
+}
+
+// add takes the figures of a result and writes its trace.
+func (w *whatIf) add(r replay.Result) error {
+	for _, s := range analysis.Stats(r.Trace).Streams {
+		w.streams = append(w.streams, runStats{r.Name(), s})
+	}
+	if w.keep != nil {
+		w.keep(r)
+	}
+	if w.dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return err
+	}
+	path := filepath.Join(w.dir, r.Name()+".reel")
+	if err := traces.WriteFile(path, r.Trace); err != nil {
+		return err
+	}
+	w.written = append(w.written, path)
+	return nil
 }
 
 // replayResult is what replay prints as JSON.
 type replayResult struct {
 	Streams  []runStats                      `json:"streams"`
 	Identity map[string]analysis.Differences `json:"identity_error"`
-	Facts    []string                        `json:"facts"`
-	Warnings []string                        `json:"warnings"`
+	// Forecasts are errors against a measured trace, by setting; null without one.
+	Forecasts map[string]analysis.Differences `json:"forecast_error"`
+	Facts     []string                        `json:"facts"`
+	Warnings  []string                        `json:"warnings"`
 }
 
-// printReplay prints how far to trust the replay, a row for each setting and stream,
-// and the verdicts.
-func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
-	var streams []runStats
-	for _, r := range out.Results {
-		for _, s := range analysis.Stats(r.Trace).Streams {
-			streams = append(streams, runStats{r.Name(), s})
-		}
+// print prints how far to trust the replays, a row for each setting and stream, and the
+// verdicts.
+func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
+	out, streams := w.outcome, w.streams
+	forecasts, err := w.against.forecasts(streams)
+	if err != nil {
+		return err
 	}
-	warnings := append([]string{}, out.Warnings...)
+	if err := w.against.draw(c, forecasts); err != nil {
+		return err
+	}
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
 			identity[id.Stream] = id.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, out.Facts, warnings})
+		var errors map[string]analysis.Differences
+		for _, f := range forecasts {
+			if errors == nil {
+				errors = map[string]analysis.Differences{}
+			}
+			errors[f.Name] = f.Differences
+		}
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, out.Facts, out.Warnings})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -128,7 +206,10 @@ func printReplay(c *cobra.Command, out *replay.Outcome, asJSON bool) error {
 	for _, s := range streams {
 		fmt.Fprintf(stdout, "%s: %s\n", label(s, len(out.Identity)), s.Verdict)
 	}
-	return report.Warnings(c.ErrOrStderr(), warnings)
+	if err := w.against.print(c, forecasts); err != nil {
+		return err
+	}
+	return report.Warnings(c.ErrOrStderr(), out.Warnings)
 }
 
 // label names a row of several streams or one.
@@ -137,22 +218,4 @@ func label(s runStats, streams int) string {
 		return s.Run + " " + s.Name()
 	}
 	return s.Run
-}
-
-// writeResults writes each result trace into dir, if there is one.
-func writeResults(stderr io.Writer, out *replay.Outcome, dir string) error {
-	if dir == "" {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, r := range out.Results {
-		path := filepath.Join(dir, r.Name()+".reel")
-		if err := traces.WriteFile(path, r.Trace); err != nil {
-			return err
-		}
-		fmt.Fprintf(stderr, "wrote %s\n", path)
-	}
-	return nil
 }

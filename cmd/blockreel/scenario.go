@@ -36,35 +36,44 @@ func (s *scenarioFlags) bind(c *cobra.Command) {
 	f.StringVar(&s.link, "link", "", "link: latency=5ms,bandwidth=12.5MB,window=1MB (bandwidth a second)")
 	f.StringVar(&s.services, "services-from", "", "take the service times of this trace, block by block")
 	f.Var(&s.blockBytes, "block-bytes", "size of a block where the trace does not tell it")
-	f.IntVar(&s.recorded, "recorded-buffer", 0, "N of the recorded peer where the trace does not tell it")
-	f.StringVar(&s.recordedPreset, "recorded-preset", "", "preset of the recorded peer where the trace does not tell it")
+	f.IntVar(&s.recorded, "recorded-buffer", 0, "N of the recorded peer, where the trace does not tell it or tells it wrong")
+	f.StringVar(&s.recordedPreset, "recorded-preset", "", "preset of the recorded peer, where the trace does not tell its version or tells it wrong")
 	s.part.bind(f)
 }
 
-// scenario loads the trace and makes the scenario of the flags.
-func (s *scenarioFlags) scenario(c *cobra.Command, path string) (*traces.Trace, replay.Scenario, error) {
+// scenario makes the scenario of the flags.
+func (s *scenarioFlags) scenario(c *cobra.Command) (replay.Scenario, error) {
 	sc := replay.Scenario{
 		Model:   replay.ModelConfig{Preset: s.recordedPreset, Buffer: s.recorded, BlockBytes: int64(s.blockBytes)},
 		Buffers: s.buffers, Preset: s.preset, Mode: s.mode, Tool: tool,
 	}
 	var err error
 	if sc.Scale, err = ledger.ParseScale(s.scale); err != nil {
-		return nil, sc, usagef(c, "--scale: %w", err)
+		return sc, usagef(c, "--scale: %w", err)
 	}
 	if sc.Link, err = parseLink(s.link); err != nil {
-		return nil, sc, usagef(c, "--link: %w", err)
+		return sc, usagef(c, "--link: %w", err)
+	}
+	return sc, nil
+}
+
+// load checks the scenario and loads the traces that it needs.
+func (s *scenarioFlags) load(c *cobra.Command, path string, sc *replay.Scenario) (*traces.Trace, error) {
+	if err := sc.Validate(); err != nil {
+		return nil, usagef(c, "%w", err)
 	}
 	if s.services != "" {
-		if sc.Services, err = loadTrace(c, s.services); err != nil {
-			return nil, sc, err
+		services, err := loadTrace(c, s.services)
+		if err != nil {
+			return nil, err
 		}
+		sc.Services = services
 	}
 	tr, err := loadTrace(c, path)
 	if err != nil {
-		return nil, sc, err
+		return nil, err
 	}
-	tr, err = s.part.cut(c, tr)
-	return tr, sc, err
+	return s.part.cut(c, tr)
 }
 
 // parseLink reads latency=5ms,bandwidth=12.5MB,window=1MB.

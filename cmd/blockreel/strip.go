@@ -21,6 +21,9 @@ every figure and forecast stays the same.`,
 		Example: `  blockreel strip full.reel -o small.reel`,
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
 			tr, err := loadTrace(c, args[0])
 			if err != nil {
 				return err
@@ -40,7 +43,7 @@ every figure and forecast stays the same.`,
 			return nil
 		},
 	}
-	outputFlag(c, &output)
+	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

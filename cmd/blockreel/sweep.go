@@ -32,15 +32,19 @@ that starves the committer for less than 0.1 % of the makespan.`,
 			if plot != "" && !slices.Contains(chart.Formats, filepath.Ext(plot)) {
 				return usagef(c, "--plot %s: name a .png, .svg or .pdf file", plot)
 			}
-			tr, s, err := flags.scenario(c, args[0])
+			s, err := flags.scenario(c)
 			if err != nil {
 				return err
 			}
 			if len(s.Buffers) == 0 {
 				s.Buffers = replay.DefaultSweep()
 			}
-			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(tr.Timelines)), "sweeping", false)
-			s.Progress = func(done, _ int, _ string) { _ = bar.Set(done) }
+			tr, err := flags.load(c, args[0], &s)
+			if err != nil {
+				return err
+			}
+			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)), "sweeping", false)
+			s.Progress = func(done, _ int) { _ = bar.Set(done) }
 			result, err := replay.SweepTrace(c.Context(), tr, s)
 			_ = bar.Finish()
 			if err != nil {

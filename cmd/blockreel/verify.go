@@ -56,8 +56,12 @@ func verifyFile(c *cobra.Command, path string) error {
 		path, state, report.Major, report.Minor, analysis.FormatBytes(report.Bytes), analysis.FormatCount(int64(chunks)),
 		analysis.FormatCount(int64(report.Values)), analysis.FormatCount(int64(report.Notes)), analysis.FormatCount(int64(report.Payloads)))
 	if l := report.Loss; l != nil {
-		fmt.Fprintf(out, "  lost: %s bytes from offset %s on; all %s values before it can be read\n",
-			analysis.FormatCount(l.Bytes), analysis.FormatCount(l.Offset), analysis.FormatCount(int64(report.Values)))
+		if l.Bytes == 0 {
+			fmt.Fprintf(out, "  lost: the end; the trace was not closed, and up to about a second of events before that may be missing\n")
+		} else {
+			fmt.Fprintf(out, "  lost: %s bytes from offset %s on\n", analysis.FormatCount(l.Bytes), analysis.FormatCount(l.Offset))
+		}
+		fmt.Fprintf(out, "  readable: %s values\n", analysis.FormatCount(int64(report.Values)))
 	}
 	if !report.Indexed && err == nil {
 		fmt.Fprintln(out, "  no index: it is rebuilt whenever the trace is read")

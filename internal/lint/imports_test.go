@@ -20,7 +20,7 @@ const (
 // test, so that a new room states its place.
 var allowed = map[string][]string{
 	"traces/event":                  {},
-	"traces":                        {"traces/event"},
+	"traces":                        {"traces/event", "internal/outfile"},
 	"recorder":                      {"traces", "traces/event"},
 	"recorder/fabriclog":            {"traces", "traces/event"},
 	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
 	"replay":                        {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
 	"analysis":                      {"traces", "traces/event"},
-	"analysis/chart":                {"analysis", "traces", "traces/event"},
+	"analysis/chart":                {"internal/outfile", "analysis", "traces", "traces/event"},
 	"analysis/report":               {"analysis", "traces", "traces/event"},
 	"cmd/blockreel":                 {"*"},
 	"internal/fabric/blockfile":     {"internal/fabric"},
@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"internal/fabric/proto/msp":     {},
 	"internal/fabric/proto/rwset":   {},
 	"internal/fabric/proto/kvrwset": {},
+	"internal/outfile":              {},
 	"internal/lint":                 {},
 }
 

@@ -279,7 +279,7 @@ func (s *stream) assumeBacklog() {
 	for i := range offered[:end] {
 		offered[i] = first
 	}
-	s.fact("a backlog is assumed: %d blocks that no orderer's line tells of are taken as offered at the peer's first sign of a block", end)
+	s.warn("a backlog is assumed: %d blocks that no orderer's line tells of are taken as offered at the peer's first sign of a block", end)
 }
 
 // count fills in the report and tells what is missing.

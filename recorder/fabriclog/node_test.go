@@ -119,7 +119,7 @@ func TestMissingSources(t *testing.T) {
 
 	tr, _ = read(t, Config{Peers: peers, AssumeBacklog: true})
 	expect(t, tr.Timelines[0], 1, map[event.Kind]string{event.Offered: "0 0", event.Dequeued: "0 10", event.Committed: "2 12"})
-	warned(t, tr, traces.NoteFact, "a backlog is assumed: 2 blocks")
+	warned(t, tr, traces.NoteWarning, "a backlog is assumed: 2 blocks")
 
 	tr, _ = read(t, Config{Orderers: orderers})
 	expect(t, tr.Timelines[0], 1, map[event.Kind]string{event.Offered: "0 10", event.Committed: "- -"})
@@ -230,7 +230,7 @@ func TestClockSkew(t *testing.T) {
 	c.ClockOffset = 260 * time.Millisecond
 	tr, _ = read(t, c)
 	expect(t, tr.Timelines[0], 1, map[event.Kind]string{event.Offered: "0 10 20", event.Committed: "16 27 38"})
-	warned(t, tr, traces.NoteFact, "260ms were added")
+	warned(t, tr, traces.NoteWarning, "260ms were added")
 
 	c.ClockOffset, c.FixClockSkew = 0, true
 	tr, report = read(t, c)
@@ -238,7 +238,7 @@ func TestClockSkew(t *testing.T) {
 	if report.Streams[0].Shift != 249*time.Millisecond {
 		t.Errorf("shift %v", report.Streams[0].Shift)
 	}
-	warned(t, tr, traces.NoteFact, "249ms were added")
+	warned(t, tr, traces.NoteWarning, "249ms were added")
 
 	// Nothing to correct: a peer's clock that is ahead cannot be told from a backlog.
 	c.ClockOffset = time.Second

@@ -62,12 +62,12 @@ func (l *logs) correctClocks(streams []*stream) {
 	}
 	for _, s := range streams {
 		if l.cfg.ClockOffset != 0 && s.peer != nil {
-			s.fact("%v were added to all times of the peer, as asked for", l.cfg.ClockOffset)
+			s.warn("%v were added to all times of the peer, as asked for", l.cfg.ClockOffset)
 		}
 		by := fix[s.peer]
 		if l.cfg.FixClockSkew && by > 0 {
 			s.shift(by)
-			s.fact("%v were added to all times of the peer, the least that leaves no block at the peer before its offer; latencies may be too short by the quickest delivery", by)
+			s.warn("%v were added to all times of the peer, the least that leaves no block at the peer before its offer; latencies may be too short by the quickest delivery", by)
 			continue
 		}
 		k := s.report.Skew

@@ -139,12 +139,24 @@ func (p *pacer) pace(ctx context.Context) error {
 	err := p.events(ctx, done)
 	close(work)
 	<-stopped
-	// What the ledger has done before it stopped has happened.
-	for len(done) > 0 && p.learn(<-done) == nil {
-		p.now = p.until
-		p.complete()
-	}
+	p.settle(done)
 	return err
+}
+
+// settle lets happen what the ledger has done before it stopped. It takes no more
+// blocks: one that is popped now stays popped and uncommitted.
+func (p *pacer) settle(done <-chan finished) {
+	p.start = func(*block.Block) {}
+	for {
+		if p.work != asleep && p.until != never {
+			p.now = max(p.now, p.until)
+			p.complete()
+			continue
+		}
+		if len(done) == 0 || p.learn(<-done) != nil {
+			return
+		}
+	}
 }
 
 // commit takes one block through the ledger.

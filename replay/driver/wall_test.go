@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,66 @@ func TestWallEndsCleanly(t *testing.T) {
 			t.Errorf("the block is committed at %v, want %v; %+v", got, want, results[0])
 		}
 	})
+}
+
+// Cancelled at any moment, with blocks waiting in the buffer, a run ends in order: what
+// it tells is what a run that goes on would have told so far.
+func TestWallEndsCleanlyAtAnyMoment(t *testing.T) {
+	cfg, b := randomRun(11, 40)
+	cfg.Policy.NonBlocking = false
+	for i := range b.Offered {
+		b.Offered[i] = 0 // all at once, so that the buffer is full
+	}
+	run := func(t *testing.T, after time.Duration) ([]event.Event, Result, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if after > 0 {
+			time.AfterFunc(after, cancel)
+		}
+		var j journal
+		results, err := Wall{}.Run(ctx, Stream{Config: cfg, Source: arrivals(0, b), Observer: &j, Ledger: sluggish{}})
+		return j.events, results[0], err
+	}
+	var whole []event.Event
+	synctest.Test(t, func(t *testing.T) { whole, _, _ = run(t, 0) })
+	for after := time.Millisecond / 2; after < 40*2*sluggishStage; after += 7 * time.Millisecond / 2 {
+		synctest.Test(t, func(t *testing.T) {
+			events, result, err := run(t, after)
+			if err == nil {
+				return // it was over by then
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("cancelled after %v: %v", after, err)
+			}
+			commits := 0
+			for i, e := range events {
+				if e.Kind == event.Committed {
+					commits++
+				}
+				if e.Kind == event.Committed && !slices.Contains(whole, e) {
+					t.Fatalf("cancelled after %v: event %d is %+v, which the whole run does not have", after, i, e)
+				}
+			}
+			if commits != result.Committed {
+				t.Errorf("cancelled after %v: %d commits told, %d counted", after, commits, result.Committed)
+			}
+		})
+	}
+}
+
+const sluggishStage = 5 * time.Millisecond
+
+// sluggish is a ledger that does not heed its context and takes as long for each stage.
+type sluggish struct{}
+
+func (sluggish) Validate(context.Context, *block.Block) error {
+	<-time.After(sluggishStage)
+	return nil
+}
+
+func (sluggish) Commit(context.Context, *block.Block) (block.Stages, error) {
+	<-time.After(sluggishStage)
+	return block.Stages{}, nil
 }
 
 const deafCommit = 80 * time.Millisecond

@@ -64,7 +64,8 @@ func Default() Config {
 	}
 }
 
-func (c *Config) validate() error {
+// Validate says what is wrong with the configuration, and fills in what a zero stands for.
+func (c *Config) Validate() error {
 	if err := c.Load.validate(); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type Network struct {
 
 // Open opens the ledgers of a network, which must be closed.
 func Open(cfg Config) (_ *Network, err error) {
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	n := &Network{cfg: cfg, streams: cfg.streams()}
