@@ -1,9 +1,9 @@
-# Everything here runs with Go alone; GO picks another toolchain.
+# Everything but interop runs with Go alone; GO picks another toolchain.
 GO       ?= go
 FUZZTIME ?= 10s
 PKG      ?= ./...
 
-.PHONY: all build test race fuzz bench lint golden proto demo clean
+.PHONY: all build test race fuzz bench lint golden proto interop demo clean
 
 all: lint test
 
@@ -40,6 +40,17 @@ golden:
 # The Go code of Fabric's messages, from the .proto files; the generator is a module of its own.
 proto:
 	cd internal/fabric/proto/gen && $(GO) run .
+
+# Our wire against Fabric's own clients and decoders, in Node.js.
+INTEROP := internal/fabric/interop
+interop: $(INTEROP)/.npm/installed
+	BLOCKREEL_INTEROP=$(CURDIR)/$(INTEROP)/.npm $(GO) test -count=1 ./$(INTEROP)
+
+$(INTEROP)/.npm/installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --omit=optional --ignore-scripts --no-audit --no-fund
+	touch $@
 
 demo:
 	$(GO) run ./cmd/blockreel demo

@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/fabric":               {fabricProto + "common", fabricProto + "peer"},
 	"internal/fabric/blocktest":     {},
 	"internal/fabric/identity":      {fabricProto + "msp"},
+	"internal/fabric/interop":       {},
 	"internal/fabric/pki":           {"internal/fabric/identity"},
 	"internal/fabric/deliver":       {"internal/fabric", "internal/fabric/identity", fabricProto + "common", fabricProto + "orderer", fabricProto + "peer"},
 	"internal/fabric/mint":          {"internal/fabric", "internal/fabric/identity", fabricProto + "common", fabricProto + "peer", fabricProto + "rwset", fabricProto + "kvrwset"},
