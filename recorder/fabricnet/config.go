@@ -1,0 +1,103 @@
+package fabricnet
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/identity"
+	"github.com/blockreel/blockreel/recorder"
+)
+
+// Payload says what of a block is kept beside its times and counts.
+type Payload int
+
+// What to keep. Headers are blocks without their transactions.
+const (
+	PayloadNone Payload = iota
+	PayloadHeaders
+	PayloadFull
+)
+
+// Node is an orderer or a peer to subscribe to.
+type Node struct {
+	// Name stands in the trace. Empty: the address.
+	Name     string
+	Endpoint deliver.Endpoint
+}
+
+// Config says what to record.
+type Config struct {
+	Orderer Node
+	// Peers, at least one.
+	Peers []Node
+	// Channels, at least one; every peer is recorded on each of them.
+	Channels []string
+	// Signer signs the requests: a reader of the channels.
+	Signer *identity.Identity
+	// From is the first block. Nil: each node's height when the recording begins.
+	From *deliver.Position
+	// Payload of the blocks, as the orderer sends them.
+	Payload Payload
+	// QueueBytes bounds the payloads that wait to be written. 0 means 64 MiB; a block
+	// that is larger than that is never kept.
+	QueueBytes int
+	// Wait makes Open try again until the nodes and channels are there.
+	Wait bool
+	// UntilCaughtUp ends the recording when every peer has committed what the orderer has.
+	UntilCaughtUp bool
+	// RetryAfter is the first pause before a node is tried again; it doubles up to
+	// RetryAtMost. 0 means 200 ms and 10 s.
+	RetryAfter, RetryAtMost time.Duration
+	// Tool names the program in the trace's header.
+	Tool string
+	// Recorder sets the queues of times.
+	Recorder recorder.Config
+}
+
+func (c *Config) validate() error {
+	switch {
+	case len(c.Peers) == 0:
+		return errors.New("no peer to record")
+	case len(c.Channels) == 0:
+		return errors.New("no channel to record")
+	case c.Signer == nil:
+		return errors.New("no identity to sign requests with")
+	case c.Payload < PayloadNone || c.Payload > PayloadFull:
+		return fmt.Errorf("payload mode %d is unknown", c.Payload)
+	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0:
+		return errors.New("negative limit")
+	}
+	named := map[string]bool{}
+	for i := range c.Peers {
+		if c.Peers[i].Name == "" {
+			c.Peers[i].Name = c.Peers[i].Endpoint.Address
+		}
+		if named[c.Peers[i].Name] {
+			return fmt.Errorf("two peers are called %s", c.Peers[i].Name)
+		}
+		named[c.Peers[i].Name] = true
+	}
+	if c.Orderer.Name == "" {
+		c.Orderer.Name = c.Orderer.Endpoint.Address
+	}
+	seen := map[string]bool{}
+	for _, name := range c.Channels {
+		if name == "" || seen[name] {
+			return fmt.Errorf("channel %q is named twice or empty", name)
+		}
+		seen[name] = true
+	}
+	if c.QueueBytes == 0 {
+		c.QueueBytes = 64 << 20
+	}
+	if c.RetryAfter == 0 {
+		c.RetryAfter = 200 * time.Millisecond
+	}
+	if c.RetryAtMost == 0 {
+		c.RetryAtMost = 10 * time.Second
+	}
+	c.RetryAtMost = max(c.RetryAtMost, c.RetryAfter)
+	return nil
+}

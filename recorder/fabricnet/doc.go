@@ -1,0 +1,23 @@
+// Package fabricnet records a live Fabric network over its own Deliver services.
+//
+// The way of a block:
+//
+//  1. Open connects to the orderer and the peers, and asks each of them for the height of
+//     every channel: node.go. A refusal ends everything here, before there is a trace.
+//  2. Network.Run subscribes to the orderer, once a channel, and to each peer's events of
+//     committed blocks: subscription.go. A subscription that is cut goes on at the next
+//     number; what happened in between has no times, and a note says so.
+//  3. The arrival at this program is the block's time, from one monotonic clock for all
+//     nodes: Offered is the arrival from the orderer, Committed that of the peer's event:
+//     observe.go. Transactions, bytes and writes are counted in the orderer's block.
+//  4. Times go through a recorder.Recorder. Payloads, if they are wanted, go through a
+//     bounded queue to a trace of their own, so that a slow disk costs payloads and never
+//     times: payload.go. Merge makes one trace of both.
+//
+// A block that was there before the recording has no time of its own. If the peer had
+// yet to commit it, it counts as offered when the orderer told its height: the heights
+// are then right from the beginning, and delivery took at least what the trace says.
+//
+// The load on the network is one more subscriber a channel at the orderer, and one a
+// channel at each peer, which is sent filtered blocks: ids and verdicts alone.
+package fabricnet

@@ -1,0 +1,313 @@
+package fabricnet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/pki"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+func notes(tr *traces.Trace, kind string) string {
+	var texts []string
+	for _, n := range tr.Notes {
+		if n.Kind == kind {
+			texts = append(texts, n.Text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}
+
+// observed gives the numbers of the blocks that have a value.
+func observed(tl *traces.Timeline, k event.Kind) (numbers []int) {
+	for i := range tl.Len() {
+		if tl.Value(k, i) != event.Missing {
+			numbers = append(numbers, int(tl.Block(i)))
+		}
+	}
+	return numbers
+}
+
+// spans writes numbers as ranges: 03-05,09-09.
+func spans(numbers []int) string {
+	var parts []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		parts = append(parts, fmt.Sprintf("%02d-%02d", numbers[i], numbers[j]))
+		i = j + 1
+	}
+	return strings.Join(parts, ",")
+}
+
+// extend lets the orderer have blocks up to n, and when they have been seen, the peer.
+func (b *testbed) extend(t testing.TB, r *recording, n int) {
+	t.Helper()
+	for name, chain := range b.chains {
+		b.orderer.ledgers[name].append(chain[b.orderer.ledgers[name].Height():n]...)
+	}
+	r.await(t, "offered", func(s Status) bool { return s.Offered == uint64(n) })
+	for name, chain := range b.chains {
+		b.peer.ledgers[name].append(commit(t, chain[b.peer.ledgers[name].Height():n])...)
+	}
+	r.await(t, "committed", func(s Status) bool { return s.Committed == uint64(n) })
+}
+
+// TestTwoChannels records two channels with payloads, from a peer that is behind.
+func TestTwoChannels(t *testing.T) {
+	b := newTestbed(t, 30, 5, 3, "ch1", "ch2")
+	b.config.Payload = PayloadFull
+	r := record(t, b.config)
+	b.extend(t, r, 20)
+	b.extend(t, r, 30)
+	tr := r.end(t)
+	if len(tr.Timelines) != 2 || tr.Source != "fabric" || tr.Streams[1].Name() != "ch2@peer0" || tr.Streams[1].Orderer != "orderer" {
+		t.Fatalf("header %+v", tr.Header)
+	}
+	for _, tl := range tr.Timelines {
+		chain := b.chains[tl.Channel]
+		for _, k := range []event.Kind{event.Offered, event.Committed, event.Transactions, event.Bytes, event.Writes} {
+			if got := spans(observed(tl, k)); got != "03-29" {
+				t.Errorf("%s: %v of blocks %s", tl.Name(), k, got)
+			}
+		}
+		for i := range tl.Len() {
+			if tl.Value(event.Transactions, i) != 2 || tl.Value(event.Writes, i) != 4 || tl.Value(event.Bytes, i) != int64(len(chain[i+3])) {
+				t.Errorf("%s: block %d: %d transactions, %d bytes", tl.Name(), i+3, tl.Value(event.Transactions, i), tl.Value(event.Bytes, i))
+			}
+		}
+	}
+	if w := notes(tr, traces.NoteWarning); strings.Count(w, "blocks 3 to 4 were in the orderer's ledger before") != 2 || strings.Count(w, "\n") != 1 {
+		t.Errorf("warnings: %s", w)
+	}
+	if f := notes(tr, traces.NoteFact); strings.Count(f, "27 of 54 transactions are invalid") != 2 || !strings.Contains(f, "arrival of the peer's event") {
+		t.Errorf("facts: %s", f)
+	}
+
+	var whole bytes.Buffer
+	if err := Merge(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	if merged := read(t, whole.Bytes()); merged.Events() != tr.Events() || len(merged.Notes) != len(tr.Notes) {
+		t.Errorf("merged: %d events of %d", merged.Events(), tr.Events())
+	}
+	reader, err := traces.NewReader(&whole, traces.ReaderConfig{SkipData: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payloads := 0
+	for p, err := range reader.Payloads() {
+		if err != nil || !bytes.Equal(p.Bytes, b.chains[p.Channel][p.Block]) {
+			t.Fatalf("payload of block %d of %s differs: %v", p.Block, p.Channel, err)
+		}
+		payloads++
+	}
+	if payloads != 2*27 {
+		t.Errorf("%d payloads", payloads)
+	}
+}
+
+// TestRestarts takes a node down in mid-stream: no hole, no duplicate, and what was not
+// observed is marked.
+func TestRestarts(t *testing.T) {
+	for _, down := range []string{"orderer", "peer"} {
+		t.Run(down, func(t *testing.T) {
+			b := newTestbed(t, 30, 2, 2, "ch1")
+			r := record(t, b.config)
+			b.extend(t, r, 10)
+			node, kind := b.orderer, event.Offered
+			if down == "peer" {
+				node, kind = b.peer, event.Committed
+			}
+			r.await(t, "all are in", func(s Status) bool { return s.Blocks == 8 })
+			node.stop()
+			b.orderer.ledgers["ch1"].append(b.chains["ch1"][10:20]...)
+			b.peer.ledgers["ch1"].append(commit(t, b.chains["ch1"][10:20])...)
+			node.start(t)
+			r.await(t, "back", func(s Status) bool { return s.Offered == 20 && s.Committed == 20 })
+			b.extend(t, r, 30)
+			tr := r.end(t)
+			tl := tr.Timelines[0]
+			if got := spans(observed(tl, kind)); got != "02-09,20-29" {
+				t.Errorf("%v of blocks %s", kind, got)
+			}
+			if got := spans(observed(tl, event.Bytes)); got != "02-29" {
+				t.Errorf("bytes of blocks %s", got)
+			}
+			if w := notes(tr, traces.NoteWarning); !strings.Contains(w, down) || !strings.Contains(w, "blocks 10 to 19 came in between") {
+				t.Errorf("warnings: %s", w)
+			}
+		})
+	}
+}
+
+// TestFork: an orderer that comes back with another chain ends the recording.
+func TestFork(t *testing.T) {
+	b := newTestbed(t, 12, 2, 2, "ch1")
+	r := record(t, b.config)
+	b.extend(t, r, 10)
+	b.orderer.stop()
+	b.orderer.ledgers["ch1"] = newLedger(b.org.chain(t, "ch1", 12, 0)...)
+	b.orderer.start(t)
+	err := <-r.done
+	var broken *fabric.ChainError
+	var node *NodeError
+	if !errors.Is(err, fabric.ErrFork) || !errors.As(err, &broken) || broken.Number != 10 || !errors.As(err, &node) || !node.Orderer {
+		t.Fatal(err)
+	}
+	if got := spans(observed(read(t, r.times.Bytes()).Timelines[0], event.Committed)); got != "02-09" {
+		t.Errorf("commits of blocks %s", got)
+	}
+}
+
+// TestRefusals end Open at once, even if it should wait.
+func TestRefusals(t *testing.T) {
+	b := newTestbed(t, 2, 2, 2, "ch1")
+	stranger := newOrg(t)
+	for name, c := range map[string]struct {
+		change func(*Config)
+		text   string
+	}{
+		"wrong CA":  {func(c *Config) { c.Orderer.Endpoint.TLS.Roots = stranger.TLSCA.Pool() }, "orderer orderer: connect to"},
+		"host name": {func(c *Config) { c.Peers[0].Endpoint.TLS.ServerName = "peer0" }, "peer peer0: connect to"},
+		"forbidden": {func(c *Config) { c.Signer = stranger.user.Identity }, "channel ch1: FORBIDDEN"},
+		"expired": {func(c *Config) {
+			old := newServer(t, b.org, pki.Request{NotAfter: time.Now().Add(-time.Hour)}, b.peer.ledgers)
+			old.start(t)
+			c.Peers[0] = old.node("old")
+		}, "expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := b.config
+			cfg.Orderer, cfg.Peers, cfg.Wait = b.orderer.node("orderer"), []Node{b.peer.node("peer0")}, true
+			c.change(&cfg)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			_, err := Open(ctx, cfg)
+			var node *NodeError
+			if !deliver.Permanent(err) || !errors.As(err, &node) || !strings.Contains(err.Error(), c.text) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWait begins before the channel exists.
+func TestWait(t *testing.T) {
+	b := newTestbed(t, 5, 5, 5, "ch1")
+	refused := make(chan struct{})
+	var once sync.Once
+	var mu sync.Mutex
+	exists := false
+	serve := b.orderer.deliver.Ledgers
+	b.orderer.deliver.Ledgers = func(channel string) (deliver.Ledger, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !exists {
+			return nil, false
+		}
+		return serve(channel)
+	}
+	if _, err := Open(t.Context(), b.config); !deliver.HasStatus(err, commonpb.Status_NOT_FOUND) {
+		t.Fatalf("without waiting: %v", err)
+	}
+	b.orderer.deliver.Hooks.Ended = func(*deliver.Request, error) { once.Do(func() { close(refused) }) }
+	b.config.Wait = true
+	go func() {
+		<-refused
+		mu.Lock()
+		defer mu.Unlock()
+		exists = true
+	}()
+	open(t, b.config)
+}
+
+// TestUntilCaughtUp reads a chain from its beginning and ends by itself.
+func TestUntilCaughtUp(t *testing.T) {
+	b := newTestbed(t, 20, 20, 20, "ch1", "ch2")
+	b.config.From, b.config.UntilCaughtUp, b.config.Payload = &deliver.Oldest, true, PayloadHeaders
+	r := record(t, b.config)
+	if err := <-r.done; err != nil {
+		t.Fatal(err)
+	}
+	for _, tl := range read(t, r.times.Bytes()).Timelines {
+		if bytes, times := spans(observed(tl, event.Bytes)), observed(tl, event.Offered); bytes != "00-19" || len(times) > 0 {
+			t.Errorf("%s: sizes of blocks %s, offers of %v", tl.Name(), bytes, times)
+		}
+	}
+	reader, err := traces.NewReader(&r.blocks, traces.ReaderConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, err := range reader.Payloads() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := fabric.ParseBlock(p.Bytes)
+		want, _ := fabric.ParseBlock(b.chains[p.Channel][p.Block])
+		if err != nil || got.HeaderHash() != want.HeaderHash() || len(p.Bytes) >= len(want.Raw) {
+			t.Errorf("header of block %d: %v", p.Block, err)
+		}
+	}
+}
+
+// stuck is a disk that takes the header of a trace and then nothing until it is released.
+type stuck struct {
+	bytes.Buffer
+	release chan struct{}
+	head    bool
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	if s.head {
+		<-s.release
+	}
+	s.head = true
+	return s.Buffer.Write(p)
+}
+
+// TestSlowDisk loses payloads, counts them, and keeps all times.
+func TestSlowDisk(t *testing.T) {
+	b := newTestbed(t, 2, 2, 2, "ch1")
+	const size = 2 << 20 // larger than a chunk: each is written at once
+	chain := b.org.chain(t, "ch1", 12, size)
+	b.chains["ch1"] = chain
+	b.orderer.ledgers["ch1"], b.peer.ledgers["ch1"] = newLedger(chain[:2]...), newLedger(commit(t, chain[:2])...)
+	b.config.Payload, b.config.QueueBytes = PayloadFull, 3*size*11/10
+	disk := &stuck{release: make(chan struct{})}
+	r := &recording{net: open(t, b.config), done: make(chan error, 1)}
+	r.run(t, disk)
+	for n := 3; n <= 12; n++ {
+		b.extend(t, r, n)
+	}
+	// The writer may have taken the first payload before the disk was stuck.
+	lost := r.net.Status()[0].DroppedPayloads
+	if lost < 6 || lost > 7 {
+		t.Errorf("%d of 10 payloads dropped by a queue of 3", lost)
+	}
+	close(disk.release)
+	tr := r.end(t)
+	for _, k := range []event.Kind{event.Offered, event.Committed} {
+		if got := spans(observed(tr.Timelines[0], k)); got != "02-11" {
+			t.Errorf("%v of blocks %s", k, got)
+		}
+	}
+	if w := notes(tr, traces.NoteWarning); w != fmt.Sprintf("payloads of %d blocks came faster than they could be written and were dropped; their times are whole", lost) {
+		t.Errorf("warnings: %s", w)
+	}
+	if report, err := traces.Verify(&disk.Buffer); err != nil || report.Payloads != 10-int(lost) {
+		t.Errorf("the trace of payloads: %+v, %v", report, err)
+	}
+}

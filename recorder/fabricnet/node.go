@@ -1,0 +1,108 @@
+package fabricnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/identity"
+)
+
+// NodeError says which node has failed, and on which channel; Err is what package
+// deliver says, or a *fabric.ChainError.
+type NodeError struct {
+	// Orderer tells whether the node is the orderer; otherwise it is a peer.
+	Orderer bool
+	Name    string
+	// Channel is empty when there was no connection at all.
+	Channel string
+	Err     error
+}
+
+func (e *NodeError) Error() string {
+	role := "peer"
+	if e.Orderer {
+		role = "orderer"
+	}
+	if e.Channel == "" {
+		return fmt.Sprintf("%s %s: %v", role, e.Name, e.Err)
+	}
+	return fmt.Sprintf("%s %s, channel %s: %v", role, e.Name, e.Channel, e.Err)
+}
+
+func (e *NodeError) Unwrap() error { return e.Err }
+
+// node is a connection to an orderer or a peer, shared by the channels.
+type node struct {
+	Node
+	service deliver.Service
+	signer  *identity.Identity
+	conn    *deliver.Conn
+	retry   backoff
+}
+
+func (n *node) fail(channel string, err error) error {
+	return &NodeError{Orderer: n.service == deliver.Orderer, Name: n.Name, Channel: channel, Err: err}
+}
+
+// height is what a node has told of a channel.
+type height struct {
+	blocks uint64
+	// at is when it was told, took the time from request to answer: an upper bound of
+	// the way of a block from the node to here, as long as both are idle.
+	at   time.Time
+	took time.Duration
+}
+
+// height asks for the newest block's number.
+func (n *node) height(ctx context.Context, channel string) (height, error) {
+	asked := time.Now()
+	stream, err := n.conn.Deliver(ctx, n.service, n.signer,
+		deliver.Seek{Channel: channel, Start: deliver.Newest, Stop: deliver.Newest, HeadersOnly: n.service == deliver.Orderer})
+	if err != nil {
+		return height{}, err
+	}
+	defer stream.Close()
+	d, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return height{}, err
+	}
+	return height{blocks: d.Number() + 1, at: d.Arrived, took: d.Arrived.Sub(asked)}, nil
+}
+
+// backoff is the growing pause between tries.
+type backoff struct{ first, most, next time.Duration }
+
+func (b *backoff) reset() { b.next = 0 }
+
+// pause waits, and reports whether ctx still stands.
+func (b *backoff) pause(ctx context.Context) bool {
+	b.next = min(max(2*b.next, b.first), b.most)
+	timer := time.NewTimer(b.next)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// insist tries until it succeeds, is refused for good, or ctx ends; once only unless wait.
+func insist(ctx context.Context, wait bool, b backoff, try func() error) error {
+	for {
+		err := try()
+		if err == nil || !wait || deliver.Permanent(err) {
+			return err
+		}
+		if !b.pause(ctx) {
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
