@@ -95,7 +95,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 		newDemo(), newRecord(),
 		newAttach(), newStrip(),
 		newInfo(), newVerify(), newCat(), newCut(),
-		newReplay(), newSweep(),
+		newReplay(), newSweep(), newServe(),
 		newStats(), newPlot(),
 	)
 	return root

@@ -1,0 +1,153 @@
+package serve
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// channel is what is offered of a channel. It does not change.
+type channel struct {
+	name string
+	// places of blocks of ascending numbers without a hole.
+	places []place
+	// due is when each block is offered, since the clock's start; it never decreases.
+	due []time.Duration
+}
+
+func (c *channel) first() uint64 { return c.places[0].number }
+
+// height is the number of the block that is offered next, at this time of the clock.
+func (c *channel) height(now time.Duration) uint64 {
+	return c.first() + uint64(sort.Search(len(c.due), func(i int) bool { return c.due[i] > now }))
+}
+
+// newChannel checks that the channel's payloads have no hole.
+func newChannel(name string, places []place) (*channel, error) {
+	for i, p := range places[1:] {
+		if before := places[i].number; p.number != before+1 {
+			return nil, fmt.Errorf("channel %s: blocks %d to %d have no payload: add them with blockreel attach", name, before+1, p.number-1)
+		}
+	}
+	return &channel{name: name, places: places}, nil
+}
+
+// instants gives the recorded instant of each of the channel's blocks: the earliest at
+// which an orderer had it, else the earliest at which anybody is known to have had it.
+// assumed counts the latter and those that are event.Missing.
+func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
+	at = make([]event.Time, len(c.places))
+	seen := make([]event.Time, len(c.places))
+	for i := range at {
+		at[i], seen[i] = event.Missing, event.Missing
+	}
+	for _, tl := range tr.Timelines {
+		if tl.Channel != c.name {
+			continue
+		}
+		for kind := range event.Kind(event.NumKinds) {
+			column := tl.Column(kind)
+			if column == nil || !kind.IsTime() {
+				continue
+			}
+			into := seen
+			if kind == event.Offered {
+				into = at
+			}
+			for i, v := range column {
+				// Blocks before the first payload wrap around and are out of range too.
+				k := uint64(tl.Block(i)) - c.first()
+				if v != event.Missing && k < uint64(len(into)) && (into[k] == event.Missing || event.Time(v) < into[k]) {
+					into[k] = event.Time(v)
+				}
+			}
+		}
+	}
+	for i := range at {
+		if at[i] == event.Missing {
+			at[i] = seen[i]
+			assumed++
+		}
+	}
+	return at, assumed
+}
+
+// schedule gives the blocks of all channels their moments. The clock starts with the
+// first block of the trace; blocks without a time before that are there from its start,
+// others come together with the block before them.
+func schedule(channels []*channel, tr *traces.Trace, cfg Config) (warnings []string) {
+	origin := event.Time(event.Missing)
+	recorded := make([][]event.Time, len(channels))
+	for i, c := range channels {
+		var assumed int
+		recorded[i], assumed = c.instants(tr)
+		if assumed > 0 && !cfg.Unpaced {
+			warnings = append(warnings, fmt.Sprintf("channel %s: of %d of %d blocks the trace does not tell when they were offered: they come when a peer first had them, or together with the block before",
+				c.name, assumed, len(c.places)))
+		}
+		for _, at := range recorded[i] {
+			if at != event.Missing && (origin == event.Missing || at < origin) {
+				origin = at
+			}
+		}
+	}
+	for i, c := range channels {
+		c.due = make([]time.Duration, len(c.places))
+		if cfg.Unpaced {
+			continue
+		}
+		now := time.Duration(0)
+		for k, at := range recorded[i] {
+			if at != event.Missing {
+				now = max(now, cfg.real((at - origin).Duration()))
+			}
+			c.due[k] = now
+		}
+	}
+	return warnings
+}
+
+// faults are what happens to all readers at once, in real time since the clock's start.
+type faults struct {
+	stalls []Stall // apart from each other, ascending
+	cuts   []time.Duration
+}
+
+func newFaults(cfg Config) faults {
+	var f faults
+	for _, at := range cfg.Disconnects {
+		f.cuts = append(f.cuts, cfg.real(at))
+	}
+	slices.Sort(f.cuts)
+	stalls := slices.Clone(cfg.Stalls)
+	slices.SortFunc(stalls, func(a, b Stall) int { return cmp.Compare(a.At, b.At) })
+	for _, s := range stalls {
+		s = Stall{cfg.real(s.At), cfg.real(s.For)}
+		if n := len(f.stalls) - 1; n >= 0 && s.At <= f.stalls[n].end() {
+			f.stalls[n].For = max(f.stalls[n].end(), s.end()) - f.stalls[n].At
+			continue
+		}
+		f.stalls = append(f.stalls, s)
+	}
+	return f
+}
+
+// free is the first moment from t on that lies in no stall.
+func (f faults) free(t time.Duration) time.Duration {
+	for _, s := range f.stalls {
+		if s.At <= t && t < s.end() {
+			return s.end()
+		}
+	}
+	return t
+}
+
+// passed counts the cuts up to t.
+func (f faults) passed(t time.Duration) int {
+	return sort.Search(len(f.cuts), func(i int) bool { return f.cuts[i] > t })
+}

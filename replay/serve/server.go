@@ -1,0 +1,200 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// ErrNoPayloads: the trace tells of blocks but does not hold them.
+var ErrNoPayloads = errors.New("the trace holds no blocks, only their times: add them with blockreel attach (from a ledger directory, or blocks that peer channel fetch has written)")
+
+// Server offers a trace. Close it when it has served.
+type Server struct {
+	cfg      Config
+	spool    *spool
+	clock    *clock
+	faults   faults
+	channels []*channel
+	counts   map[string]*counts
+	opened   sync.Map // the *deliver.Requests that are being answered
+	warnings []string
+}
+
+// counts are those of a channel.
+type counts struct{ readers, sent atomic.Int64 }
+
+// Status is how far a channel has come.
+type Status struct {
+	Channel string
+	// First is the first block, Height the number of the block that is offered next, End
+	// the height at the end of the trace.
+	First, Height, End uint64
+	// Readers are requests that are being answered, Sent the blocks that all have been sent.
+	Readers, Sent int64
+}
+
+// Status gives every channel's, by name.
+func (s *Server) Status() []Status {
+	all := make([]Status, len(s.channels))
+	now := s.clock.now()
+	for i, c := range s.channels {
+		n := s.counts[c.name]
+		all[i] = Status{c.name, c.first(), c.height(now), c.first() + uint64(len(c.places)), n.readers.Load(), n.sent.Load()}
+	}
+	return all
+}
+
+// New makes a Server of a trace and its payloads, which it reads to their end.
+func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	spool, err := newSpool(cfg.Dir, payloads)
+	if err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	s := &Server{cfg: cfg, spool: spool, clock: newClock(), faults: newFaults(cfg), counts: map[string]*counts{}}
+	if err := s.open(tr); err != nil {
+		return nil, errors.Join(fmt.Errorf("serve: %w", err), spool.close())
+	}
+	return s, nil
+}
+
+// open makes the channels.
+func (s *Server) open(tr *traces.Trace) error {
+	if len(s.spool.places) == 0 {
+		return ErrNoPayloads
+	}
+	for _, stream := range tr.Streams {
+		name := stream.Channel
+		if s.counts[name] != nil {
+			continue
+		}
+		s.counts[name] = new(counts)
+		places := s.spool.places[name]
+		if places == nil {
+			s.warnings = append(s.warnings, fmt.Sprintf("channel %s has no payloads and is not served: add them with blockreel attach", name))
+			continue
+		}
+		c, err := newChannel(name, places)
+		if err != nil {
+			return err
+		}
+		s.channels = append(s.channels, c)
+	}
+	if len(s.channels) == 0 {
+		return ErrNoPayloads
+	}
+	slices.SortFunc(s.channels, func(a, b *channel) int { return strings.Compare(a.name, b.name) })
+	s.warnings = append(s.warnings, schedule(s.channels, tr, s.cfg)...)
+	return nil
+}
+
+// Warnings tell what the trace lacks.
+func (s *Server) Warnings() []string { return s.warnings }
+
+// Listen opens an address to serve at. Without TLS only this machine may reach it: what
+// is served is somebody's ledger.
+func Listen(address string, secure bool) (net.Listener, error) {
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if !secure && !addr.IP.IsLoopback() {
+		return nil, fmt.Errorf("listen on %s: others can reach this address, and the blocks would go to anybody in the clear: give a TLS certificate, or listen on 127.0.0.1", address)
+	}
+	return net.ListenTCP("tcp", addr)
+}
+
+// Serve answers requests at a listener, which it closes, until ctx ends; then its error
+// is nil.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	node := grpc.NewServer(deliver.ServerOptions(s.cfg.TLS)...)
+	service := &deliver.Server{Ledgers: s.ledger, Hooks: s.hooks()}
+	service.RegisterOrderer(node)
+	if !s.cfg.Hold {
+		s.clock.begin()
+	}
+	stop := context.AfterFunc(ctx, node.Stop)
+	err := node.Serve(l)
+	stop()
+	node.Stop() // returns when all streams have ended
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Close frees the blocks. Serve must have returned.
+func (s *Server) Close() error { return s.spool.close() }
+
+func (s *Server) channel(name string) *channel {
+	for _, c := range s.channels {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// ledger is what deliver calls for each request.
+func (s *Server) ledger(name string) (deliver.Ledger, bool) {
+	c := s.channel(name)
+	if c == nil {
+		return nil, false
+	}
+	return &reader{channel: c, spool: s.spool, clock: s.clock, faults: s.faults, cuts: s.faults.passed(s.clock.now())}, true
+}
+
+// hooks start the clock and count, and hand on.
+func (s *Server) hooks() deliver.Hooks {
+	h := s.cfg.Hooks
+	return deliver.Hooks{
+		Opened: func(r *deliver.Request) {
+			s.clock.begin()
+			s.opened.Store(r, nil)
+			s.counts[r.Seek.Channel].readers.Add(1)
+			if h.Opened != nil {
+				h.Opened(r)
+			}
+		},
+		Sent: func(r *deliver.Request, sent deliver.Sent) {
+			s.counts[r.Seek.Channel].sent.Add(1)
+			if h.Sent != nil {
+				h.Sent(r, sent)
+			}
+		},
+		Ended: func(r *deliver.Request, err error) {
+			s.ended(r, err)
+			if h.Ended != nil {
+				h.Ended(r, err)
+			}
+		},
+	}
+}
+
+// ended takes leave of a reader. One whose ledger is ahead of the clock that waits for it
+// is refused, as by an orderer that is behind, and will come back: the clock starts.
+func (s *Server) ended(r *deliver.Request, err error) {
+	if _, was := s.opened.LoadAndDelete(r); was {
+		s.counts[r.Seek.Channel].readers.Add(-1)
+		return
+	}
+	c := s.channel(r.Seek.Channel)
+	if c != nil && r.First > c.first() && deliver.HasStatus(err, commonpb.Status_NOT_FOUND) {
+		s.clock.begin()
+	}
+}

@@ -1,0 +1,208 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/blockreel/blockreel/internal/fabric/blocktest"
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+var notFound = &deliver.StatusError{Status: commonpb.Status_NOT_FOUND}
+
+// Any number of readers, each from its own height, get the trace's bytes over TLS.
+func TestServe(t *testing.T) {
+	sample := blocktest.Sample(t)
+	for _, mutual := range []bool{false, true} {
+		n := start(t, mutual, Config{Unpaced: true, Hold: true}, run{channel: "ch1", blocks: sample}, run{channel: "ch2", blocks: sample[5:]})
+		var group errgroup.Group
+		for from := range sample {
+			stream := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(uint64(from)), Stop: deliver.At(13)})
+			group.Go(func() error { return readAll(stream, sample[from:]) })
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		stream := n.open(t, deliver.Seek{Channel: "ch2", Stop: deliver.Newest})
+		if err := readAll(stream, sample[5:]); err != nil {
+			t.Fatal(err)
+		}
+		if st := n.Status(); len(st) != 2 || st[0].Height != 14 || st[0].Sent != 14*15/2 || st[1].First != 5 || st[1].Sent != 9 {
+			t.Errorf("status is %+v", st)
+		}
+	}
+}
+
+func TestRealRun(t *testing.T) {
+	blocks := blocktest.Run(t, "fabric-2.5-mvcc-debug")
+	n := start(t, true, Config{Unpaced: true}, run{channel: "ch1", blocks: blocks})
+	stream := n.open(t, deliver.Seek{Channel: "ch1", Stop: deliver.At(uint64(number(t, blocks[len(blocks)-1])))})
+	if err := readAll(stream, blocks); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Before the first recorded block, behind the offered ones and on other channels there is
+// nothing.
+func TestNotFound(t *testing.T) {
+	r := sampleRun(t, "ch1", 4)
+	for i := range r.offered[1:] {
+		r.offered[i+1] += 3600 * second
+	}
+	n := start(t, false, Config{}, r)
+	for _, seek := range []deliver.Seek{
+		{Channel: "ch1", Start: deliver.At(0)},
+		{Channel: "ch1", Start: deliver.At(3)},
+		{Channel: "ch1", Start: deliver.At(6)},
+		{Channel: "ch2"},
+	} {
+		if _, err := n.open(t, seek).Recv(); !errors.Is(err, notFound) {
+			t.Errorf("%+v: %v, want %v", seek, err, notFound)
+		}
+	}
+	stream := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(4), FailIfNotReady: true})
+	if err := read(stream, r.blocks[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, notFound) {
+		t.Errorf("block 5: %v, want %v", err, notFound)
+	}
+}
+
+// A reader that is cut off comes back and misses nothing.
+func TestDisconnectOnTheWire(t *testing.T) {
+	r := run{channel: "ch1", blocks: blocktest.Sample(t), offered: make([]event.Time, 14)}
+	for i := range r.offered {
+		r.offered[i] = event.Time(i) * second
+	}
+	// Two cuts in a run of some 130 ms, each while a block is waited for.
+	n := start(t, false, Config{Speed: 100, Hold: true, Disconnects: []time.Duration{4500 * time.Millisecond, 9500 * time.Millisecond}}, r)
+	next, cuts := 0, 0
+	for next < len(r.blocks) {
+		stream := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(uint64(next))})
+		for next < len(r.blocks) {
+			d, err := stream.Recv()
+			if err != nil {
+				if deliver.Permanent(err) {
+					t.Fatal(err)
+				}
+				cuts++
+				break
+			}
+			if d.Number() != uint64(next) {
+				t.Fatalf("block %d, want %d", d.Number(), next)
+			}
+			next++
+		}
+	}
+	if cuts == 0 {
+		t.Error("the stream was never cut")
+	}
+}
+
+func TestListen(t *testing.T) {
+	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "nonsense"} {
+		if l, err := Listen(address, false); err == nil {
+			l.Close()
+			t.Errorf("%s is listened on without TLS", address)
+		}
+	}
+	for address, secure := range map[string]bool{"127.0.0.1:0": false, "localhost:0": false, "0.0.0.0:0": true} {
+		l, err := Listen(address, secure)
+		if err != nil {
+			t.Errorf("%s: %v", address, err)
+			continue
+		}
+		l.Close()
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	sample := blocktest.Sample(t)
+	holed := run{channel: "ch1", blocks: slices.Concat(sample[:3], sample[5:])}
+	for _, tc := range []struct {
+		cfg  Config
+		runs []run
+		want string
+	}{
+		{runs: []run{{channel: "ch1"}}, want: "blockreel attach"},
+		{runs: []run{holed}, want: "blocks 3 to 4 have no payload"},
+		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Speed: -1}, want: "speed"},
+		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Speed: 2, Unpaced: true}, want: "speed"},
+		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Stalls: []Stall{{1, 0}}}, want: "stall"},
+		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Disconnects: []time.Duration{0}}, want: "disconnect"},
+	} {
+		tr, payloads := trace(t, tc.runs...)
+		tc.cfg.Dir = t.TempDir()
+		s, err := New(tr, payloads, tc.cfg)
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("error %v, want one of %q", err, tc.want)
+		}
+	}
+}
+
+// A payload that is another block than the trace says, or none, is an error.
+func TestWrongPayload(t *testing.T) {
+	sample := blocktest.Sample(t)
+	tr, _ := trace(t, run{channel: "ch1", blocks: sample})
+	for _, p := range []traces.Payload{{Channel: "ch1", Block: 3, Bytes: sample[4]}, {Channel: "ch1", Block: 3, Bytes: []byte("no block")}} {
+		payloads := func(yield func(traces.Payload, error) bool) { yield(p, nil) }
+		if s, err := New(tr, payloads, Config{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "payload of block 3 of channel ch1") {
+			if err == nil {
+				s.Close()
+			}
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// Channels without payloads are left out with a warning.
+func TestSomePayloads(t *testing.T) {
+	s := newServer(t, Config{}, run{channel: "ch1", blocks: blocktest.Sample(t)}, run{channel: "ch2"})
+	if w := s.Warnings(); len(w) != 1 || !strings.Contains(w[0], "ch2") {
+		t.Errorf("warnings: %q", w)
+	}
+	if _, ok := s.ledger("ch2"); ok {
+		t.Error("ch2 is served")
+	}
+}
+
+// Serve ends at once when its context does, whatever readers are doing.
+func TestEndsWithReaders(t *testing.T) {
+	s := newServer(t, Config{Hold: true}, sampleRun(t, "ch1", 4))
+	l, err := Listen("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &node{Server: s, address: l.Addr().String()}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	_, n.user = member(t)
+	stream := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(4)})
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := stream.Recv(); err == nil {
+		t.Error("the stream goes on")
+	}
+	if st := s.Status(); st[0].Readers != 0 {
+		t.Errorf("status is %+v", st)
+	}
+}
