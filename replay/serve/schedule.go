@@ -77,6 +77,23 @@ func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 	return at, assumed
 }
 
+// missing tells of blocks that the trace knows at either end of those that it holds.
+func (c *channel) missing(tr *traces.Trace) (warnings []string) {
+	first, end := c.first(), c.first()+uint64(len(c.places))
+	low, high := first, end
+	for _, tl := range tr.Timelines {
+		if tl.Channel == c.name && tl.Len() > 0 {
+			low, high = min(low, uint64(tl.First)), max(high, uint64(tl.First)+uint64(tl.Len()))
+		}
+	}
+	for _, gap := range [][2]uint64{{low, first}, {end, high}} {
+		if gap[0] < gap[1] {
+			warnings = append(warnings, fmt.Sprintf("channel %s: blocks %d to %d have no payload and are not served", c.name, gap[0], gap[1]-1))
+		}
+	}
+	return warnings
+}
+
 // schedule gives the blocks of all channels their moments. The clock starts with the
 // first block of the trace; blocks without a time before that are there from its start,
 // others come together with the block before them.
@@ -84,6 +101,7 @@ func schedule(channels []*channel, tr *traces.Trace, cfg Config) (warnings []str
 	origin := event.Time(event.Missing)
 	recorded := make([][]event.Time, len(channels))
 	for i, c := range channels {
+		warnings = append(warnings, c.missing(tr)...)
 		var assumed int
 		recorded[i], assumed = c.instants(tr)
 		if assumed > 0 && !cfg.Unpaced {

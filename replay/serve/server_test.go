@@ -179,6 +179,27 @@ func TestSomePayloads(t *testing.T) {
 	}
 }
 
+// Blocks that the trace tells of at its ends and does not hold are named.
+func TestMissingAtTheEnds(t *testing.T) {
+	tr, _ := trace(t, sampleRun(t, "ch1", 4))
+	_, payloads := trace(t, run{channel: "ch1", blocks: blocktest.Sample(t)[6:12]})
+	s, err := New(tr, payloads, Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := []string{
+		"channel ch1: blocks 4 to 5 have no payload and are not served",
+		"channel ch1: blocks 12 to 13 have no payload and are not served",
+	}
+	if !slices.Equal(s.Warnings(), want) {
+		t.Errorf("warnings: %q", s.Warnings())
+	}
+	if st := s.Status()[0]; st.First != 6 || st.End != 12 || s.channels[0].due[0] != 0 {
+		t.Errorf("status is %+v, and the first block is due at %v", st, s.channels[0].due[0])
+	}
+}
+
 // Serve ends at once when its context does, whatever readers are doing.
 func TestEndsWithReaders(t *testing.T) {
 	s := newServer(t, Config{Hold: true}, sampleRun(t, "ch1", 4))
