@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ func sampleRun(t testing.TB, channel string, first int) run {
 	return r
 }
 
-// arrivals reads blocks first to last and gives the time of each since begun.
+// arrivals reads blocks and gives the time of each since begun.
 func arrivals(t *testing.T, l deliver.Ledger, begun time.Time, blocks [][]byte) []time.Duration {
 	t.Helper()
 	var at []time.Duration
@@ -63,7 +64,9 @@ func TestPace(t *testing.T) {
 		cfg  Config
 		// miss leaves out the times of these blocks.
 		miss []int
-		want []time.Duration
+		// early moves a block 2.5 s forward, before blocks that precede it.
+		early int
+		want  []time.Duration
 	}{
 		{name: "as recorded", want: seconds(0, 1, 2, 3, 4, 5)},
 		{name: "four times as fast", cfg: Config{Speed: 4}, want: seconds(0, .25, .5, .75, 1, 1.25)},
@@ -81,6 +84,7 @@ func TestPace(t *testing.T) {
 		{name: "unpaced with a stall", cfg: Config{Unpaced: true, Stalls: []Stall{{0, time.Second}}}, want: seconds(1, 1, 1, 1, 1, 1)},
 		{name: "a time is missing", miss: []int{3}, want: seconds(0, 1, 2, 2, 4, 5)},
 		{name: "first times are missing", miss: []int{0, 1}, want: seconds(0, 0, 0, 1, 2, 3)},
+		{name: "a block before its predecessors", early: 3, want: seconds(0, 1, 2, 2, 4, 5)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := sampleRun(t, "ch1", 4)
@@ -88,9 +92,15 @@ func TestPace(t *testing.T) {
 			for _, i := range tc.miss {
 				r.offered[i] = event.Missing
 			}
+			if tc.early > 0 {
+				r.offered[tc.early] -= 5 * second / 2
+			}
 			s := newServer(t, tc.cfg, r)
 			if got := len(s.Warnings()); got != min(1, len(tc.miss)) {
 				t.Errorf("warnings: %q", s.Warnings())
+			}
+			if due := s.channels[0].due; !slices.IsSorted(due) {
+				t.Errorf("blocks are offered at %v: the height would fall", due)
 			}
 			synctest.Test(t, func(t *testing.T) {
 				s.clock = newClock()
