@@ -5,13 +5,14 @@ import "github.com/spf13/cobra"
 func newRecord() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "record",
-		Short: "Record block delivery into a trace: from logs, or from a live run",
+		Short: "Record block delivery into a trace: from logs, a live run, or a live network",
 		Example: `  blockreel record logs --orderer-log orderer.log --peer-log peer.log -o run.reel
-  blockreel record run --rate 400 --duration 30s --ledger badger -o run.reel`,
+  blockreel record run --rate 400 --duration 30s --ledger badger -o run.reel
+  blockreel record fabric --orderer localhost:7050 --peer localhost:7051 -C mychannel -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newRecordLogs(), newRecordRun())
+	c.AddCommand(newRecordLogs(), newRecordRun(), newRecordFabric())
 	return c
 }
 
