@@ -71,7 +71,8 @@ func compare(t *testing.T, blocks [][]byte) {
 // mintedChannel is the channel of the minted blocks.
 const mintedChannel = "minted"
 
-// minted makes blocks as an orderer has them, one larger than gRPC's usual 4 MB.
+// minted makes blocks as an orderer has them, one larger than gRPC's usual 4 MB and one of
+// what is rare.
 func minted(t testing.TB) [][]byte {
 	t.Helper()
 	orgs := map[string]*pki.Org{}
@@ -90,8 +91,9 @@ func minted(t testing.TB) [][]byte {
 		}
 		return m.Identity
 	}
+	client := member("Org1MSP", "org1.example.com", "client")
 	builder, err := mint.New(mint.Config{
-		Channel: mintedChannel, Client: member("Org1MSP", "org1.example.com", "client"),
+		Channel: mintedChannel, Client: client,
 		Endorsers: []*identity.Identity{member("Org1MSP", "org1.example.com", "peer"), member("Org2MSP", "org2.example.com", "peer")},
 		Orderer:   member("OrdererMSP", "example.com", "orderer"),
 	})
@@ -116,7 +118,7 @@ func minted(t testing.TB) [][]byte {
 		}
 		blocks = append(blocks, raw)
 	}
-	return blocks
+	return append(blocks, rare(t, blocks[len(blocks)-1], client))
 }
 
 // committed gives blocks as a peer has them: every third transaction is a conflict.
