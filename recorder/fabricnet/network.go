@@ -54,6 +54,10 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		}
 		n.nodes = append(n.nodes, nd)
 	}
+	if err := n.wait(ctx); err != nil {
+		n.Close()
+		return nil, err
+	}
 	for _, name := range cfg.Channels {
 		c, err := n.open(ctx, name)
 		if err != nil {
@@ -66,6 +70,26 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		}
 	}
 	return n, nil
+}
+
+// wait returns when every node has every channel, if it should wait at all: a height that
+// was told while others were waited for would be old when the recording begins.
+func (n *Network) wait(ctx context.Context) error {
+	if !n.cfg.Wait {
+		return nil
+	}
+	for _, nd := range n.nodes {
+		for _, name := range n.cfg.Channels {
+			err := insist(ctx, true, nd.retry, func() error {
+				_, err := nd.height(ctx, name)
+				return err
+			})
+			if err != nil {
+				return nd.fail(name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // open asks for the heights of a channel, first at the orderer: what a peer commits

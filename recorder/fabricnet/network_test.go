@@ -206,7 +206,7 @@ func TestRefusals(t *testing.T) {
 
 // TestWait begins before the channel exists.
 func TestWait(t *testing.T) {
-	b := newTestbed(t, 5, 5, 5, "ch1")
+	b := newTestbed(t, 5, 3, 3, "ch1")
 	refused := make(chan struct{})
 	var once sync.Once
 	var mu sync.Mutex
@@ -225,13 +225,27 @@ func TestWait(t *testing.T) {
 	}
 	b.orderer.deliver.Hooks.Ended = func(*deliver.Request, error) { once.Do(func() { close(refused) }) }
 	b.config.Wait = true
+	// Once the orderer has the channel and the peer is asked, the orderer goes on: what it
+	// has made by the time that all are there is none of the recording.
+	late, asked := b.peer.deliver.Ledgers, 0
+	b.peer.deliver.Ledgers = func(channel string) (deliver.Ledger, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if asked++; asked == 1 {
+			b.orderer.ledgers["ch1"].append(b.chains["ch1"][3:]...)
+			return nil, false
+		}
+		return late(channel)
+	}
 	go func() {
 		<-refused
 		mu.Lock()
 		defer mu.Unlock()
 		exists = true
 	}()
-	open(t, b.config)
+	if n := open(t, b.config); n.channels[0].orderer.first.blocks != 5 {
+		t.Errorf("begins at height %d of the orderer, which is at 5", n.channels[0].orderer.first.blocks)
+	}
 }
 
 // TestUntilCaughtUp reads a chain from its beginning and ends by itself.

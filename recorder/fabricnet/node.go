@@ -51,8 +51,8 @@ func (n *node) fail(channel string, err error) error {
 // height is what a node has told of a channel.
 type height struct {
 	blocks uint64
-	// at is when it was told, took the time from request to answer: an upper bound of
-	// the way of a block from the node to here, as long as both are idle.
+	// at is when it was told, took the time from request to answer: about an upper bound
+	// of the way of a small block from the node to here, as long as both are idle.
 	at   time.Time
 	took time.Duration
 }

@@ -45,7 +45,8 @@ func (c *channel) begin() {
 		s.peer.take = s.committed
 		s.peer.note = func(text string) { s.note(traces.NoteWarning, "%s", text) }
 		s.note(traces.NoteFact, "offered is the arrival of the orderer's block at the recorder, committed the arrival of the peer's event, both by the recorder's own clock; "+
-			"the first request and its answer took %v at the orderer and %v at the peer, and an arrival is late by less than that unless something waits on the way",
+			"arrivals are late by up to what a request and its answer take, which was %v at the orderer and %v at the peer when the recording began, "+
+			"and by more for large blocks and while something waits on the way",
 			c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
 		if from, to := s.peer.first.blocks, c.orderer.first.blocks; from < to {
 			s.note(traces.NoteWarning, "blocks %d to %d were in the orderer's ledger before the recording began: they count as offered at its beginning, "+
