@@ -22,6 +22,7 @@
 //	deliver/   the Deliver services, client and server
 //	pki/       certificate authorities, identities and TLS certificates made at start
 //	mint/      blocks made up to a shape: transactions, writes, bytes
+//	interop/   proof against Fabric's own clients and decoders (make interop)
 //
 // Package fabric imports proto/ alone; identity imports fabric not at all; deliver and
 // mint stand on both. Everything is safe for use by one goroutine at a time, except

@@ -23,6 +23,9 @@ const config = JSON.parse(fs.readFileSync(0, 'utf8'));
 
 const emit = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 
+// connection is what both SDKs are told; their 3 seconds are short for a busy machine.
+const connection = {'ssl-target-name-override': config.serverName, 'grpc-wait-for-ready-timeout': 60000, requestTimeout: 60000};
+
 function newClient() {
 	const client = Client.newClient('interop');
 	if (config.tls && !config.unbound) {
@@ -41,7 +44,7 @@ function request(client) {
 }
 
 function endpoint(client) {
-	const options = {url: config.url, pem: config.ca, 'ssl-target-name-override': config.serverName};
+	const options = {url: config.url, pem: config.ca, ...connection};
 	if (config.tls) {
 		Object.assign(options, {clientCert: config.tls.cert, clientKey: config.tls.key});
 	}
@@ -74,7 +77,7 @@ async function gateway() {
 	const network = {
 		name: 'interop', version: '1.0', client: {organization: 'Org1'},
 		organizations: {Org1: {mspid: config.mspid, peers: ['peer0']}},
-		peers: {peer0: {url: config.url, tlsCACerts: {pem: config.ca}, grpcOptions: {'ssl-target-name-override': config.serverName}}},
+		peers: {peer0: {url: config.url, tlsCACerts: {pem: config.ca}, grpcOptions: connection}},
 		channels: {[config.channel]: {peers: {peer0: {eventSource: true}}}},
 	};
 	const identity = {type: 'X.509', mspId: config.mspid, credentials: {certificate: config.cert, privateKey: config.key}};

@@ -172,12 +172,16 @@ func TestStreams(t *testing.T) {
 				live := s
 				live.Last = len(channels[channel]) - 1
 				name := fmt.Sprintf("mutual=%v/%s/%s/%s", mutual, c.reader, c.service, channel)
-				t.Run(name+"/live", func(t *testing.T) { check(t, live, want[channel], stream(t, live)) })
+				t.Run(name+"/live", func(t *testing.T) {
+					t.Parallel()
+					check(t, live, want[channel], stream(t, live))
+				})
 				if c.reader == "gateway" {
 					continue // It has no stop.
 				}
 				s.Stop, s.Last = "newest", -1
 				t.Run(name, func(t *testing.T) {
+					t.Parallel()
 					lines := stream(t, s)
 					if end := lines[len(lines)-1]; end.Status != 200 {
 						t.Fatalf("the stream ends with %+v", end)
@@ -229,6 +233,7 @@ func TestRefusals(t *testing.T) {
 	for name, c := range cases {
 		for _, service := range []string{"full", "filtered", "orderer"} {
 			t.Run(name+"/"+service, func(t *testing.T) {
+				t.Parallel()
 				s := base
 				s.Service = service
 				c.change(&s)
