@@ -35,12 +35,17 @@ const (
 // turnarounds with the next block in the buffer took less than 2.4 ms.
 const stallTolerance = 3_000_000
 
+// usualTransit is the way of a block, in ns, where no block found the pipeline empty: the
+// median of a run of Fabric 2.5 that was never behind.
+const usualTransit = 2_000_000
+
 // A committer is what is known of a stream's committer.
 type committer struct {
 	offered, enqueued, dequeued, committed []int64
 	// transit is the time in ns that a block takes from the orderer to an idle
 	// committer: the median of the blocks that found the pipeline empty or, when
-	// none did, the least of all; zero when they all waited behind a cut's backlog.
+	// none did, the least of all but at most usualTransit; zero when they all waited
+	// behind a cut's backlog.
 	transit int64
 	// start is when the walk begins: the first offer, or Missing for the first pop, when
 	// what the committer did before that is not known.
@@ -102,7 +107,8 @@ func (c *committer) measure() {
 	case len(empty) > 0:
 		c.transit = max(Percentile(empty, 50), 0)
 	case c.start != event.Missing: // else all blocks have waited for those before the cut
-		c.transit = max(least, 0)
+		// After an outage even the least of all is a wait, not a way.
+		c.transit = min(max(least, 0), usualTransit)
 	}
 	if len(pauses) == 0 {
 		return

@@ -177,3 +177,24 @@ func TestNoVerdictWhenTheClocksDiffer(t *testing.T) {
 		t.Errorf("within the resolution: %v, %s", s.ClockSkew, s.Verdict)
 	}
 }
+
+// A peer that comes back after an outage and starves behind a small buffer did not keep
+// up: that all blocks have waited for long does not make the wait their way.
+func TestVerdictAfterAnOutage(t *testing.T) {
+	const second = 1000 * ms
+	settings := traces.Settings{traces.SettingBuffer: "2"}
+	tl := traces.NewTimeline(traces.Stream{Channel: "ch1", Peer: "peer0", Settings: settings}, 0, 300)
+	for i := range tl.Len() {
+		popped := int64(600*second) + int64(i/6)*100*ms + int64(i%6)*3*ms
+		tl.MakeColumn(event.Offered)[i] = int64(i) * second
+		tl.MakeColumn(event.Dequeued)[i] = popped
+		tl.MakeColumn(event.Committed)[i] = popped + 3*ms
+	}
+	s := StatsOf(tl)
+	if starved := s.Starved.Or(0); starved < 4*second-500*ms || starved > 4*second+500*ms {
+		t.Errorf("starved for %d ns of five seconds, 82 ms in each 100", starved)
+	}
+	if strings.Contains(s.Verdict, "kept up") || !strings.Contains(s.Verdict, "starved") {
+		t.Errorf("verdict: %s", s.Verdict)
+	}
+}
