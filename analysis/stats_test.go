@@ -1,38 +1,16 @@
 package analysis
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
-
-// golden compares got with testdata/name.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
-	}
-}
 
 func TestStatsJSON(t *testing.T) {
 	slow := queue(200, 2_000_000, 5_000_000)
@@ -54,7 +32,7 @@ func TestStatsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "stats.json", append(got, '\n'))
+	golden.Compare(t, filepath.Join("testdata", "stats.json"), append(got, '\n'))
 
 	var back Result
 	if err := json.Unmarshal(got, &back); err != nil {

@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const ms = 1_000_000
 
@@ -117,24 +114,7 @@ func TestGoldens(t *testing.T) {
 		if err := f(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, b.Bytes())
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
+		golden.Compare(t, filepath.Join("testdata", name), b.Bytes())
 	}
 }
 

@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"internal/fabric/proto/msp":     {},
 	"internal/fabric/proto/rwset":   {},
 	"internal/fabric/proto/kvrwset": {},
+	"internal/golden":               {},
 	"internal/outfile":              {},
 	"internal/lint":                 {},
 }
