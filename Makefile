@@ -2,6 +2,8 @@
 GO       ?= go
 FUZZTIME ?= 10s
 PKG      ?= ./...
+# Packages with golden files; the README comes last, since it shows what others print.
+GOLDEN   := ./analysis ./analysis/report ./replay ./replay/pipeline ./traces ./cmd/blockreel
 
 .PHONY: all build test race fuzz bench lint golden proto interop demo clean
 
@@ -35,11 +37,7 @@ lint:
 
 # Write the golden files and transcripts anew; look at the difference before you commit it.
 golden:
-	$(GO) test $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)) -run 'Golden|Transcript|Script|Fixture' -count=1 -args -rewrite
-
-# The Go code of Fabric's messages, from the .proto files; the generator is a module of its own.
-proto:
-	cd internal/fabric/proto/gen && $(GO) run .
+	$(GO) test $(GOLDEN) -count=1 -args -rewrite
 
 # Our wire against Fabric's own clients and decoders, in Node.js.
 INTEROP := internal/fabric/interop

@@ -35,27 +35,41 @@ const (
 // turnarounds with the next block in the buffer took less than 2.4 ms.
 const stallTolerance = 3_000_000
 
+// usualTransit is the way of a block, in ns, where no block found the pipeline empty: the
+// median of a run of Fabric 2.5 that was never behind.
+const usualTransit = 2_000_000
+
 // A committer is what is known of a stream's committer.
 type committer struct {
 	offered, enqueued, dequeued, committed []int64
 	// transit is the time in ns that a block takes from the orderer to an idle
 	// committer: the median of the blocks that found the pipeline empty or, when
-	// none did, the least of all.
+	// none did, the least of all but at most usualTransit; zero when they all waited
+	// behind a cut's backlog.
 	transit int64
+	// start is when the walk begins: the first offer, or Missing for the first pop, when
+	// what the committer did before that is not known.
+	start int64
 	// pause is the usual turnaround in ns, and tolerance how much longer it may be
 	// before it is taken for starvation; tolerance is unused when enqueued is known.
 	pause, tolerance int64
 }
 
-// newCommitter returns what tl tells of its committer, or a *MissingError.
+// newCommitter returns what tl tells of its committer, or a *MissingError. Without
+// offered times that is its work alone: whether it starves or idles between two blocks
+// is not known, and the walk calls both idle.
 func newCommitter(tl *traces.Timeline, figure string) (*committer, error) {
-	if err := require(tl, figure, event.Offered, event.Dequeued, event.Committed); err != nil {
+	if err := require(tl, figure, event.Dequeued, event.Committed); err != nil {
 		return nil, err
 	}
 	c := &committer{
 		offered:   heightTimes(tl.Column(event.Offered)),
 		dequeued:  tl.Column(event.Dequeued),
 		committed: tl.Column(event.Committed),
+		start:     event.Missing,
+	}
+	if n, _ := tl.Settings.Int(traces.SettingCutBacklog); n <= 0 && len(c.offered) > 0 {
+		c.start = c.offered[0]
 	}
 	if 10*tl.Observed(event.Enqueued) >= 9*tl.Observed(event.Dequeued) {
 		c.enqueued = tl.Column(event.Enqueued)
@@ -78,19 +92,28 @@ func (c *committer) measure() {
 		}
 		switch {
 		case now == event.Missing: // what came before the first block is not known
+		case c.offered == nil:
+			// A longer gap can be anything; a turnaround is never so long.
+			if pause := max(dequeued-now, 0); c.enqueued != nil || pause <= c.tolerance {
+				pauses = append(pauses, max(dequeued-max(now, c.admitted(i, now)), 0))
+			}
 		case offered >= now:
 			empty = append(empty, dequeued-offered)
 		case c.enqueued == nil || c.enqueued[i] != event.Missing && c.enqueued[i] <= now:
 			pauses = append(pauses, max(dequeued-now, 0))
 		}
 	})
-	if c.transit = max(least, 0); len(empty) > 0 {
+	switch {
+	case len(empty) > 0:
 		c.transit = max(Percentile(empty, 50), 0)
+	case c.start != event.Missing: // else all blocks have waited for those before the cut
+		// After an outage even the least of all is a wait, not a way.
+		c.transit = min(max(least, 0), usualTransit)
 	}
 	if len(pauses) == 0 {
 		return
 	}
-	if c.enqueued != nil {
+	if c.enqueued != nil || c.offered == nil {
 		c.pause = Percentile(pauses, 50)
 		return
 	}
@@ -111,6 +134,14 @@ func (c *committer) each(visit func(i int, free int64)) {
 	}
 }
 
+// admitted returns when block i entered the buffer, or now when that is not known.
+func (c *committer) admitted(i int, now int64) int64 {
+	if c.enqueued != nil && c.enqueued[i] != event.Missing {
+		return c.enqueued[i]
+	}
+	return now
+}
+
 // offeredAt returns when block i was offered, or now when that is not known.
 func (c *committer) offeredAt(i int, now int64) int64 {
 	if i < len(c.offered) {
@@ -126,14 +157,22 @@ type edges [numStates + 1]int64
 func (e edges) span(s committerState) Span { return Span{e[s], e[s+1]} }
 
 // walk calls visit for every block that was popped and committed with what the
-// committer did since the block before, or since the first offer, until its commit.
+// committer did since the block before, or since the start, until its commit.
 // The spans follow each other without gaps or overlaps; many are empty.
 func (c *committer) walk(visit func(i int, e edges)) {
-	at := c.offered[0]
+	at := c.start
 	c.each(func(i int, free int64) {
+		if at == event.Missing {
+			at = max(c.dequeued[i], c.offeredAt(0, c.dequeued[i]))
+		}
 		popped, offered := max(c.dequeued[i], at), c.offeredAt(i, at)
 		e := edges{at, popped, popped, popped, max(c.committed[i], popped)}
-		if free != event.Missing && offered < free {
+		switch {
+		case free == event.Missing:
+		case c.offered == nil:
+			e[turnaround] = max(c.starvedUntil(i, at), at)
+			e[starved] = e[turnaround]
+		case offered < free:
 			e[starved] = min(max(offered+c.transit, at), popped)
 			e[turnaround] = max(c.starvedUntil(i, e[starved]), e[starved])
 		}
@@ -178,6 +217,9 @@ func (c *committer) ideal(scale float64) int64 {
 // Starved returns the spans in which the committer starved, in order. Its time adds
 // up to [StreamStats].Starved.
 func Starved(tl *traces.Timeline) ([]Span, error) {
+	if err := require(tl, "starved time", event.Offered); err != nil {
+		return nil, err
+	}
 	c, err := newCommitter(tl, "starved time")
 	if err != nil {
 		return nil, err

@@ -37,9 +37,16 @@ func TestKneeAndRecommendation(t *testing.T) {
 		}
 		points = append(points, p)
 	}
-	// 95 % of the way from 29,000 down to 10,000 is 10,950: N = 20, since 19 is 11,000.
-	if k := Knee(points); k != Known(int64(20)) {
-		t.Errorf("knee %v", k)
+	// Within 5 % of 10,000 is up to 10,500: N = 20, since 19 is 11,000. Where the sweep
+	// begins and ends behind that makes no difference.
+	for _, p := range [][]SweepPoint{points, points[5:], points[18:30]} {
+		if k := Knee(p); k != Known(int64(20)) {
+			t.Errorf("knee %v of the sweep from %d on", k, p[0].Buffer)
+		}
+	}
+	slow := []SweepPoint{{Buffer: 1, Makespan: 4000}, {Buffer: 2, Makespan: 1060}, {Buffer: 3, Makespan: 1050}, {Buffer: 4, Makespan: 1000}}
+	if k := Knee(slow); k != Known(int64(3)) {
+		t.Errorf("knee %v of a steep sweep", k)
 	}
 	if r := Recommend(points); r != Known(int64(20)) {
 		t.Errorf("recommended %v", r)

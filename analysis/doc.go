@@ -4,13 +4,16 @@
 // The way through the package, from a *traces.Timeline to a sentence:
 //
 //  1. height.go: the heights of the two ledgers and the gap between them, as step
-//     [Series], by one exact merge of the offered and the committed times.
+//     [Series], by one exact merge of the offered and the committed times. While
+//     blocks are uncommitted they end with the peer's last event: whether it stood
+//     still or only its log ended is not known.
 //  2. latency.go: the delivery latency, committed − offered, and its parts between
 //     the instants that the trace holds. What was not observed is not guessed:
-//     neighbouring parts are merged and named after all that they contain.
+//     neighbouring parts are merged and named after all that they contain. Where
+//     commits lie before offers, the clocks differ and there is a [SkewError].
 //  3. committer.go: what the committer did between the first offer and the last
 //     commit: it was busy, turned around, starved or idle; and when a block stood
-//     at the door.
+//     at the door. After a cut inside a backlog it begins with the first pop.
 //  4. stats.go: [Stats] puts these together per stream, with warnings.go saying
 //     what weakens the figures, and verdict.go saying in one sentence what limits
 //     the run, with a bound on what could be won.

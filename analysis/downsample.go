@@ -101,12 +101,19 @@ type Column struct {
 // returns, of each that saw a commit, the block that took longest from an instant to
 // its commit: the slowest block speaks for its stretch of the run. From Offered on,
 // these are the parts of the delivery latency; from Dequeued on, those of the
-// committer's service. Blocks of which an instant is missing are left out.
+// committer's service. Blocks of which an instant is missing are left out. The error is
+// a *MissingError or, from Offered on, a *SkewError.
 func PartsOverTime(tl *traces.Timeline, from event.Kind, buckets int) ([]Part, []Column, error) {
 	if err := require(tl, "parts of the latency", from, event.Committed); err != nil {
 		return nil, nil, err
 	}
+	if err := checkClocks(tl); err != nil && from == event.Offered {
+		return nil, nil, err
+	}
 	parts := slices.DeleteFunc(PartsOf(tl), func(p Part) bool { return p.From < from })
+	if len(parts) == 0 || parts[0].From != from {
+		return nil, nil, &MissingError{Stream: tl.Name(), Kind: from, Figure: "parts of the latency", Rare: true}
+	}
 	start, committed := tl.Column(from), tl.Column(event.Committed)
 	first, last, _ := bounds(committed)
 	slowest := make([]int, buckets)
@@ -139,7 +146,7 @@ func PartsOverTime(tl *traces.Timeline, from event.Kind, buckets int) ([]Part, [
 
 // complete reports whether all instants that the parts lie between are known.
 func complete(tl *traces.Timeline, parts []Part, i int) bool {
-	if len(parts) == 0 || tl.Value(parts[0].From, i) == event.Missing {
+	if tl.Value(parts[0].From, i) == event.Missing {
 		return false
 	}
 	for _, p := range parts {

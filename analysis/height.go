@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -29,11 +30,16 @@ type MissingError struct {
 	Stream string     // name of the stream
 	Kind   event.Kind // kind that was not observed
 	Figure string     // what cannot be computed
+	// Rare says that the kind was observed, but of too few of the committed blocks.
+	Rare bool
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s of stream %s: the trace holds no %q times; %s",
-		e.Figure, e.Stream, e.Kind, missingHint[e.Kind])
+	lacks := fmt.Sprintf("the trace holds no %q times", e.Kind)
+	if e.Rare {
+		lacks = fmt.Sprintf("of the committed blocks fewer than nine in ten have %q times", e.Kind)
+	}
+	return fmt.Sprintf("%s of stream %s: %s; %s", e.Figure, e.Stream, lacks, missingHint[e.Kind])
 }
 
 // missingHint says where the times of a kind come from.
@@ -62,7 +68,8 @@ func require(tl *traces.Timeline, figure string, kinds ...event.Kind) error {
 // A ledger's height is above n from the first instant at which block n, or any
 // later block, was seen in it: ledgers grow in order, so that a line that was lost
 // or written out of order does not dent the curve. And the orderer's height is at
-// least the peer's.
+// least the peer's. When offered blocks are not committed within the trace, the
+// curves end with the peer's last event: what it did later was not recorded.
 func Heights(tl *traces.Timeline) (orderer, peer Series, err error) {
 	if err := require(tl, "heights", event.Offered, event.Committed); err != nil {
 		return orderer, peer, err
@@ -79,7 +86,8 @@ func Heights(tl *traces.Timeline) (orderer, peer Series, err error) {
 	return orderer, peer, nil
 }
 
-// Gap returns the height gap, orderer height − peer height, over time.
+// Gap returns the height gap, orderer height − peer height, over time. It ends where
+// [Heights] end.
 func Gap(tl *traces.Timeline) (Series, error) {
 	var gap Series
 	if err := require(tl, "height gap", event.Offered, event.Committed); err != nil {
@@ -97,7 +105,7 @@ type GapSummary struct {
 	MaxAt int64 `json:"max_at_ns"`
 	// Mean is the time-weighted mean in blocks.
 	Mean float64 `json:"mean_blocks"`
-	// Final is the gap after the last event. CaughtUp is the first instant after
+	// Final is the gap at the end of the curve. CaughtUp is the first instant after
 	// MaxAt at which the gap was zero.
 	Final    int64           `json:"final_blocks"`
 	CaughtUp Optional[int64] `json:"caught_up_at_ns"`
@@ -133,10 +141,12 @@ func summarizeGap(tl *traces.Timeline) *GapSummary {
 
 // walkHeights merges offered and committed times and calls visit once an instant
 // at which a height changed, in order, with the blocks of the timeline that the
-// orderer and the peer then hold. Instants before the first offer are left out.
+// orderer and the peer then hold. Instants before the first offer and behind the
+// horizon are left out.
 func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 	offered := heightTimes(tl.Column(event.Offered))
 	committed := heightTimes(tl.Column(event.Committed))
+	end := horizon(tl)
 	o, p := 0, 0
 	for o < len(offered) || p < len(committed) {
 		var t int64
@@ -144,6 +154,9 @@ func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 			t = offered[o]
 		} else {
 			t = committed[p]
+		}
+		if o > 0 && t > end {
+			return
 		}
 		for o < len(offered) && offered[o] == t {
 			o++
@@ -155,6 +168,34 @@ func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 			visit(t, max(o, p), p)
 		}
 	}
+}
+
+// horizon returns the last instant of which the heights are known. A peer whose log or
+// recorder ended early looks like one that stands still, so while blocks are still to
+// be committed that is the peer's last event.
+func horizon(tl *traces.Timeline) int64 {
+	if backlog(tl) == 0 {
+		return math.MaxInt64
+	}
+	end := int64(math.MinInt64)
+	for k := event.Received; k <= event.Committed; k++ {
+		if _, last, n := bounds(tl.Column(k)); n > 0 {
+			end = max(end, last)
+		}
+	}
+	return end
+}
+
+// backlog counts the offered blocks behind the last one that was committed.
+func backlog(tl *traces.Timeline) int {
+	offered, committed := tl.Column(event.Offered), tl.Column(event.Committed)
+	n := 0
+	for i := len(offered) - 1; i >= 0 && (committed == nil || committed[i] == event.Missing); i-- {
+		if offered[i] != event.Missing {
+			n++
+		}
+	}
+	return n
 }
 
 // heightTimes returns for every block the first instant at which it or a later

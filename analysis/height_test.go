@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -37,6 +38,30 @@ func TestHeightsByHand(t *testing.T) {
 	// 10·1 + 5·2 + 5·1 + 10·1 + 15·2 + 5·1 = 70 block·ns in 50 ns.
 	if s.Max != 2 || s.MaxAt != 10 || s.Mean != 1.4 || s.Final != 0 || s.CaughtUp != Known(int64(50)) {
 		t.Errorf("summary %+v", s)
+	}
+}
+
+// A peer of which nothing more was recorded does not stand still.
+func TestGapEndsWithThePeersData(t *testing.T) {
+	tl := timeline(map[event.Kind][]int64{
+		event.Offered:   {0, 10, 20, 30, 40, 50},
+		event.Enqueued:  {5, 15, 25, gone, gone, gone},
+		event.Committed: {6, 16, gone, gone, gone, gone},
+	})
+	gap, err := Gap(tl)
+	if err != nil || gap.T[gap.Len()-1] != 20 {
+		t.Errorf("gap %v, %v", gap, err)
+	}
+	if s := summarizeGap(tl); s.Max != 1 || s.Final != 1 {
+		t.Errorf("summary %+v", s)
+	}
+	all := strings.Join(Stats(&traces.Trace{Timelines: []*traces.Timeline{tl}}).Warnings, "\n")
+	if want := "no commit within the trace of 4 blocks offered: the latency leaves them out; the peer's data end 25 ns before the last offer"; !strings.Contains(all, want) {
+		t.Errorf("no warning of %q in\n%s", want, all)
+	}
+	// A peer whose clock is so far behind that it ends before the first offer.
+	if gap, err := Gap(timeline(map[event.Kind][]int64{event.Offered: {50, 60}, event.Committed: {1, gone}})); err != nil || gap.Len() == 0 {
+		t.Errorf("gap %v, %v", gap, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/blockreel/blockreel/traces"
@@ -14,7 +15,9 @@ type Part struct {
 	Name string     `json:"name"`
 	From event.Kind `json:"-"`
 	To   event.Kind `json:"-"`
-	// Duration is in ns, of the blocks of which both instants were observed.
+	// Duration is in ns, of the committed blocks of which both instants were observed;
+	// when the parts begin with the offer, of those whose offer was observed, as the
+	// delivery latency is.
 	Duration *Quantiles `json:"duration_ns"`
 }
 
@@ -31,11 +34,12 @@ var way = [event.Committed + 1]string{
 
 // PartsOf returns the parts, without durations, into which the delivery latency of
 // tl can be divided: from each observed kind of instant to the next. A kind counts
-// as observed when at least nine blocks in ten have it.
+// as observed when at least nine committed blocks in ten have it.
 func PartsOf(tl *traces.Timeline) []Part {
 	var parts []Part
 	var names []string
 	from, started := event.Offered, false
+	committed := tl.Observed(event.Committed)
 	for k := event.Offered; k <= event.Committed; k++ {
 		if k > event.Offered {
 			names = append(names, way[k])
@@ -43,7 +47,7 @@ func PartsOf(tl *traces.Timeline) []Part {
 		if k == event.Sent && !knowsSent(tl) {
 			continue
 		}
-		if n := tl.Observed(k); n == 0 || 10*n < 9*tl.Len() {
+		if committed == 0 || 10*without(tl, k) > committed {
 			continue
 		}
 		if started {
@@ -70,17 +74,47 @@ func enumerate(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
+// A SkewError says that blocks are committed before they are offered, so that no
+// latency can be told.
+type SkewError struct {
+	Stream string // name of the stream
+	Blocks int    // number of such blocks
+	Most   int64  // by how many ns at most
+}
+
+func (e *SkewError) Error() string {
+	return fmt.Sprintf("delivery latency of stream %s: commit before offer in %s, by up to %s: %s",
+		e.Stream, FormatBlocks(int64(e.Blocks)), FormatDuration(e.Most), skewHint)
+}
+
+// skewHint says what to do about clocks.
+const skewHint = "the clocks of orderer and peer differ; correct that first, by recording the logs with --clock-offset or --fix-clock-skew"
+
+// checkClocks returns a *SkewError when commits lie before offers by more than the
+// resolution of the times.
+func checkClocks(tl *traces.Timeline) error {
+	resolution, _ := tl.Settings.Int(traces.SettingResolution)
+	if n, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); most > max(resolution, 0) {
+		return &SkewError{Stream: tl.Name(), Blocks: n, Most: most}
+	}
+	return nil
+}
+
 // Latency returns the delivery latency in ns, committed − offered, of the blocks of
-// which both were observed, by block number.
+// which both were observed, by block number; or a *MissingError or *SkewError.
 func Latency(tl *traces.Timeline) ([]int64, error) {
 	if err := require(tl, "delivery latency", event.Offered, event.Committed); err != nil {
+		return nil, err
+	}
+	if err := checkClocks(tl); err != nil {
 		return nil, err
 	}
 	return differences(nil, tl.Column(event.Offered), tl.Column(event.Committed)), nil
 }
 
-// differences appends to[i] − from[i] to dst[:0] where both are there.
-func differences(dst, from, to []int64) []int64 {
+// differences appends to[i] − from[i] to dst[:0] where both are there, and a value in
+// each of the columns with.
+func differences(dst, from, to []int64, with ...[]int64) []int64 {
 	if from == nil || to == nil {
 		return nil
 	}
@@ -88,10 +122,17 @@ func differences(dst, from, to []int64) []int64 {
 		dst = make([]int64, 0, len(to))
 	}
 	dst = dst[:0]
+next:
 	for i, v := range to {
-		if v != event.Missing && from[i] != event.Missing {
-			dst = append(dst, v-from[i])
+		if v == event.Missing || from[i] == event.Missing {
+			continue
 		}
+		for _, c := range with {
+			if c[i] == event.Missing {
+				continue next
+			}
+		}
+		dst = append(dst, v-from[i])
 	}
 	return dst
 }

@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"errors"
+
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -22,11 +24,20 @@ type StreamStats struct {
 	Ledger string          `json:"ledger,omitempty"`
 	Buffer Optional[int64] `json:"buffer"`
 
-	// Blocks is the number of blocks committed, OfferedBlocks of those offered.
-	Blocks        int64           `json:"blocks"`
-	OfferedBlocks int64           `json:"offered_blocks"`
-	Transactions  Optional[int64] `json:"transactions"`
-	Bytes         Optional[int64] `json:"bytes"`
+	// Blocks is the number of blocks committed, with their Transactions and Bytes;
+	// OfferedBlocks of those offered; and UncommittedBlocks of those offered behind the
+	// last one committed: they were still to come when the peer's data end.
+	Blocks            int64           `json:"blocks"`
+	OfferedBlocks     int64           `json:"offered_blocks"`
+	UncommittedBlocks int64           `json:"uncommitted_blocks"`
+	Transactions      Optional[int64] `json:"transactions"`
+	Bytes             Optional[int64] `json:"bytes"`
+	// CutBacklog is the number of blocks before the cut with which the peer was still
+	// busy when the first block was offered; only of such a cut.
+	CutBacklog Optional[int64] `json:"cut_backlog_blocks,omitzero"`
+	// ClockSkew is by how many ns at most a commit lies before its offer; only when that
+	// is more than the resolution of the times.
+	ClockSkew Optional[int64] `json:"clock_skew_ns,omitzero"`
 
 	// Makespan is last commit − first offer, in ns.
 	Makespan Optional[int64] `json:"makespan_ns"`
@@ -48,14 +59,17 @@ type StreamStats struct {
 	StarvedAtDoor Optional[int64] `json:"starved_at_door_ns"`
 	// Busy is the time from a block's pop to its commit, over all blocks, and
 	// Turnaround what passes between two blocks with the next one in the buffer.
-	// Busy + Turnaround + Starved + Idle = Makespan. In ns.
+	// Busy + Turnaround + Starved + Idle + BeforeCut = Makespan. Busy and Turnaround are
+	// known without the offers. In ns.
 	Busy       Optional[int64] `json:"busy_ns"`
 	Turnaround Optional[int64] `json:"turnaround_ns"`
 	Idle       Optional[int64] `json:"idle_ns"`
 	// Late is the time from the first offer to the first pop, in ns: of a peer that
-	// was down, how long it was. It is a part of Idle.
-	Late Optional[int64] `json:"late_ns"`
-	// Utilization is Busy as a share of Makespan.
+	// was down, how long it was. It is a part of Idle. After a cut inside a backlog that
+	// time is BeforeCut instead, and not idle.
+	Late      Optional[int64] `json:"late_ns"`
+	BeforeCut Optional[int64] `json:"before_cut_ns,omitzero"`
+	// Utilization is Busy as a share of Makespan, less BeforeCut.
 	Utilization Optional[float64] `json:"utilization"`
 	// OfferedRate is in blocks a second from the first offer to the last;
 	// ServiceRate is blocks a second of Busy and Turnaround.
@@ -64,7 +78,8 @@ type StreamStats struct {
 
 	// IdealBuffer is an estimate of the makespan if no block ever waited for the
 	// buffer: the least that any N can bring. FasterCommit is the same with blocks
-	// validated and committed in half the time. In ns.
+	// validated and committed in half the time. Not known while blocks are uncommitted,
+	// nor when the clocks differ. In ns.
 	IdealBuffer  Optional[int64] `json:"ideal_buffer_makespan_ns"`
 	FasterCommit Optional[int64] `json:"faster_commit_makespan_ns"`
 	// Bottleneck names what limits the stream and Verdict says it in a sentence.
@@ -91,11 +106,12 @@ func Stats(tr *traces.Trace) Result {
 func StatsOf(tl *traces.Timeline) StreamStats {
 	s := StreamStats{
 		Channel: tl.Channel, Peer: tl.Peer, Orderer: tl.Orderer,
-		Ledger:        tl.Settings[traces.SettingLedger],
-		Blocks:        int64(tl.Observed(event.Committed)),
-		OfferedBlocks: int64(tl.Observed(event.Offered)),
-		Transactions:  sum(tl.Column(event.Transactions)),
-		Bytes:         sum(tl.Column(event.Bytes)),
+		Ledger:            tl.Settings[traces.SettingLedger],
+		Blocks:            int64(tl.Observed(event.Committed)),
+		OfferedBlocks:     int64(tl.Observed(event.Offered)),
+		UncommittedBlocks: int64(backlog(tl)),
+		Transactions:      sumCommitted(tl, event.Transactions),
+		Bytes:             sumCommitted(tl, event.Bytes),
 	}
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		s.Buffer = Known(n)
@@ -113,9 +129,20 @@ func StatsOf(tl *traces.Timeline) StreamStats {
 	if _, commit, n := bounds(tl.Column(event.Committed)); n > 0 && offers > 0 {
 		s.Makespan = Known(commit - first)
 	}
+	if n, ok := tl.Settings.Int(traces.SettingCutBacklog); ok && n > 0 {
+		s.CutBacklog = Known(n)
+	}
+	var skew *SkewError
+	if errors.As(checkClocks(tl), &skew) {
+		s.ClockSkew = Known(skew.Most)
+	}
 	s.latency(tl)
 	s.committer(tl)
 	s.Bottleneck, s.Verdict = verdict(&s)
+	if s.UncommittedBlocks > 0 || s.ClockSkew.Known() {
+		// They told the verdict what limits the run; its makespan they do not tell.
+		s.IdealBuffer, s.FasterCommit = Optional[int64]{}, Optional[int64]{}
+	}
 	return s
 }
 
@@ -124,8 +151,12 @@ func (s *StreamStats) latency(tl *traces.Timeline) {
 	scratch := differences(nil, tl.Column(event.Offered), tl.Column(event.Committed))
 	s.Latency = Summarize(scratch)
 	s.Parts = PartsOf(tl)
+	var with [][]int64
+	if len(s.Parts) > 0 {
+		with = [][]int64{tl.Column(s.Parts[0].From), tl.Column(event.Committed)}
+	}
 	for i, p := range s.Parts {
-		scratch = differences(scratch, tl.Column(p.From), tl.Column(p.To))
+		scratch = differences(scratch, tl.Column(p.From), tl.Column(p.To), with...)
 		s.Parts[i].Duration = Summarize(scratch)
 	}
 }
@@ -152,21 +183,27 @@ func (s *StreamStats) committer(tl *traces.Timeline) {
 		}
 	})
 	s.Busy, s.Turnaround = Known(total[busy]), Known(total[turnaround])
+	if t := total[busy] + total[turnaround]; t > 0 {
+		s.ServiceRate = Known(float64(s.Blocks) / seconds(t))
+	}
+	if c.offered == nil {
+		return
+	}
 	s.Starved, s.Idle = Known(total[starved]), Known(total[idle])
 	if doorKnown {
 		s.StarvedAtDoor = Known(overlap(hungry, blocked))
-	}
-	if makespan := s.Makespan.Or(0); makespan > 0 {
-		s.Utilization = Known(float64(total[busy]) / float64(makespan))
-	}
-	if t := total[busy] + total[turnaround]; t > 0 {
-		s.ServiceRate = Known(float64(s.Blocks) / seconds(t))
 	}
 	for _, popped := range c.dequeued {
 		if popped != event.Missing {
 			s.Late = Known(max(popped-c.offered[0], 0))
 			break
 		}
+	}
+	if s.CutBacklog.Known() {
+		s.BeforeCut, s.Late = s.Late, Optional[int64]{}
+	}
+	if span := s.Makespan.Or(0) - s.BeforeCut.Or(0); span > 0 {
+		s.Utilization = Known(float64(total[busy]) / float64(span))
 	}
 	// Both are bounds: what was reached can be reached.
 	makespan := s.Makespan.Or(0)
@@ -176,12 +213,12 @@ func (s *StreamStats) committer(tl *traces.Timeline) {
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }
 
-// sum adds up what was observed.
-func sum(col []int64) Optional[int64] {
+// sumCommitted adds up what was observed of the committed blocks.
+func sumCommitted(tl *traces.Timeline, k event.Kind) Optional[int64] {
 	var total int64
 	known := false
-	for _, v := range col {
-		if v != event.Missing {
+	for i, v := range tl.Column(k) {
+		if v != event.Missing && tl.Value(event.Committed, i) != event.Missing {
 			total, known = total+v, true
 		}
 	}

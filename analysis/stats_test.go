@@ -1,38 +1,16 @@
 package analysis
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
-
-// golden compares got with testdata/name.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
-	}
-}
 
 func TestStatsJSON(t *testing.T) {
 	slow := queue(200, 2_000_000, 5_000_000)
@@ -54,7 +32,7 @@ func TestStatsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "stats.json", append(got, '\n'))
+	golden.Compare(t, filepath.Join("testdata", "stats.json"), append(got, '\n'))
 
 	var back Result
 	if err := json.Unmarshal(got, &back); err != nil {
@@ -135,6 +113,58 @@ func TestPartsAreMergedWhereNothingWasObserved(t *testing.T) {
 	}
 }
 
+// A trace may end before its last blocks are committed: what is told is told of the
+// committed ones.
+func TestOnlyCommittedBlocksCount(t *testing.T) {
+	tl := endsEarly(queue(1000, 2*ms, 5*ms), event.Committed, 500)
+	s := StatsOf(tl)
+	if s.Blocks != 500 || s.UncommittedBlocks != 500 || s.Transactions != Known(int64(5000)) || s.Bytes != Known(int64(500_000)) {
+		t.Errorf("%d blocks, %d uncommitted, %v transactions, %v bytes", s.Blocks, s.UncommittedBlocks, s.Transactions, s.Bytes)
+	}
+	if len(s.Parts) != 5 {
+		t.Fatalf("parts %v", s.Parts)
+	}
+	for _, p := range s.Parts {
+		if p.Duration.Count != 500 || p.Duration.P95 > s.Latency.P95 {
+			t.Errorf("%s: p95 %d of %d blocks, of the delivery %d", p.Name, p.Duration.P95, p.Duration.Count, s.Latency.P95)
+		}
+	}
+	if _, columns, err := PartsOverTime(tl, event.Offered, 10); err != nil || len(columns) != 10 {
+		t.Errorf("%d columns, %v", len(columns), err)
+	}
+}
+
+// Without the orderer's log the committer's own work is known.
+func TestPeerLogAlone(t *testing.T) {
+	for _, enqueued := range []bool{true, false} {
+		columns := map[event.Kind][]int64{}
+		at := int64(0)
+		for i := range int64(100) {
+			admitted := at
+			if i%10 == 0 {
+				admitted += 80 * ms // nothing to do, or a shut door: who knows
+			}
+			if enqueued {
+				columns[event.Enqueued] = append(columns[event.Enqueued], admitted)
+			}
+			at = admitted + 6*ms
+			columns[event.Dequeued] = append(columns[event.Dequeued], admitted+ms)
+			columns[event.Committed] = append(columns[event.Committed], at)
+		}
+		s := StatsOf(timeline(columns))
+		// The way to the first pop is not seen; 99 turnarounds are.
+		if s.Busy != Known(int64(500*ms)) || s.Turnaround != Known(int64(99*ms)) || s.ServiceRate.Or(0) < 166 || s.ServiceRate.Or(0) > 168 {
+			t.Errorf("busy %v, turnaround %v, service rate %v", s.Busy, s.Turnaround, s.ServiceRate)
+		}
+		if s.Starved.Known() || s.Idle.Known() || s.Late.Known() || s.Utilization.Known() || s.Makespan.Known() || s.IdealBuffer.Known() {
+			t.Errorf("what needs the offers is told: %+v", s)
+		}
+	}
+	if _, err := Starved(timeline(map[event.Kind][]int64{event.Dequeued: {0}, event.Committed: {1}})); err == nil {
+		t.Error("starved time without offers")
+	}
+}
+
 // A replay of blocks without sizes cannot tell the orderer's wait from the link's.
 func TestSentOfAReplayWithoutSizes(t *testing.T) {
 	tl := timeline(map[event.Kind][]int64{event.Offered: {0}, event.Sent: {1}, event.Received: {90}, event.Committed: {95}})
@@ -162,6 +192,10 @@ func TestWarnings(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning of %q in:\n%s", want, all)
 		}
+	}
+	unclosed := Stats(&traces.Trace{Loss: &traces.Loss{Offset: 99, Cause: traces.ErrTruncated}}).Warnings
+	if want := "the trace's end is missing (it was not closed): up to about a second of events before it may be lost"; unclosed[0] != want {
+		t.Errorf("a trace without an index: %q", unclosed)
 	}
 	if w := Stats(&traces.Trace{Timelines: []*traces.Timeline{queue(1000, 20, 10)}}).Warnings; len(w) != 0 {
 		t.Errorf("warnings of a good trace: %q", w)

@@ -6,8 +6,8 @@ type Sweep struct {
 	Peer    string `json:"peer"`
 	// Points are in order of Buffer.
 	Points []SweepPoint `json:"points"`
-	// Knee is the least N of the sweep that brings 95 % of what the largest brings;
-	// see [Knee]. RecommendedBuffer is the least N with a starved time under 0.1 %
+	// Knee is the least N of the sweep that comes within 5 % of its best makespan; see
+	// [Knee]. RecommendedBuffer is the least N with a starved time under 0.1 %
 	// of the makespan; see [Recommend].
 	Knee              Optional[int64] `json:"knee_buffer"`
 	RecommendedBuffer Optional[int64] `json:"recommended_buffer"`
@@ -32,28 +32,45 @@ type SweepPoint struct {
 const (
 	// starvedShare of the makespan is what a recommended buffer may starve.
 	starvedShare = 0.001
-	// kneeShare of what the best point wins over the worst is what the knee wins.
-	kneeShare = 0.95
-	// flatShare of the makespan: a curve that moves less has no knee.
-	flatShare = 0.01
+	// kneeShare is by how much the makespan at the knee may exceed the best.
+	kneeShare = 0.05
 )
 
-// Knee returns the least N whose makespan has come 95 % of the way from the worst
-// makespan of the sweep to the best. A sweep whose makespans differ by less than
-// 1 % has none.
+// Knee returns the least N whose makespan is within 5 % of the best of the sweep. It
+// does not depend on where the sweep begins; a sweep that begins behind it, all of
+// whose points are that good, shows no knee.
 func Knee(points []SweepPoint) Optional[int64] {
 	if len(points) == 0 {
 		return Optional[int64]{}
 	}
-	best, worst := points[0].Makespan, points[0].Makespan
+	best, first := points[0].Makespan, points[0].Buffer
 	for _, p := range points {
-		best, worst = min(best, p.Makespan), max(worst, p.Makespan)
+		best, first = min(best, p.Makespan), min(first, p.Buffer)
 	}
-	if share(worst-best, worst) < flatShare {
+	knee := least(points, func(p SweepPoint) bool {
+		return float64(p.Makespan-best) <= kneeShare*float64(best)
+	})
+	if knee == Known(first) {
 		return Optional[int64]{}
 	}
-	limit := worst - int64(kneeShare*float64(worst-best))
-	return least(points, func(p SweepPoint) bool { return p.Makespan <= limit })
+	return knee
+}
+
+// SmallestSuffices reports whether the recommended N is the smallest of the sweep: this
+// load says nothing about how large a buffer has to be.
+func (s *Sweep) SmallestSuffices() bool {
+	n, ok := s.RecommendedBuffer.Get()
+	return ok && len(s.Points) > 0 && n <= s.Points[0].Buffer
+}
+
+// FewBlocks returns how many blocks the sweep is made of when these are so few that a
+// longer run may need another N.
+func (s *Sweep) FewBlocks() (int64, bool) {
+	if len(s.Points) == 0 || s.Points[0].Latency == nil {
+		return 0, false
+	}
+	n := s.Points[0].Latency.Count
+	return n, n > 0 && n < fewBlocks
 }
 
 // Recommend returns the least N whose starved time is under 0.1 % of its makespan,

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/blockreel/blockreel/traces"
@@ -13,7 +14,12 @@ const fewBlocks = 100
 // traceWarnings tells what weakens all figures of a trace.
 func traceWarnings(tr *traces.Trace) []string {
 	warnings := []string{}
-	if l := tr.Loss; l != nil {
+	switch l := tr.Loss; {
+	case l == nil:
+	case l.Bytes == 0 && errors.Is(l.Cause, traces.ErrTruncated):
+		warnings = append(warnings,
+			"the trace's end is missing (it was not closed): up to about a second of events before it may be lost")
+	default:
 		warnings = append(warnings, fmt.Sprintf(
 			"the trace was cut short: its last %s, from offset %s on, could not be read (%v)",
 			FormatBytes(l.Bytes), FormatCount(l.Offset), l.Cause))
@@ -69,7 +75,12 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 			FormatBlocks(int64(early)), FormatDuration(most))
 	}
 	if open := uncommitted(tl); open > 0 && committed > 0 {
-		warn("no commit within the trace of %s that were offered: the latency leaves them out", FormatBlocks(int64(open)))
+		text := "no commit within the trace of %s offered: the latency leaves them out"
+		_, last, _ := bounds(tl.Column(event.Offered))
+		if end := horizon(tl); last > end {
+			text += fmt.Sprintf("; the peer's data end %s before the last offer, and with them the heights and their gap", FormatDuration(last-end))
+		}
+		warn(text, FormatBlocks(int64(open)))
 	}
 	if holes := holes(tl); holes > 0 {
 		warn("holes: neither offer nor commit was seen of %s", FormatBlocks(int64(holes)))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/replay/pipeline"
+	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -237,7 +238,9 @@ func (m *Model) transits() {
 			transit[i] = typical
 		}
 	}
-	if late := transit[0]; late > int64(time.Second) {
+	if cut, _ := m.Stream.Settings.Int(traces.SettingCutBacklog); cut > 0 {
+		m.warn("the first block waited %v for %d blocks from before the cut; the replay keeps that wait, whatever the setting", round(time.Duration(transit[0])), cut)
+	} else if late := transit[0]; late > int64(time.Second) {
 		down++
 	}
 	if down > 0 {

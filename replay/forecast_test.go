@@ -2,21 +2,18 @@ package replay_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"text/tabwriter"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/replay"
 	"github.com/blockreel/blockreel/traces"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 // sample reads a trace of a real run that the project ships.
 func sample(t testing.TB, name string) *traces.Trace {
@@ -148,7 +145,7 @@ func TestForecastGolden(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, filepath.Join("testdata", "forecast.txt"), table.Bytes())
+	golden.Compare(t, filepath.Join("testdata", "forecast.txt"), table.Bytes())
 	t.Logf("\n%s", table.Bytes())
 }
 
@@ -166,24 +163,3 @@ func blind(t *testing.T, a, b string) analysis.Differences {
 }
 
 func short(name string) string { return strings.TrimPrefix(name, "fabric-") }
-
-// golden compares got with a committed file, or writes it with -rewrite.
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *rewrite {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -rewrite and look at the difference\n--- got\n%s--- want\n%s", path, got, want)
-	}
-}

@@ -263,26 +263,33 @@ func (s *Scenario) models(tr *traces.Trace) ([]*Model, []string, error) {
 	return models, warnings, nil
 }
 
-// takeServices gives every model the services of the stream of s.Services of the same
-// name, else of the same channel, else the only one that there is.
+// takeServices gives every model the services of s.Services, if there is such a trace,
+// and warns of a scale that finds nothing to scale.
 func (s *Scenario) takeServices(models []*Model) error {
+	for _, m := range models {
+		if err := s.takeServicesOf(m); err != nil {
+			return err
+		}
+		m.checkScale(s.Scale)
+	}
+	return nil
+}
+
+// takeServicesOf takes those of the stream of the same name, else of the same channel,
+// else the only one that there is.
+func (s *Scenario) takeServicesOf(m *Model) error {
 	if s.Services == nil {
 		return nil
 	}
-	for _, m := range models {
-		tl, err := counterpart(s.Services, m.Stream)
-		if err != nil {
-			return err
-		}
-		from, err := NewModel(tl, s.Model)
-		if err != nil {
-			return fmt.Errorf("services: %w", err)
-		}
-		if err := m.TakeServices(from); err != nil {
-			return err
-		}
+	tl, err := counterpart(s.Services, m.Stream)
+	if err != nil {
+		return err
 	}
-	return nil
+	from, err := NewModel(tl, s.Model)
+	if err != nil {
+		return fmt.Errorf("services: %w", err)
+	}
+	return m.TakeServices(from)
 }
 
 func counterpart(tr *traces.Trace, want traces.Stream) (*traces.Timeline, error) {

@@ -2,7 +2,6 @@ package traces
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,12 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
 //go:generate go test -run "^(TestFixture|TestFormatExample)$" -rewrite .
-
-var rewrite = flag.Bool("rewrite", false, "write the fixture (where there is none) and the example of FORMAT.md anew")
 
 var exampleBase = time.Unix(1_763_805_400, 0).UTC()
 
@@ -93,7 +91,7 @@ func fixtureText(t *testing.T, file []byte) []byte {
 func TestFixture(t *testing.T) {
 	for _, name := range []string{"v1"} {
 		reel, text := filepath.Join("testdata", name+".reel"), filepath.Join("testdata", name+".jsonl")
-		if _, err := os.Stat(reel); *rewrite && os.IsNotExist(err) {
+		if _, err := os.Stat(reel); *golden.Rewrite && os.IsNotExist(err) {
 			var b bytes.Buffer
 			if err := writeFixture(&b); err != nil {
 				t.Fatal(err)

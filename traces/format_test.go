@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/blockreel/blockreel/internal/golden"
 )
 
 var (
@@ -48,7 +50,7 @@ func TestFormatExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := encode(t, smallTrace())
-	if *rewrite {
+	if *golden.Rewrite {
 		parts := map[string][]byte{"file": fresh, "data": contents(t, fresh)[0], "notes": contents(t, fresh)[1]}
 		doc = formatBlock.ReplaceAllFunc(doc, func(b []byte) []byte {
 			m := formatBlock.FindSubmatch(b)

@@ -56,7 +56,7 @@ func Heights(tl *traces.Timeline) (*Figure, error) {
 	}
 	return &Figure{
 		Title:    gapTitle(gap, origin),
-		Subtitle: settings(tl),
+		Subtitle: settings(tl) + openEnd(tl),
 		height:   height,
 		legend: []entry{
 			{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
@@ -75,6 +75,14 @@ func valueAt(s analysis.Series, t int64) int64 {
 		v = s.V[i]
 	}
 	return v
+}
+
+// openEnd says how many blocks were still to come when the curves end.
+func openEnd(tl *traces.Timeline) string {
+	if n := analysis.StatsOf(tl).UncommittedBlocks; n > 0 {
+		return fmt.Sprintf(", %s of them uncommitted when the peer's data end", analysis.FormatCount(n))
+	}
+	return ""
 }
 
 func gapTitle(g *analysis.GapSummary, origin int64) string {

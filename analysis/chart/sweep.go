@@ -98,6 +98,8 @@ func addMarks(p *plot.Plot, s *analysis.Sweep, x bufferAxis, named bool) {
 		p.Add(upright{x.at(at), words, row, at < n, draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 2}}})
 	}
 	switch {
+	case s.SmallestSuffices():
+		mark(n, fmt.Sprintf("enough: N = %d", n), 0)
 	case hasKnee && recommended && knee == n:
 		mark(n, fmt.Sprintf("knee and recommended: N = %d", n), 0)
 	default:
@@ -117,8 +119,11 @@ func sweepTitle(s *analysis.Sweep) string {
 		return fmt.Sprintf("The committer starves at every N up to %s: %s of %s at the last",
 			analysis.FormatCount(last.Buffer), analysis.ApproxDuration(last.Starved), analysis.ApproxDuration(last.Makespan))
 	}
-	if n <= first.Buffer {
-		return fmt.Sprintf("N = %d is enough: a larger buffer wins nothing", n)
+	switch {
+	case s.SmallestSuffices() && n <= 1:
+		return fmt.Sprintf("This load does not need the buffer: N = %d is enough", n)
+	case s.SmallestSuffices():
+		return fmt.Sprintf("N = %d, the smallest of the sweep, is enough for this load", n)
 	}
 	for _, p := range s.Points {
 		if p.Buffer == n {
@@ -134,9 +139,18 @@ func sweepSubtitle(s *analysis.Sweep) string {
 	if text != "" {
 		text += " · "
 	}
-	text += fmt.Sprintf("%d settings", len(s.Points))
-	if worst, ok := s.IdentityError.Worst().Get(); ok {
+	text += plural(len(s.Points), "setting")
+	switch worst, ok := s.IdentityError.Worst().Get(); {
+	case !ok:
+	case worst == 0:
+		text += " · a replay with the trace's own settings gives it back"
+	case worst < 0.0005:
+		text += " · a replay with the trace's own settings is off by less than 0.1 %"
+	default:
 		text += fmt.Sprintf(" · a replay with the trace's own settings is off by at most %s", analysis.FormatShare(worst))
+	}
+	if n, few := s.FewBlocks(); few {
+		text += " · only " + analysis.FormatBlocks(n)
 	}
 	return text
 }

@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const ms = 1_000_000
 
@@ -54,7 +51,7 @@ func sweep() *analysis.Sweep {
 	for n := int64(1); n <= 300; n++ {
 		starved := max(30_000-1_000*n, 0) * ms
 		s.Points = append(s.Points, analysis.SweepPoint{
-			Buffer: n, Makespan: 14_000*ms + starved, MaxGap: 1200 + starved/ms/20, Starved: starved,
+			Buffer: n, Makespan: 28_000*ms + starved, MaxGap: 1200 + starved/ms/20, Starved: starved,
 			Latency:     &analysis.Quantiles{P50: 4_680 * ms, P95: 5_132 * ms, P99: 5_182 * ms, Max: 5_197 * ms},
 			BufferBytes: analysis.Known((2*n + 2) * 33_000)})
 	}
@@ -70,12 +67,38 @@ func TestGoldens(t *testing.T) {
 	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(600), peerOnly()}})
 	short := sweep()
 	short.Points, short.RecommendedBuffer, short.Knee, short.IdentityError = short.Points[:3], analysis.Optional[int64]{}, analysis.Optional[int64]{}, nil
+	// A recorder that stopped when 40 blocks were offered and not committed, logs of
+	// which the clocks differ, and a cut that begins inside a backlog.
+	stopped, skewed, inside := run(600), run(600), run(600)
+	for i := range stopped.Len() {
+		if i >= 560 {
+			stopped.MakeColumn(event.Committed)[i] = event.Missing
+		}
+		skewed.MakeColumn(event.Offered)[i] += 1000 * ms
+	}
+	inside.Settings.SetInt(traces.SettingCutBacklog, 12)
+	for _, k := range []event.Kind{event.Enqueued, event.Dequeued, event.Validated, event.Committed} {
+		for i := range inside.Len() {
+			inside.MakeColumn(k)[i] += 2000 * ms
+		}
+	}
+	partial := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{stopped, skewed, inside}})
+	idle, narrow := sweep(), sweep()
+	for i := range idle.Points {
+		idle.Points[i].Makespan, idle.Points[i].Starved, idle.Points[i].Latency.Count = 28_000*ms, 0, 12
+	}
+	idle.Knee, idle.RecommendedBuffer = analysis.Knee(idle.Points), analysis.Recommend(idle.Points)
+	narrow.Points = narrow.Points[49:52]
+	narrow.Knee, narrow.RecommendedBuffer = analysis.Knee(narrow.Points), analysis.Recommend(narrow.Points)
 	for name, f := range map[string]func(io.Writer) error{
-		"stats.txt":       func(w io.Writer) error { return Stats(w, stats) },
-		"warnings.txt":    func(w io.Writer) error { return Warnings(w, stats.Warnings) },
-		"settings.txt":    func(w io.Writer) error { return Settings(w, stats.Streams) },
-		"sweep.txt":       func(w io.Writer) error { return Sweep(w, sweep()) },
-		"short_sweep.txt": func(w io.Writer) error { return Sweep(w, short) },
+		"partial_stats.txt": func(w io.Writer) error { return errors.Join(Stats(w, partial), Warnings(w, partial.Warnings)) },
+		"idle_sweep.txt":    func(w io.Writer) error { return Sweep(w, idle) },
+		"narrow_sweep.txt":  func(w io.Writer) error { return Sweep(w, narrow) },
+		"stats.txt":         func(w io.Writer) error { return Stats(w, stats) },
+		"warnings.txt":      func(w io.Writer) error { return Warnings(w, stats.Warnings) },
+		"settings.txt":      func(w io.Writer) error { return Settings(w, stats.Streams) },
+		"sweep.txt":         func(w io.Writer) error { return Sweep(w, sweep()) },
+		"short_sweep.txt":   func(w io.Writer) error { return Sweep(w, short) },
 		"short_sweep.json": func(w io.Writer) error {
 			return JSON(w, short)
 		},
@@ -91,24 +114,7 @@ func TestGoldens(t *testing.T) {
 		if err := f(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, b.Bytes())
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -rewrite and look at the diff. Got:\n%s", name, got)
+		golden.Compare(t, filepath.Join("testdata", name), b.Bytes())
 	}
 }
 

@@ -88,6 +88,9 @@ func contents(s *analysis.StreamStats) string {
 	if len(parts) > 0 {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
+	if n := s.UncommittedBlocks; n > 0 {
+		text += fmt.Sprintf("; %s more offered and not committed", analysis.FormatCount(n))
+	}
 	return text
 }
 
@@ -105,9 +108,16 @@ func gap(s *analysis.StreamStats) string {
 }
 
 func committer(s *analysis.StreamStats) string {
+	if !s.Busy.Known() {
+		return unknown
+	}
 	share, ok := s.Utilization.Get()
 	if !ok {
-		return unknown
+		return fmt.Sprintf("busy %s, turnaround %s", duration(s.Busy), duration(s.Turnaround))
+	}
+	if n, ok := s.CutBacklog.Get(); ok {
+		return fmt.Sprintf("with %s from before the cut %s, then busy %s (%s), turnaround %s, idle %s", analysis.FormatBlocks(n),
+			duration(s.BeforeCut), duration(s.Busy), analysis.FormatShare(share), duration(s.Turnaround), duration(s.Idle))
 	}
 	return fmt.Sprintf("busy %s (%s), turnaround %s, idle %s", duration(s.Busy), analysis.FormatShare(share),
 		duration(s.Turnaround), duration(s.Idle))

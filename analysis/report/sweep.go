@@ -10,8 +10,9 @@ import (
 // sweepRows is about how many rows of a sweep are written.
 const sweepRows = 24
 
-// Sweep writes the curve over N, the knee and the recommended N. Of a long sweep it writes the rows that are evenly spaced on a log scale,
-// with the first, the last, the knee and the recommended N among them.
+// Sweep writes the curve over N, the knee and the recommended N. Of a long sweep it
+// writes the rows that are evenly spaced on a log scale, with the first, the last, the
+// knee and the recommended N among them.
 func Sweep(w io.Writer, s *analysis.Sweep) error {
 	knee, hasKnee := s.Knee.Get()
 	best, hasBest := s.RecommendedBuffer.Get()
@@ -21,6 +22,8 @@ func Sweep(w io.Writer, s *analysis.Sweep) error {
 	for i, p := range s.Points {
 		remark := ""
 		switch {
+		case hasBest && p.Buffer == best && s.SmallestSuffices():
+			remark = "enough"
 		case hasKnee && hasBest && p.Buffer == knee && knee == best:
 			remark = "knee, recommended"
 		case hasKnee && p.Buffer == knee:
@@ -66,8 +69,16 @@ func recommendation(s *analysis.Sweep) string {
 		return "recommended: none of these, the committer starves for more than 0.1 % of the makespan with each"
 	}
 	text := fmt.Sprintf("recommended: N = %d, the least with a starved time under 0.1 %% of the makespan", best)
-	if knee, ok := s.Knee.Get(); ok && knee != best {
-		text += fmt.Sprintf("; N = %d already brings 95 %% of what can be won", knee)
+	switch knee, ok := s.Knee.Get(); {
+	case s.SmallestSuffices() && best <= 1:
+		text = fmt.Sprintf("recommended: none in particular, this load does not need the buffer: already with N = %d the committer starves for less than 0.1 %% of the makespan", best)
+	case s.SmallestSuffices():
+		text = fmt.Sprintf("recommended: none in particular, N = %d is the smallest of the sweep and enough: sweep from N = 1 to see what less would do", best)
+	case ok && knee < best:
+		text += fmt.Sprintf("; N = %d comes within 5 %% of the best makespan", knee)
+	}
+	if n, few := s.FewBlocks(); few {
+		text += fmt.Sprintf("; the trace has only %s: a longer run may need another N", analysis.FormatBlocks(n))
 	}
 	return text
 }

@@ -155,7 +155,8 @@ func (a *album) save(kind, stream, run string, figure func() (*chart.Figure, err
 	f, err := figure()
 	if err != nil {
 		var missing *analysis.MissingError
-		if errors.As(err, &missing) && len(a.only) == 0 {
+		var skew *analysis.SkewError
+		if (errors.As(err, &missing) || errors.As(err, &skew)) && len(a.only) == 0 {
 			fmt.Fprintf(a.c.ErrOrStderr(), "no chart %s: %v\n", kind, err)
 			return nil
 		}

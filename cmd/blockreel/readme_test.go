@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-var rewrite = flag.Bool("rewrite", false, "write the output of the commands in README.md anew")
+	"github.com/blockreel/blockreel/internal/golden"
+)
 
 // TestReadmeScript runs the commands that README.md shows with their output, in order,
 // and compares; the table of forecasts is the one that package replay holds.
@@ -26,7 +25,7 @@ func TestReadmeScript(t *testing.T) {
 	}
 	t.Chdir(workplace(t, root))
 	got := rewriteBlocks(t, string(readme), root)
-	if *rewrite {
+	if *golden.Rewrite {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,11 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			if err := cfg.Validate(); err != nil {
 				return usagef(c, "%w", err)
 			}
+			for flag, profile := range map[string]network.Profile{"start-rate": network.Ramp, "burst-blocks": network.Burst, "seed": network.Poisson} {
+				if c.Flags().Changed(flag) && cfg.Profile != profile {
+					return usagef(c, "--%s belongs to --profile %s", flag, profile)
+				}
+			}
 			if output == "-" {
 				return usagef(c, "a live run is recorded into a file, not to stdout")
 			}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,10 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/golden"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the transcripts in testdata should say")
 
 // TestTranscripts plays testdata/*.txt. A transcript is commands and what they print:
 //
@@ -44,7 +42,7 @@ func TestTranscripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := play(t, string(text))
-			if *rewrite {
+			if *golden.Rewrite {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
