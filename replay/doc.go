@@ -9,7 +9,7 @@
 //     the preset of the Fabric version stands in for the rest, and Facts says which.
 //  2. Model.Identity replays the stream with its own settings: the difference from
 //     the trace is how far to trust every forecast made from it.
-//  3. Run replays a trace for buffers × ledgers, in simulated or in real time, into
+//  3. Replay replays a trace for buffers × ledgers, in simulated or in real time, into
 //     result traces; SweepTrace walks a range of buffer sizes.
 //
 // The core is in pipeline, what drives it in driver, what it commits to in ledger.

@@ -77,7 +77,7 @@ stream, that file is written; otherwise the charts go into the directory.`,
 				if err != nil {
 					return err
 				}
-				a.add(runName(path), tr)
+				a.add(runLabel(path, tr), runName(path), tr)
 			}
 			return a.draw()
 		},
@@ -94,27 +94,47 @@ func runName(path string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(base, ".reel"), ".jsonl")
 }
 
+// runLabel names a run for people: a replay's file is named by its setting, n20-badger,
+// which reads N = 20, badger; any other run by its file.
+func runLabel(path string, tr *traces.Trace) string {
+	name := runName(path)
+	if len(tr.Timelines) == 0 {
+		return name
+	}
+	n, known := tr.Timelines[0].Settings.Int(traces.SettingBuffer)
+	rest, named := strings.CutPrefix(name, fmt.Sprintf("n%d", n))
+	switch {
+	case !known || !named || tr.Source != "replay":
+		return name
+	case rest == "":
+		return fmt.Sprintf("N = %d", n)
+	case rest[0] == '-':
+		return fmt.Sprintf("N = %d, %s", n, rest[1:])
+	}
+	return name
+}
+
 // album draws the charts of some runs into a directory, or one into a file.
 type album struct {
 	c                 *cobra.Command
 	only              []string
 	target, extension string
-	runs              []string
-	streams           []string // in order of appearance
+	files             map[string]string // of a run, by its label
+	streams           []string          // in order of appearance
 	timelines         map[string][]chart.Run
 	written           []string
 }
 
-func (a *album) add(name string, tr *traces.Trace) {
+func (a *album) add(label, file string, tr *traces.Trace) {
 	if a.timelines == nil {
-		a.timelines = map[string][]chart.Run{}
+		a.timelines, a.files = map[string][]chart.Run{}, map[string]string{}
 	}
-	a.runs = append(a.runs, name)
+	a.files[label] = file
 	for _, tl := range tr.Timelines {
 		if _, seen := a.timelines[tl.Name()]; !seen {
 			a.streams = append(a.streams, tl.Name())
 		}
-		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: name, Timeline: tl})
+		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: label, Timeline: tl})
 	}
 }
 
@@ -183,8 +203,8 @@ func (a *album) path(kind, stream, run string) string {
 		return a.target
 	}
 	name := kind
-	if run != "" && len(a.runs) > 1 {
-		name += "-" + run
+	if run != "" && len(a.files) > 1 {
+		name += "-" + a.files[run]
 	}
 	if len(a.streams) > 1 {
 		name += "-" + strings.NewReplacer("@", "-", "/", "-", ":", "-").Replace(stream)

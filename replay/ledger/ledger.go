@@ -25,7 +25,7 @@
 // preparing their entries.
 //
 // The ledger "recorded" is no store: it is the Times that a trace holds, and what a
-// Scale makes of them (recorded.go).
+// Scale makes of them (scale.go).
 //
 // A Ledger is used from one goroutine at a time. It satisfies the interface of
 // replay/driver without importing it.
