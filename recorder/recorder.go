@@ -12,8 +12,12 @@
 //     and the trace is there up to then.
 //  4. Close writes the rest, and the index.
 //
+// Sample does with the samples of series what Observe does with events; they have one
+// queue together, which is written every ten seconds or when it is half full: a chunk of a
+// few samples is mostly names. A recorder that is killed loses these ten seconds of samples.
+//
 // Drops are notes in the trace: the first one brings a warning, and the notes of kind
-// traces.NoteDropped of a stream add up to its number of drops. A disk that fails does
+// traces.NoteDropped of a stream, and traces.NoteDroppedSamples, add up to the number of drops. A disk that fails does
 // not disturb the pipeline: the recorder goes on, counting, and Close returns the error.
 package recorder
 
@@ -34,6 +38,9 @@ type Config struct {
 	// bytes each. 0 means that the streams share 1,048,576 equally: 32 MiB, of which
 	// only what was ever used takes memory.
 	QueueEvents int
+	// QueueSamples is the number of samples that may wait, at 80 bytes each; 0 means
+	// 16,384.
+	QueueSamples int
 	// FlushEvery is the longest time between two flushes. 0 means a second, which
 	// is also the most.
 	FlushEvery time.Duration
@@ -48,6 +55,12 @@ func (c *Config) validate(streams int) error {
 	if c.QueueEvents < 0 || c.QueueEvents > maxQueueEvents {
 		return fmt.Errorf("recorder queue of %d events: choose 1 to %d", c.QueueEvents, maxQueueEvents)
 	}
+	if c.QueueSamples == 0 {
+		c.QueueSamples = 1 << 14
+	}
+	if c.QueueSamples < 0 || c.QueueSamples > maxQueueEvents {
+		return fmt.Errorf("recorder queue of %d samples: choose 1 to %d", c.QueueSamples, maxQueueEvents)
+	}
 	if c.FlushEvery == 0 {
 		c.FlushEvery = time.Second
 	}
@@ -61,12 +74,15 @@ const (
 	maxQueueEvents = 1 << 24
 	// maxNotes bounds the notes that wait for the goroutine.
 	maxNotes = 1 << 10
+	// samplesEvery is the longest time that samples wait.
+	samplesEvery = 10 * time.Second
 )
 
-// A Recorder writes one trace. Observe and Note may be called from any goroutine.
+// A Recorder writes one trace. Observe, Sample and Note may be called from any goroutine.
 type Recorder struct {
 	cfg    Config
-	queues []queue
+	queues []queue[event.Event] // by stream
+	series queue[sample]
 	wake   chan struct{} // a queue is half full
 	quit   chan struct{}
 	done   chan struct{}
@@ -76,9 +92,16 @@ type Recorder struct {
 	notes []traces.Note
 
 	// Of the goroutine, and of Close after it.
-	writer *traces.Writer
-	events []event.Event // the slice to swap the next queue for
-	err    error         // the first one
+	writer  *traces.Writer
+	events  []event.Event // the slice to swap the next queue for
+	samples []sample      // the same for samples
+	err     error         // the first one
+}
+
+type sample struct {
+	series traces.Series
+	at     event.Time
+	value  float64
 }
 
 // New writes the header to w and returns a recorder of the header's streams, which
@@ -93,15 +116,18 @@ func New(w io.Writer, h traces.Header, cfg Config) (*Recorder, error) {
 	}
 	r := &Recorder{
 		cfg:    cfg,
-		queues: make([]queue, len(h.Streams)),
+		queues: make([]queue[event.Event], len(h.Streams)),
 		wake:   make(chan struct{}, 1),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		writer: writer,
 		events: make([]event.Event, 0, cfg.QueueEvents),
+
+		samples: make([]sample, 0, cfg.QueueSamples),
 	}
+	r.series.waiting = make([]sample, 0, cfg.QueueSamples)
 	for i := range r.queues {
-		r.queues[i].events = make([]event.Event, 0, cfg.QueueEvents)
+		r.queues[i].waiting = make([]event.Event, 0, cfg.QueueEvents)
 	}
 	go r.run()
 	return r, nil
@@ -111,10 +137,23 @@ func New(w io.Writer, h traces.Header, cfg Config) (*Recorder, error) {
 // It panics when the trace has no such stream.
 func (r *Recorder) Observe(e event.Event) {
 	if n := r.queues[e.Stream].put(e); n == r.cfg.QueueEvents/2+1 {
-		select {
-		case r.wake <- struct{}{}:
-		default: // it is about to look anyway
-		}
+		r.hurry()
+	}
+}
+
+// Sample takes a sample of a series, or drops and counts it when too many wait. It waits
+// as little as Observe does. A value that is not a finite number is an error that Close
+// returns, and counted as dropped.
+func (r *Recorder) Sample(s traces.Series, at event.Time, v float64) {
+	if n := r.series.put(sample{s, at, v}); n == r.cfg.QueueSamples/2+1 {
+		r.hurry()
+	}
+}
+
+func (r *Recorder) hurry() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it is about to look anyway
 	}
 }
 
@@ -129,12 +168,10 @@ func (r *Recorder) Note(n traces.Note) {
 }
 
 // Dropped returns how many events of a stream were dropped so far.
-func (r *Recorder) Dropped(stream int) uint64 {
-	q := &r.queues[stream]
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.dropped
-}
+func (r *Recorder) Dropped(stream int) uint64 { return r.queues[stream].lost() }
+
+// DroppedSamples returns how many samples were dropped so far.
+func (r *Recorder) DroppedSamples() uint64 { return r.series.lost() }
 
 // Close writes what is still queued and the end of the trace, and returns the first
 // error of the recording. What is observed after Close is not recorded.
@@ -143,6 +180,7 @@ func (r *Recorder) Close() error {
 		close(r.quit)
 		<-r.done
 		r.drain()
+		r.drainSamples()
 		r.flush(true)
 		r.keep(r.writer.Close())
 	})
@@ -153,13 +191,21 @@ func (r *Recorder) run() {
 	defer close(r.done)
 	ticker := time.NewTicker(r.cfg.FlushEvery)
 	defer ticker.Stop()
-	for {
+	for n := time.Duration(1); ; {
 		select {
 		case <-ticker.C:
 			r.drain()
+			if n*r.cfg.FlushEvery >= samplesEvery {
+				r.drainSamples()
+				n = 0
+			}
+			n++
 			r.flush(false)
 		case <-r.wake:
 			r.drain()
+			if r.series.len() > r.cfg.QueueSamples/2 {
+				r.drainSamples()
+			}
 		case <-r.quit:
 			return
 		}
@@ -184,6 +230,20 @@ func (r *Recorder) drain() {
 	}
 }
 
+// drainSamples is drain for samples.
+func (r *Recorder) drainSamples() {
+	samples := r.series.swap(r.samples)
+	lost := uint64(0)
+	for _, s := range samples {
+		if err := r.writer.Sample(s.series, s.at, s.value); err != nil {
+			r.keep(err)
+			lost++
+		}
+	}
+	r.series.lose(lost)
+	r.samples = samples[:0]
+}
+
 // flush writes the notes and makes what was drained readable.
 func (r *Recorder) flush(last bool) {
 	r.mu.Lock()
@@ -194,26 +254,29 @@ func (r *Recorder) flush(last bool) {
 		r.keep(r.writer.Note(n))
 	}
 	for i := range r.queues {
-		r.noteDrops(i, last)
+		q := &r.queues[i]
+		r.noteDrops(q.lost(), &q.noted, last, traces.Note{Stream: i, Kind: traces.NoteDropped}, "events")
 	}
+	q := &r.series
+	r.noteDrops(q.lost(), &q.noted, last, traces.Note{Stream: -1, Kind: traces.NoteDroppedSamples}, "samples")
 	r.keep(r.writer.Flush())
 }
 
-// noteDrops writes the drops of a stream that no note tells of yet. In between it
+// noteDrops writes the drops of a queue that no note tells of yet. In between it
 // waits until they are as many as those that notes tell of, so that a recorder that
 // drops for hours does not fill the trace with notes.
-func (r *Recorder) noteDrops(stream int, last bool) {
-	q := &r.queues[stream]
-	n := r.Dropped(stream) - q.noted
-	if n == 0 || (n < q.noted && !last) {
+func (r *Recorder) noteDrops(dropped uint64, noted *uint64, last bool, note traces.Note, what string) {
+	n := dropped - *noted
+	if n == 0 || (n < *noted && !last) {
 		return
 	}
-	if q.noted == 0 {
-		r.keep(r.writer.Note(traces.Note{Stream: stream, Kind: traces.NoteWarning,
-			Text: "events came faster than they could be written and were dropped: values are missing"}))
+	if *noted == 0 {
+		r.keep(r.writer.Note(traces.Note{Stream: note.Stream, Kind: traces.NoteWarning,
+			Text: what + " came faster than they could be written and were dropped: values are missing"}))
 	}
-	q.noted += n
-	r.keep(r.writer.Note(traces.Note{Stream: stream, Kind: traces.NoteDropped, Text: strconv.FormatUint(n, 10)}))
+	*noted += n
+	note.Text = strconv.FormatUint(n, 10)
+	r.keep(r.writer.Note(note))
 }
 
 func (r *Recorder) keep(err error) {

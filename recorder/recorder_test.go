@@ -284,10 +284,10 @@ func BenchmarkObserve(b *testing.B) {
 		return r
 	}
 	b.Run("queue", func(b *testing.B) {
-		q := queue{events: make([]event.Event, 0, 1<<16)}
+		q := queue[event.Event]{waiting: make([]event.Event, 0, 1<<16)}
 		for i := 0; b.Loop(); i++ {
 			if q.put(committed(0, event.BlockNum(i))) == 1<<16 {
-				q.events = q.events[:0]
+				q.waiting = q.waiting[:0]
 			}
 		}
 	})

@@ -37,7 +37,12 @@ func (e *columnEncoder) append(b []byte, c *column, earlier []column, first uint
 		b = binary.AppendUvarint(b, uint64(s.n))
 		at = s.first + uint64(s.n)
 	}
-	e.u = resize(e.u, len(c.values))
+	return e.appendPacked(b, start)
+}
+
+// appendPacked appends the residuals in bestRes, of which start is the first prediction.
+func (e *columnEncoder) appendPacked(b []byte, start int64) []byte {
+	e.u = resize(e.u, len(e.bestRes))
 	low, unit, width := scale(e.u, e.bestRes)
 	b = binary.AppendVarint(b, start)
 	b = binary.AppendVarint(b, low)
@@ -105,23 +110,10 @@ func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64)
 		c.fail(fmt.Errorf("column is predicted from column %d of %d", (p-predictColumn)/2, len(earlier)))
 	}
 	n := d.readSpans(c, &col, first, count)
-	start, low, unit, width := c.varint(), c.varint(), c.uvarint(), c.byte()
-	switch {
-	case c.err != nil:
-		return col
-	case width > 8:
-		c.fail(fmt.Errorf("column of values %d bytes wide", width))
-	case unit > math.MaxInt64:
-		c.fail(fmt.Errorf("unit %d is too large", unit))
-	}
-	packed := c.bytes(uint64(n) * uint64(width))
-	if c.err != nil {
+	start := int64(0)
+	if col.values, start = d.packed(c, n); c.err != nil {
 		return col
 	}
-	at := len(d.values)
-	d.values = append(d.values, make([]int64, n)...)
-	col.values = d.values[at:]
-	unpack(col.values, packed, int(width), int64(unit), low)
 	var ref []int64
 	if p >= predictColumn {
 		j, shift := p.reference()
@@ -136,6 +128,28 @@ func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64)
 		c.fail(fmt.Errorf("column holds a value over the limit of %d", int64(MaxValue)))
 	}
 	return col
+}
+
+// packed reads n residuals and their start. The caller has held n against its limit.
+func (d *columnDecoder) packed(c *cursor, n int) (res []int64, start int64) {
+	start, low, unit, width := c.varint(), c.varint(), c.uvarint(), c.byte()
+	switch {
+	case c.err != nil:
+		return nil, 0
+	case width > 8:
+		c.fail(fmt.Errorf("column of values %d bytes wide", width))
+	case unit > math.MaxInt64:
+		c.fail(fmt.Errorf("unit %d is too large", unit))
+	}
+	planes := c.bytes(uint64(n) * uint64(width))
+	if c.err != nil {
+		return nil, 0
+	}
+	at := len(d.values)
+	d.values = append(d.values, make([]int64, n)...)
+	res = d.values[at:]
+	unpack(res, planes, int(width), int64(unit), low)
+	return res, start
 }
 
 // readSpans reads the spans of col and returns how many values they have.

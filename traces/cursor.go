@@ -26,6 +26,13 @@ func (c *cursor) fail(err error) {
 	c.b = nil
 }
 
+// check fails with err when there is one.
+func (c *cursor) check(err error) {
+	if err != nil {
+		c.fail(err)
+	}
+}
+
 func (c *cursor) byte() byte {
 	if len(c.b) == 0 {
 		c.fail(errShort)

@@ -43,9 +43,10 @@ func (c *CutConfig) validate() error {
 }
 
 // Cut returns a copy of the blocks that cfg keeps. In each stream they are the range
-// from the first block that is in bounds to the last. Times stay as they are, and a
-// note tells of the cut; a warning and [SettingCutBacklog] tell when the peer was busy
-// with blocks before it. All streams stay, even those that have become empty.
+// from the first block that is in bounds to the last. Samples are kept from the first
+// instant of the kept blocks to the last. Times stay as they are, and a note tells of
+// the cut; a warning and [SettingCutBacklog] tell when the peer was busy with blocks
+// before it. All streams stay, even those that have become empty.
 func (t *Trace) Cut(cfg CutConfig) (*Trace, error) {
 	out, err := t.cut(cfg)
 	if err != nil {
@@ -78,7 +79,58 @@ func (t *Trace) cut(cfg CutConfig) (*Trace, error) {
 	if blocks == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrEmptyCut, t.reach())
 	}
+	out.Samples = cfg.samples(t, out)
 	return out, nil
+}
+
+// samples returns what is kept of the samples of t, of whose blocks out has the kept
+// ones: the samples from the first instant of these blocks to the last and, of a cut by
+// time, those between From and To as well; and of each series the one before them, since
+// it holds at the beginning.
+func (c *CutConfig) samples(t, out *Trace) (kept []SampleColumn) {
+	if *c == (CutConfig{}) {
+		return t.Samples
+	}
+	x := out.instants()
+	if x.Start == event.Missing {
+		return nil
+	}
+	if c.From != 0 {
+		x.cover(int64(c.From), int64(c.From))
+	}
+	if c.To != 0 {
+		x.cover(int64(c.To)-1, int64(c.To)-1)
+	}
+	fromStart, toEnd := c.From == 0 && c.FromBlock == 0, c.To == 0 && c.ToBlock == 0
+	for i := range t.Samples {
+		s := &t.Samples[i]
+		from, to := max(0, s.Before(x.Start)), s.Before(x.End)+1
+		if fromStart {
+			from = 0
+		}
+		if toEnd {
+			to = s.Len()
+		}
+		if from < to {
+			kept = append(kept, SampleColumn{s.Series, slices.Clone(s.At[from:to]), slices.Clone(s.Value[from:to])})
+		}
+	}
+	return kept
+}
+
+// instants returns an extent with the earliest and the latest instant of all blocks.
+func (t *Trace) instants() Extent {
+	x := Extent{Start: event.Missing, End: event.Missing}
+	for _, tl := range t.Timelines {
+		for k := event.Offered; k.IsTime(); k++ {
+			for _, v := range tl.columns[k] {
+				if v != event.Missing {
+					x.cover(v, v)
+				}
+			}
+		}
+	}
+	return x
 }
 
 // markBacklog notes how many of the blocks of before were still to be committed when

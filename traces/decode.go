@@ -145,6 +145,8 @@ func (r *Reader) decode(d descriptor) error {
 	case ChunkNotes:
 		r.chunk.Notes, err = decodeNotes(content, len(r.header.Streams), r.chunk.Notes)
 		return err
+	case ChunkSamples:
+		return r.columns.decodeSamples(content, len(r.header.Streams), &r.chunk)
 	}
 	return decodePayloads(content, r.header.Streams, &r.chunk)
 }

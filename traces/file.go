@@ -37,7 +37,7 @@ func Write(w io.Writer, t *Trace) error {
 	return tw.Close()
 }
 
-// AppendTrace writes the timelines and the notes of t, whose streams are those of
+// AppendTrace writes the timelines, the samples and the notes of t, whose streams are those of
 // the Writer's header.
 func (t *Writer) AppendTrace(tr *Trace) error {
 	if len(tr.Timelines) != len(t.header.Streams) {
@@ -45,6 +45,11 @@ func (t *Writer) AppendTrace(tr *Trace) error {
 	}
 	for i, tl := range tr.Timelines {
 		if err := t.AppendTimeline(i, tl); err != nil {
+			return err
+		}
+	}
+	for _, s := range tr.Samples {
+		if err := t.AppendSamples(s); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // can leave out.
 const (
 	FormatMajor = 1
-	FormatMinor = 0
+	FormatMinor = 1
 )
 
 // ChunkType says what a chunk holds.
@@ -23,6 +23,7 @@ const (
 	ChunkData     ChunkType = 1 // values of blocks
 	ChunkNotes    ChunkType = 2 // notes of the recorder
 	ChunkPayloads ChunkType = 3 // marshalled blocks of one channel
+	ChunkSamples  ChunkType = 4 // samples of series, since version 1.1
 )
 
 // Everything of a trace that is not compressed stands in zstd skippable frames of
@@ -101,7 +102,7 @@ func parseDescriptor(p []byte) descriptor {
 
 // limit bounds the compressed and the raw bytes of a chunk of this type.
 func (t ChunkType) limit() uint64 {
-	if t == ChunkData || t == ChunkNotes {
+	if t == ChunkData || t == ChunkNotes || t == ChunkSamples {
 		return MaxChunkBytes
 	}
 	return MaxPayloadChunkBytes
@@ -117,6 +118,8 @@ func (t ChunkType) String() string {
 		return "notes"
 	case ChunkPayloads:
 		return "payloads"
+	case ChunkSamples:
+		return "samples"
 	}
 	return unknownChunk
 }

@@ -16,9 +16,14 @@ const (
 	MaxNoteBytes = 64 << 10
 	// MaxNotes bounds the notes of a trace.
 	MaxNotes = 1 << 16
-	// MaxChunkBytes bounds a chunk of data or notes, compressed and not.
+	// MaxSeries bounds the series of a trace.
+	MaxSeries = 4096
+	// MaxSeriesBytes bounds the name, unit, node and channel of a series together.
+	MaxSeriesBytes = 16 << 10
+	// MaxChunkBytes bounds a chunk of data, notes or samples, compressed and not.
 	MaxChunkBytes = 16 << 20
-	// MaxChunkValues bounds the values in one chunk of data.
+	// MaxChunkValues bounds the values in one chunk of data, and the instants and values
+	// in one of samples.
 	MaxChunkValues = 1 << 20
 	// MaxPayloadBytes bounds the payload of one block; Fabric's own default for
 	// a block's absolute maximum (and gRPC's for a message) is 100 MB.
@@ -36,7 +41,7 @@ const (
 	// from below: 36 years in ns. So no difference or sum of two of them overflows.
 	MaxValue = 1 << 60
 	// MaxCells bounds the memory of a trace that is read as a whole: blocks ×
-	// columns, summed over its streams; 2^28 are 2 GiB.
+	// columns, summed over its streams, and two a sample; 2^28 are 2 GiB.
 	MaxCells = 1 << 28
 
 	// freeCells is how many cells a trace may span without holding values for

@@ -59,6 +59,8 @@ type builder struct {
 	notes    []Note
 	values   uint64
 	cells    uint64 // of all streams
+	samples  sampleSet
+	sampled  uint64 // samples
 	// repeated counts values that replaced another one of their block, when
 	// countRepeated is set.
 	countRepeated bool
@@ -78,13 +80,18 @@ func newBuilder(h Header, maxCells uint64) *builder {
 	return &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
 }
 
-// chunk adds what a chunk of data or notes holds.
+// chunk adds what a chunk of data, notes or samples holds.
 func (b *builder) chunk(c *Chunk) error {
 	if c.Type == ChunkNotes {
 		if err := checkLimit("notes of the trace", uint64(len(b.notes)+len(c.Notes)), MaxNotes); err != nil {
 			return err
 		}
 		b.notes = append(b.notes, c.Notes...)
+	}
+	for i := range c.Samples {
+		if err := b.addSamples(&c.Samples[i]); err != nil {
+			return err
+		}
 	}
 	if c.Type != ChunkData || len(c.Extents) == 0 {
 		return nil
@@ -105,6 +112,24 @@ func (b *builder) chunk(c *Chunk) error {
 		b.run(r)
 	}
 	return nil
+}
+
+// addSamples adds samples of a series.
+func (b *builder) addSamples(s *SampleColumn) error {
+	c, err := b.samples.column(s.Series)
+	if err != nil {
+		return err
+	}
+	b.sampled += uint64(s.Len())
+	if err := b.checkCells(); err != nil {
+		return err
+	}
+	c.At, c.Value = append(c.At, s.At...), append(c.Value, s.Value...)
+	return nil
+}
+
+func (b *builder) checkCells() error {
+	return checkLimit("cells (blocks × columns) of the trace in memory", b.cells+2*b.sampled, b.maxCells)
 }
 
 // run copies a run's values. Its column grows to the blocks that its stream spans:
@@ -157,7 +182,7 @@ func (b *builder) account(stream int) error {
 	b.cells -= s.cells
 	s.cells = span * uint64(max(1, s.columns))
 	b.cells += s.cells
-	if err := checkLimit("cells (blocks × columns) of the trace in memory", b.cells, b.maxCells); err != nil {
+	if err := b.checkCells(); err != nil {
 		return err
 	}
 	if sparse := freeCells + cellsPerValue*b.values; b.cells > sparse {
@@ -169,7 +194,10 @@ func (b *builder) account(stream int) error {
 
 // trace returns what has been assembled.
 func (b *builder) trace() *Trace {
-	t := &Trace{Header: b.header, Notes: b.notes}
+	t := &Trace{Header: b.header, Notes: b.notes, Samples: b.samples.columns}
+	for i := range t.Samples {
+		t.Samples[i].sort()
+	}
 	for i := range b.streams {
 		s := &b.streams[i]
 		tl := NewTimeline(b.header.Streams[i], event.BlockNum(s.first), int(s.end-s.first))

@@ -13,11 +13,11 @@ import (
 
 // ReaderConfig sets what a Reader decodes and how much memory a trace may take.
 type ReaderConfig struct {
-	// SkipData and SkipPayloads make the Reader check the chunks of that kind
-	// without decoding them.
+	// SkipData, which is of samples too, and SkipPayloads make the Reader check the
+	// chunks of that kind without decoding them.
 	SkipData, SkipPayloads bool
 	// MaxCells bounds blocks × columns over all streams of a trace that is read
-	// into memory; 0 means the constant MaxCells.
+	// into memory, and two cells a sample; 0 means the constant MaxCells.
 	MaxCells uint64
 }
 
@@ -35,9 +35,10 @@ type Chunk struct {
 	Offset, Length int64
 	// Extents are the ranges of blocks that the chunk speaks of.
 	Extents  []Extent
-	Runs     []Run     // of a data chunk
-	Notes    []Note    // of a notes chunk
-	Payloads []Payload // of a payloads chunk
+	Runs     []Run          // of a data chunk
+	Notes    []Note         // of a notes chunk
+	Payloads []Payload      // of a payloads chunk
+	Samples  []SampleColumn // of a samples chunk
 }
 
 // A Reader reads a trace from its beginning to its end, chunk by chunk. It needs no
@@ -120,6 +121,7 @@ func (r *Reader) next() error {
 	r.chunk = Chunk{
 		Type: d.typ, Offset: r.good, Length: int64(len(p)) + frameHead + int64(d.compressed),
 		Extents: r.chunk.Extents[:0], Runs: r.chunk.Runs[:0], Notes: r.chunk.Notes[:0], Payloads: r.chunk.Payloads[:0],
+		Samples: r.chunk.Samples[:0],
 	}
 	what := d.typ.String() + " chunk"
 	for _, n := range []uint32{d.compressed, d.raw} {
@@ -130,7 +132,8 @@ func (r *Reader) next() error {
 	if d.seq != r.seq {
 		return r.corrupt(what, fmt.Errorf("number %d where %d was expected", d.seq, r.seq))
 	}
-	skip := r.cfg.SkipData && d.typ == ChunkData || r.cfg.SkipPayloads && d.typ == ChunkPayloads || d.typ.String() == unknownChunk
+	skip := r.cfg.SkipData && (d.typ == ChunkData || d.typ == ChunkSamples) ||
+		r.cfg.SkipPayloads && d.typ == ChunkPayloads || d.typ.String() == unknownChunk
 	if err := r.readBody(d, p[:len(p)-hashBytes], skip); err != nil {
 		return err
 	}

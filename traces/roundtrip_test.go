@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,40 @@ func randomTrace(seed uint64, blocks int) *Trace {
 		t.Timelines = append(t.Timelines, tl)
 		t.Notes = append(t.Notes, Note{s - 1, NoteFact, "seen ✓"})
 	}
+	for i := range r.IntN(4) {
+		s := Series{Name: SeriesBufferSize, Node: strings.Repeat("p", i), Channel: []string{"", "ch1"}[r.IntN(2)]}
+		t.Samples = append(t.Samples, randomSamples(r, s, 1+r.IntN(blocks+1)))
+	}
 	return t
+}
+
+// randomSamples makes samples of one of the ways in which values change.
+func randomSamples(r *rand.Rand, s Series, n int) SampleColumn {
+	c := SampleColumn{Series: s}
+	at, way, level := r.Int64N(1e12)-5e11, r.IntN(5), 0.0
+	for range n {
+		at += r.Int64N(2) * (5e8 + r.Int64N(1e6))
+		switch way {
+		case 0: // a gauge
+			level = float64(r.IntN(42))
+		case 1: // a counter
+			level += float64(r.IntN(1e6))
+		case 2: // averages
+			level = r.ExpFloat64() / 300
+		case 3: // anything
+			level = math.Float64frombits(r.Uint64())
+		case 4: // the ends of what is whole
+			level = []float64{maxWhole, -maxWhole, 0}[r.IntN(3)]
+			if r.IntN(100) == 0 {
+				level = []float64{maxWhole * 2, math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64, 0.5}[r.IntN(5)]
+			}
+		}
+		if math.IsNaN(level) || math.IsInf(level, 0) {
+			level = 1.5
+		}
+		c.At, c.Value = append(c.At, event.Time(at)), append(c.Value, level)
+	}
+	return c
 }
 
 func fillColumn(r *rand.Rand, tl *Timeline, k event.Kind) {
@@ -82,6 +116,12 @@ func diff(a, b *Trace) string {
 		return "headers differ"
 	case len(a.Notes)+len(b.Notes) > 0 && !reflect.DeepEqual(a.Notes, b.Notes):
 		return "notes differ"
+	case !slices.EqualFunc(a.Samples, b.Samples, func(x, y SampleColumn) bool {
+		return x.Series == y.Series && slices.Equal(x.At, y.At) && slices.EqualFunc(x.Value, y.Value, func(v, w float64) bool {
+			return math.Float64bits(v) == math.Float64bits(w)
+		})
+	}):
+		return "samples differ"
 	case len(a.Timelines) != len(b.Timelines):
 		return "number of timelines differs"
 	}
@@ -162,6 +202,25 @@ func TestAppend(t *testing.T) {
 		for _, n := range want.Notes {
 			if err := w.Note(n); err != nil {
 				t.Fatal(err)
+			}
+		}
+		for i := 0; ; i++ { // the samples, series by turns
+			more := false
+			for _, s := range want.Samples {
+				if i < s.Len() {
+					more = true
+					if err := w.Sample(s.Series, s.At[i], s.Value[i]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if !more {
+				break
+			}
+			if r.IntN(100) == 0 {
+				if err := w.Flush(); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		for _, e := range events {

@@ -192,7 +192,8 @@ func blocksWithin(x *Index, h Header, cfg CutConfig) []streamBuilder {
 	return wanted
 }
 
-// readChunks reads the notes and the data chunks of which wanted holds for an extent.
+// readChunks reads the notes, the samples and the data chunks of which wanted holds for
+// an extent. Samples are read as a whole: the last one before a time may lie far back.
 func readChunks(f io.ReadSeeker, x *Index, wanted func(Extent) bool) (*Trace, error) {
 	tr, err := openAt(f, 0)
 	if err != nil {
@@ -200,7 +201,7 @@ func readChunks(f io.ReadSeeker, x *Index, wanted func(Extent) bool) (*Trace, er
 	}
 	b := newBuilder(tr.header, tr.cfg.MaxCells)
 	for i, e := range x.Chunks {
-		if e.Type != ChunkNotes && !(e.Type == ChunkData && slices.ContainsFunc(e.Extents, wanted)) {
+		if e.Type != ChunkNotes && e.Type != ChunkSamples && !(e.Type == ChunkData && slices.ContainsFunc(e.Extents, wanted)) {
 			continue
 		}
 		if err := tr.jump(f, e.Offset, uint32(i)); err != nil {

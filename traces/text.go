@@ -2,11 +2,13 @@ package traces
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strconv"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 )
 
 // The text form of a trace is JSON Lines: a textHeader, then a line for every note,
-// every block and every payload.
+// every block, every sample and every payload.
 type (
 	textHeader struct {
 		// Reel is the major version of the format.
@@ -36,6 +38,13 @@ type (
 		Note   string `json:"note"`
 		Stream *int   `json:"stream,omitempty"`
 		Text   string `json:"text"`
+	}
+	// textSeries begins the line of a sample: its instant and its value follow.
+	textSeries struct {
+		Name    string `json:"series"`
+		Unit    string `json:"unit,omitempty"`
+		Node    string `json:"node,omitempty"`
+		Channel string `json:"channel,omitempty"`
 	}
 )
 
@@ -82,7 +91,42 @@ func WriteText(w io.Writer, t *Trace) error {
 			}
 		}
 	}
+	for i := range t.Samples {
+		if err := writeTextSamples(b, &t.Samples[i]); err != nil {
+			return err
+		}
+	}
 	return b.Flush()
+}
+
+func writeTextSamples(b *bufio.Writer, c *SampleColumn) error {
+	head := bytes.Buffer{}
+	enc := json.NewEncoder(&head)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(textSeries(c.Series)); err != nil {
+		return err
+	}
+	begin := bytes.TrimSuffix(head.Bytes(), []byte("}\n"))
+	var line []byte
+	for i, at := range c.At {
+		line = append(append(line[:0], begin...), `,"at_ns":`...)
+		line = strconv.AppendInt(line, int64(at), 10)
+		line = append(line, `,"value":`...)
+		line = appendTextValue(line, c.Value[i])
+		if _, err := b.Write(append(line, "}\n"...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendTextValue spells a value such that reading it gives back its every bit.
+func appendTextValue(b []byte, v float64) []byte {
+	f := byte('f')
+	if a := math.Abs(v); a != 0 && a < 1e-6 || a >= 1e21 {
+		f = 'e'
+	}
+	return strconv.AppendFloat(b, v, f, -1, 64)
 }
 
 // WriteTextPayloads writes payload lines, which may follow on what WriteText wrote.
@@ -151,6 +195,14 @@ func (t *Trace) validate() error {
 	for _, tl := range t.Timelines {
 		if tl.First > MaxBlockNum || uint64(tl.n) > MaxBlockNum+1-uint64(tl.First) {
 			return &LimitError{"block number", uint64(tl.First) + uint64(tl.n) - 1, MaxBlockNum}
+		}
+	}
+	if err := checkLimit("series of the trace", uint64(len(t.Samples)), MaxSeries); err != nil {
+		return err
+	}
+	for i := range t.Samples {
+		if err := t.Samples[i].validate(); err != nil {
+			return err
 		}
 	}
 	if err := checkLimit("notes", uint64(len(t.Notes)), MaxNotes); err != nil {

@@ -31,6 +31,11 @@ type textLine struct {
 	Text    string          `json:"text"`
 	Channel *string         `json:"channel"`
 	Payload []byte          `json:"payload"`
+	Series  *string         `json:"series"`
+	Unit    string          `json:"unit"`
+	Node    string          `json:"node"`
+	At      *event.Time     `json:"at_ns"`
+	Value   *float64        `json:"value"`
 
 	Offered         *int64 `json:"offered_ns"`
 	Sent            *int64 `json:"sent_ns"`
@@ -182,10 +187,24 @@ func (b *builder) textLine(line []byte) error {
 		return n.validate(len(b.header.Streams))
 	case l.Channel != nil && l.Block != nil && l.Payload != nil:
 		return nil
+	case l.Series != nil && l.At != nil && l.Value != nil:
+		return b.textSample(&l)
 	case l.Stream != nil && l.Block != nil:
 		return b.textBlock(&l)
 	}
-	return errors.New(`line is neither a note ("note", "text") nor a block ("stream", "block") nor a payload ("channel", "block", "payload")`)
+	return errors.New(`line is neither a note ("note", "text") nor a block ("stream", "block") nor a sample ("series", "at_ns", "value") ` +
+		`nor a payload ("channel", "block", "payload")`)
+}
+
+func (b *builder) textSample(l *textLine) error {
+	s := Series{Name: *l.Series, Unit: l.Unit, Node: l.Node}
+	if l.Channel != nil {
+		s.Channel = *l.Channel
+	}
+	if err := checkSample(*l.At, *l.Value); err != nil {
+		return fmt.Errorf("sample of %v: %w", s, err)
+	}
+	return b.addSamples(&SampleColumn{s, []event.Time{*l.At}, []float64{*l.Value}})
 }
 
 func (b *builder) textBlock(l *textLine) error {

@@ -13,6 +13,9 @@ type Trace struct {
 	Header
 	// Timelines has one entry per Header.Streams, in the same order.
 	Timelines []*Timeline
+	// Samples has one entry a series, in the order of their first samples in the file;
+	// each has at least one sample.
+	Samples []SampleColumn
 	// Notes are what the recorder or the replay had to say, in the order written.
 	Notes []Note
 	// Loss is nil when the file was whole to its end.
@@ -97,6 +100,10 @@ const (
 	NoteWarning = "warning" // Text tells what weakens the figures of this trace
 	NoteDropped = "dropped" // Text is the number of events that the recorder dropped
 	NoteFact    = "fact"    // Text tells how something in the trace was obtained
+
+	// NoteDroppedSamples is of the whole trace; Text is the number of samples that the
+	// recorder dropped.
+	NoteDroppedSamples = "dropped_samples"
 )
 
 // Loss tells what is missing at the end of a trace that was cut short or damaged.

@@ -20,7 +20,7 @@ func TestVerifyWhole(t *testing.T) {
 	}
 	if r.Chunks[ChunkData] != 5 || r.Chunks[ChunkNotes] != 5 || r.Chunks[ChunkPayloads] != 5 || len(ends) != 16 ||
 		r.Values != 200 || r.Notes != 5 || r.Payloads != 5 || !r.Indexed || r.Bytes != int64(len(file)) ||
-		len(r.Findings) != 0 || r.Loss != nil || r.Major != 1 || r.Minor != 0 {
+		len(r.Findings) != 0 || r.Loss != nil || r.Major != 1 || r.Minor != 1 {
 		t.Fatalf("%+v", r)
 	}
 }

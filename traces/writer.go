@@ -57,6 +57,10 @@ type Writer struct {
 	events  int      // buffered; one that replaces another counts again
 	cells   uint64   // that the windows span
 
+	series    sampleSet // with buffered samples
+	samples   int       // buffered
+	nameBytes int       // of the series that have buffered samples
+
 	notes      []Note
 	noteBytes  int
 	totalNotes int
@@ -138,6 +142,9 @@ func (t *Writer) Flush() error {
 		return err
 	}
 	if err := t.flushEvents(); err != nil {
+		return err
+	}
+	if err := t.flushSamples(); err != nil {
 		return err
 	}
 	if err := t.flushNotes(); err != nil {
