@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"recorder/fabriclog":            {"traces", "traces/event"},
 	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
 	"recorder/fabricnet":            {"recorder", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "traces", "traces/event"},
+	"recorder/fabricnet/scrape":     {"internal/fabric/deliver"},
 	"recorder/fabricnet/profile":    {"internal/fabric/deliver", "internal/fabric/identity"},
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
