@@ -37,8 +37,10 @@ A peer's ledger is in ledgersData/chains/chains/CHANNEL, an orderer's in chains/
 Take the peer's: only its copy tells which transactions are valid.
 
 The blocks must continue each other (previous hash, data hash) and agree with the trace;
-the first that does not is named, and nothing is written. Blocks outside of the trace,
-like those of the channel's setting up, are left out.`,
+the first that does not is named, and nothing is written. Blocks before the trace's first
+one, like those of the channel's setting up, are kept as payloads without times, so that
+"blockreel serve" can give them to a peer that has just joined; --no-earlier leaves them out,
+which a trace of a long-lived channel may need. Blocks behind the last one are left out.`,
 		Example: `  blockreel attach run.reel --blocks ledgersData/chains/chains/ch1 -o full.reel
   blockreel attach run.reel --blocks 'fetched/ch1_*.block' --blocks more.blocks.zst -o full.reel
   blockreel attach run.reel --blocks ch1 --payload none -o sizes.reel`,
@@ -83,6 +85,7 @@ like those of the channel's setting up, are left out.`,
 	f.StringArrayVar(&blocks, "blocks", nil, "file of blocks, a directory of ledger files, or a quoted pattern; repeatable (required)")
 	f.StringVarP(&cfg.Channel, "channel", "C", "", "take blocks of this channel and pass over files of others")
 	f.StringVar(&payload, "payload", "full", "full, or none: sizes and counts alone")
+	f.BoolVar(&cfg.NoEarlier, "no-earlier", false, "leave out the blocks before the trace's first one")
 	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
@@ -151,10 +154,13 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 		if r.Validated > 0 {
 			fmt.Fprintf(stderr, ", %s transactions invalid", count(r.Invalid))
 		}
+		if r.Earlier > 0 {
+			fmt.Fprintf(stderr, ", and %s of %s before the trace", count(r.Earlier), analysis.FormatBytes(r.EarlierBytes))
+		}
 		for _, odd := range []struct {
 			n    int64
 			what string
-		}{{r.Stored, "in the trace already"}, {r.Repeated, "repeated"}, {r.Before, "before the trace"}, {r.After, "behind it"}} {
+		}{{r.Stored, "in the trace already"}, {r.Repeated, "repeated"}, {r.Before, "before the trace left out"}, {r.After, "behind it left out"}} {
 			if odd.n > 0 {
 				fmt.Fprintf(stderr, ", %s %s", count(odd.n), odd.what)
 			}

@@ -25,6 +25,9 @@ type Config struct {
 	// SizesOnly leaves the files' payloads out: the trace is given their sizes and
 	// counts alone.
 	SizesOnly bool
+	// NoEarlier leaves out the files' blocks before the trace's first one. Otherwise
+	// their payloads are kept, for whoever is to read the channel from its beginning.
+	NoEarlier bool
 	// Stored are the payloads that the trace's file has already; nil means none. They
 	// stay, and the files' blocks must be of the same chain.
 	Stored iter.Seq2[traces.Payload, error]
@@ -161,7 +164,7 @@ func (a *attacher) stored(ctx context.Context) error {
 			err = fmt.Errorf("it is block %d", b.Number)
 		}
 		if err == nil {
-			err = a.block(&b, c, false, true)
+			err = a.block(&b, c, false, true, true)
 		}
 		c.Stored = c.Blocks
 		if err != nil {
@@ -194,15 +197,17 @@ func (a *attacher) file(ctx context.Context, f *file) error {
 		if name, err := b.ChannelID(); err == nil && name != f.Channel {
 			return &BlockError{f.Path, name, event.BlockNum(b.Number), fmt.Errorf("the blocks before it are of channel %s", f.Channel)}
 		}
-		if err := a.block(b, c, f.Blocks > 0, !a.cfg.SizesOnly); err != nil {
+		full := !a.cfg.SizesOnly
+		if err := a.block(b, c, f.Blocks > 0, full, full && !a.cfg.NoEarlier); err != nil {
 			return &BlockError{f.Path, f.Channel, event.BlockNum(b.Number), err}
 		}
 	}
 }
 
-func (a *attacher) block(b *fabric.Block, c *channel, follows, keep bool) error {
+// block takes a block; its payload is kept, and earlier ones than the trace's, if so said.
+func (a *attacher) block(b *fabric.Block, c *channel, follows, keep, earlier bool) error {
 	c.touched = true
-	wanted, err := c.take(b, follows)
+	wanted, err := c.take(b, follows, earlier)
 	if err != nil || !wanted || !keep {
 		return err
 	}
@@ -220,6 +225,7 @@ func (a *attacher) progress(n int) {
 const (
 	unfound = "are in no file of blocks"
 	refused = "are invalid"
+	untimed = "are held too; they have no times"
 )
 
 // note tells in the trace where its payloads come from.
@@ -236,8 +242,12 @@ func (a *attacher) note(c *channel) {
 		add(traces.NoteFact, "%s of %d blocks are from files of blocks", what, n)
 	}
 	a.trace.Notes = slices.DeleteFunc(slices.Clone(a.trace.Notes), func(n traces.Note) bool {
-		return n.Stream == stream && (strings.HasSuffix(n.Text, unfound) || strings.HasSuffix(n.Text, refused))
+		return n.Stream == stream && slices.ContainsFunc([]string{unfound, refused, untimed}, func(end string) bool { return strings.HasSuffix(n.Text, end) })
 	})
+	if c.Earlier > 0 {
+		before := c.earlier.runs[0]
+		add(traces.NoteFact, "payloads of the blocks before the trace, %d to %d, "+untimed, before.first, before.end-1)
+	}
 	if c.Without > 0 {
 		add(traces.NoteWarning, "%d of %d blocks "+unfound, c.Without, len(c.links))
 	}

@@ -117,7 +117,7 @@ func TestSample(t *testing.T) {
 	}
 	times := slices.Clone(tr.Timelines[0].Column(event.Committed))
 	r := attached(t, tr, Config{Files: []blockfile.Source{blockfile.File(testdata + "peer-blockfile_000000.zst")}})
-	if len(r.payloads) != 18 || !slices.Equal(r.Timelines[0].Column(event.Committed), times) {
+	if len(r.payloads) != 22 || !slices.Equal(r.Timelines[0].Column(event.Committed), times) {
 		t.Fatalf("%d payloads; times %v", len(r.payloads), r.Timelines[0].Column(event.Committed))
 	}
 	var invalid int64
@@ -125,6 +125,9 @@ func TestSample(t *testing.T) {
 		b, err := fabric.ParseBlock(p)
 		if err != nil || b.Number != uint64(n) {
 			t.Fatalf("payload of block %d is block %d: %v", n, b.Number, err)
+		}
+		if n < r.Timelines[0].First {
+			continue // of the channel's setting up
 		}
 		if r.value(event.Bytes, n) != int64(len(p)) || r.value(event.Writes, n) != 20 || r.value(event.Transactions, n) != 10 {
 			t.Errorf("block %d: %d bytes, %d writes", n, r.value(event.Bytes, n), r.value(event.Writes, n))
@@ -136,7 +139,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	c, f := r.report.Channels[0], r.report.Files[0]
-	if invalid == 0 || c.Invalid != invalid || c.Blocks != 18 || c.Before != 4 || c.After != 0 || c.Without != 2 || c.Validated != 18 ||
+	if invalid == 0 || c.Invalid != invalid || c.Blocks != 18 || c.Earlier != 4 || c.Before != 0 || c.After != 0 || c.Without != 2 || c.Validated != 18 ||
 		f.Partial != 3000 || f.Blocks != 22 || !f.Validated {
 		t.Errorf("%d invalid transactions, report %+v", invalid, r.report)
 	}
@@ -151,7 +154,7 @@ func TestAnyFiles(t *testing.T) {
 	m := maker{channel: "ch1", flags: true}
 	blocks := m.blocks(40)
 	want := attached(t, recorded(4, 30, 2), Config{Files: []blockfile.Source{content("all", blocks...)}})
-	if len(want.payloads) != 30 || want.report.Channels[0].Before != 4 || want.report.Channels[0].After != 6 {
+	if len(want.payloads) != 34 || want.report.Channels[0].Earlier != 4 || want.report.Channels[0].After != 6 {
 		t.Fatalf("%d payloads, report %+v", len(want.payloads), want.report)
 	}
 	var single []blockfile.Source

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/traces/event"
@@ -57,9 +58,10 @@ func linkOf(b *fabric.Block) link {
 // A chain holds the blocks of a channel against each other, in whatever order files
 // bring them.
 type chain struct {
-	first event.BlockNum
-	links []link // of the blocks from first on
-	last  struct {
+	first   event.BlockNum
+	links   []link // of the blocks from first on
+	earlier earlier
+	last    struct {
 		number event.BlockNum
 		link   link
 	}
@@ -97,15 +99,20 @@ func (c *chain) check(b *fabric.Block, follows bool) (link, error) {
 
 // at returns the link of a block, zero when it is not known.
 func (c *chain) at(n event.BlockNum) link {
-	if n < c.first || n-c.first >= event.BlockNum(len(c.links)) {
+	if n < c.first {
+		return c.earlier.at(n)
+	}
+	if n-c.first >= event.BlockNum(len(c.links)) {
 		return link{}
 	}
 	return c.links[n-c.first]
 }
 
-// known counts the blocks that were read, and returns the first one that is missing
-// between others.
+// known counts the blocks of the trace that were read, and returns the first one that is
+// missing between others.
 func (c *chain) known() (n int, hole event.BlockNum, holed bool) {
+	begun := slices.IndexFunc(c.links, func(l link) bool { return l.hash != 0 })
+	hole, holed = c.earlier.hole(c.first+event.BlockNum(max(begun, 0)), begun >= 0)
 	missing := -1
 	for i, l := range c.links {
 		switch {

@@ -33,8 +33,11 @@ type ChannelReport struct {
 	Late int64
 	// Repeated counts copies of blocks that were there already.
 	Repeated int64
-	// Before and After count blocks outside of the trace.
+	// Before and After count blocks outside of the trace that were left out.
 	Before, After int64
+	// Earlier are the blocks before the trace whose payload was kept, EarlierBytes what
+	// they take.
+	Earlier, EarlierBytes int64
 	// Without counts blocks of the trace that no file holds.
 	Without int64
 }
@@ -66,18 +69,25 @@ func (c *channel) cover(tl *traces.Timeline) error {
 	return nil
 }
 
-// take checks a block and puts its figures into the columns. It reports whether the
-// block is one of the trace's, whose payload is wanted if nobody has it yet.
-func (c *channel) take(b *fabric.Block, follows bool) (wanted bool, err error) {
+// take checks a block and puts its figures into the columns. It reports whether its
+// payload is wanted: of one of the trace's blocks or, if keep is set, of one before them.
+func (c *channel) take(b *fabric.Block, follows, keep bool) (wanted bool, err error) {
 	l, err := c.check(b, follows)
 	if err != nil {
 		return false, err
 	}
 	number := event.BlockNum(b.Number)
 	switch {
-	case number < c.first:
+	case number < c.first && !keep:
 		c.Before++
 		return false, nil
+	case number < c.first && !c.earlier.add(number, l):
+		c.Repeated++
+		return false, nil
+	case number < c.first:
+		c.Earlier++
+		c.EarlierBytes += int64(len(b.Raw))
+		return true, nil
 	case number-c.first >= event.BlockNum(len(c.links)):
 		c.After++
 		return false, nil
@@ -185,7 +195,11 @@ func (c *channel) late(b *fabric.Block) bool {
 func (c *channel) finish() error {
 	known, hole, holed := c.known()
 	if holed {
-		return fmt.Errorf("channel %s: %w: block %d is in no file, although blocks before and behind it are", c.Channel, ErrHole, hole)
+		err := fmt.Errorf("channel %s: %w: block %d is in no file, although blocks before and behind it are", c.Channel, ErrHole, hole)
+		if c.Earlier > 0 && hole <= c.first {
+			err = fmt.Errorf("%w (blocks before the trace, which begins at %d, can be left out altogether)", err, c.first)
+		}
+		return err
 	}
 	c.Without = int64(len(c.links) - known)
 	return nil

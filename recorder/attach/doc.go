@@ -13,8 +13,9 @@
 //  2. The times of the trace are written first: a copy that is cut short keeps them.
 //  3. channel.go: each block is held against its neighbours, against other copies of
 //     itself (chain.go) and against what the trace says of it; its payload goes to
-//     the Writer and its figures into the columns. Blocks outside of the trace's range
-//     are checked and counted, and go nowhere.
+//     the Writer and its figures into the columns. Blocks before the trace's first one
+//     (earlier.go) have a payload and no figures; those behind its last one are
+//     checked and counted, and go nowhere.
 //  4. The columns of facts and the notes are written last.
 //
 // A block at a time is in memory, beside the trace's columns and 24 bytes for each of
