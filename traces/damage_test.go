@@ -41,6 +41,9 @@ func chunkedTrace(t testing.TB) (file []byte, ends []int) {
 		flush()
 		check(w.Payload("ch1", event.BlockNum(i), bytes.Repeat([]byte{byte(i)}, 40)))
 		flush()
+		check(w.Sample(Series{Name: SeriesObserving, Node: "a"}, event.Time(i), float64(i%2)))
+		check(w.Sample(Series{Name: SeriesCommitDuration, Unit: UnitNS, Node: "a", Channel: "ch1"}, event.Time(i), 1.5))
+		flush()
 	}
 	check(w.Close())
 	return b.Bytes(), ends
@@ -75,7 +78,7 @@ func TestCutAtEveryByte(t *testing.T) {
 		if l := got.Loss; l.Offset != int64(whole) || l.Bytes != int64(n-whole) || !errors.Is(l.Cause, ErrTruncated) || !errors.Is(verifyErr, ErrTruncated) {
 			t.Fatalf("%d bytes: loss %+v (verify: %v); %d bytes are whole", n, l, verifyErr, whole)
 		}
-		if want := (chunks + 2) / 3 * 40; got.Events() != want {
+		if want := (chunks + 3) / 4 * 40; got.Events() != want {
 			t.Fatalf("%d bytes, %d chunks: %d events, want %d", n, chunks, got.Events(), want)
 		}
 	}

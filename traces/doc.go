@@ -4,7 +4,7 @@
 // # In memory
 //
 // A Trace (trace.go) is a Header, a Timeline for every stream of the header
-// (timeline.go), the recorder's notes, and a Loss when its file was not whole. A
+// (timeline.go), the samples of its series (series.go), the recorder's notes, and a Loss when its file was not whole. A
 // Timeline is one int64 column per event.Kind. Cut (cut.go) makes a shorter trace.
 //
 // # In a file
@@ -14,12 +14,12 @@
 //  1. file.go, read.go: ReadFile and WriteFile, Read and Write: whole traces. Read
 //     assembles a trace from chunks in a builder, whose columns are windows (window.go).
 //  2. writer.go, append.go: a Writer takes events one by one (Append), timelines
-//     whole (AppendTimeline), notes and payloads, and makes chunks of them.
+//     whole (AppendTimeline), samples, notes and payloads, and makes chunks of them.
 //  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads);
 //     decode.go takes its bytes apart and checks them.
 //  4. frame.go, header.go, index.go: what stands between the compressed parts.
 //     seek.go reads only the chunks that a cut needs.
-//  5. data.go, note.go, payload.go: what a chunk holds.
+//  5. data.go, sample.go, note.go, payload.go: what a chunk holds.
 //  6. column.go: one column: its spans (span.go), its predictor (predict.go), its
 //     packed residuals (pack.go).
 //

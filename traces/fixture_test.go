@@ -19,7 +19,7 @@ var exampleBase = time.Unix(1_763_805_400, 0).UTC()
 
 // writeFixture writes a trace that uses all of the format: two streams of a channel
 // and one of another, every kind, holes, a timeline in one piece, events one by one,
-// notes, payloads, and a setting that no version knows.
+// samples, notes, payloads, and a setting that no version knows.
 func writeFixture(b *bytes.Buffer) error {
 	r := rand.New(rand.NewPCG(1, 1))
 	h := Header{Base: exampleBase, Tool: "blockreel fixture", Source: "run", Streams: []Stream{
@@ -49,6 +49,16 @@ func writeFixture(b *bytes.Buffer) error {
 		}
 		if err := w.Payload("ch2", event.BlockNum(1000+n/10), fmt.Appendf(nil, "block %d", 1000+n/10)); err != nil {
 			return err
+		}
+		at := event.Time(n)*500_000_000 + event.Time(r.IntN(1000))
+		for i, v := range []float64{float64(n % 42), 2.5e6 + 1/float64(n+1)} {
+			s := Series{Name: SeriesBufferSize, Unit: UnitBlocks, Node: "peer0.org1", Channel: "ch1"}
+			if i == 1 {
+				s = Series{Name: "series_of_nobody", Node: "peer0.org2"}
+			}
+			if err := w.Sample(s, at, v); err != nil {
+				return err
+			}
 		}
 		if n%40 == 0 {
 			if err := w.Note(Note{n/40 - 1, "kind_of_nobody", fmt.Sprintf("after %d blocks", n)}); err != nil {
@@ -89,7 +99,7 @@ func fixtureText(t *testing.T, file []byte) []byte {
 // TestFixture holds that a file of every released version stays readable. To make the
 // file of a new version, add its name here and run go generate.
 func TestFixture(t *testing.T) {
-	for _, name := range []string{"v1"} {
+	for _, name := range []string{"v1", "v1.1"} {
 		reel, text := filepath.Join("testdata", name+".reel"), filepath.Join("testdata", name+".jsonl")
 		if _, err := os.Stat(reel); *golden.Rewrite && os.IsNotExist(err) {
 			var b bytes.Buffer

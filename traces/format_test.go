@@ -51,7 +51,7 @@ func TestFormatExample(t *testing.T) {
 	}
 	fresh := encode(t, smallTrace())
 	if *golden.Rewrite {
-		parts := map[string][]byte{"file": fresh, "data": contents(t, fresh)[0], "notes": contents(t, fresh)[1]}
+		parts := map[string][]byte{"file": fresh, "data": contents(t, fresh)[0], "samples": contents(t, fresh)[1], "notes": contents(t, fresh)[2]}
 		doc = formatBlock.ReplaceAllFunc(doc, func(b []byte) []byte {
 			m := formatBlock.FindSubmatch(b)
 			return fmt.Appendf(nil, "%s%s%s", m[1], hex.Dump(parts[string(m[2])]), m[4])
@@ -82,7 +82,7 @@ func TestFormatExample(t *testing.T) {
 	if _, err := Verify(bytes.NewReader(got["file"])); err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range []string{"data", "notes"} {
+	for i, name := range []string{"data", "samples", "notes"} {
 		for _, file := range [][]byte{fresh, got["file"]} {
 			if c := contents(t, file); !bytes.Equal(c[i], got[name]) {
 				t.Errorf("content of chunk %d is\n%s", i, hex.Dump(c[i]))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"testing"
 
@@ -17,7 +18,11 @@ func FuzzReader(f *testing.F) {
 	f.Add(chunks)
 	f.Add(chunks[:ends[4]+9])
 	f.Add(encode(f, randomTrace(3, 50)))
-	if fixture, err := os.ReadFile("testdata/v1.reel"); err == nil {
+	for _, name := range []string{"v1", "v1.1"} {
+		fixture, err := os.ReadFile("testdata/" + name + ".reel")
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(fixture)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
@@ -59,7 +64,7 @@ func FuzzChunk(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for range 3 {
+	for range 4 {
 		c, err := r.Next()
 		if err != nil {
 			f.Fatal(err)
@@ -116,6 +121,16 @@ func FuzzRoundTrip(f *testing.F) {
 			v := binary.LittleEndian.Uint64(raw[8*i:])
 			tl.MakeColumn(event.Kind(v % uint64(event.NumKinds)))[i] = int64(v) >> 4
 		}
+		s := SampleColumn{Series: Series{Name: "raw"}}
+		for i := range tl.Len() {
+			v := math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				s.At, s.Value = append(s.At, event.Time(i*i)), append(s.Value, v)
+			}
+		}
+		if s.Len() > 0 {
+			tr.Samples = append(tr.Samples, s)
+		}
 		if tl.Len() > 0 {
 			tr.Streams, tr.Timelines = append(tr.Streams, tl.Stream), append(tr.Timelines, tl)
 		}
@@ -135,6 +150,7 @@ func FuzzReadText(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text.Bytes())
+	f.Add([]byte(`{"reel":1,"streams":[]}` + "\n" + `{"series":"s","node":"p","at_ns":3,"value":-0.1e-7}`))
 	f.Add([]byte(`{"reel":1,"streams":[{"channel":"c"}]}` + "\n" + `{"channel":"c","block":3,"payload":"aGVsbG8="}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for range ReadTextPayloads(bytes.NewReader(in)) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -90,6 +91,7 @@ func (t *Writer) flushSamples() error {
 	}
 	b := binary.AppendUvarint(t.content[:0], uint64(n))
 	ext := Extent{Start: event.Missing, End: event.Missing}
+	t.scraped = t.scraped[:0]
 	for i := range t.series.columns {
 		c := &t.series.columns[i]
 		if c.Len() == 0 {
@@ -97,7 +99,8 @@ func (t *Writer) flushSamples() error {
 		}
 		c.sort()
 		ext.cover(int64(c.At[0]), int64(c.At[c.Len()-1]))
-		b = t.columns.appendSamples(b, c)
+		b = t.columns.appendSamples(b, c, t.scraped)
+		t.scraped = append(t.scraped, c.At)
 		c.At, c.Value = c.At[:0], c.Value[:0]
 	}
 	t.content, t.samples, t.nameBytes = b, 0, 0
@@ -113,19 +116,38 @@ func appendSampleExtent(x []Extent, ext Extent, streams int) []Extent {
 	return append(x, ext)
 }
 
-// appendSamples appends a column of samples.
-func (e *columnEncoder) appendSamples(b []byte, c *SampleColumn) []byte {
+// sharedWithin is how many columns before it may have the instants of a column.
+const sharedWithin = 64
+
+// shared returns how many columns before this one has the same instants, 0 for none:
+// what one scrape gives has one time.
+func shared(at []event.Time, earlier [][]event.Time) uint64 {
+	for back := 1; back <= min(sharedWithin, len(earlier)); back++ {
+		if slices.Equal(at, earlier[len(earlier)-back]) {
+			return uint64(back)
+		}
+	}
+	return 0
+}
+
+// appendSamples appends a column of samples. earlier are the instants of the chunk's
+// columns before it.
+func (e *columnEncoder) appendSamples(b []byte, c *SampleColumn, earlier [][]event.Time) []byte {
 	for _, s := range []string{c.Name, c.Unit, c.Node, c.Channel} {
 		b = appendString(b, s)
 	}
 	n := c.Len()
 	b = binary.AppendUvarint(b, uint64(n))
 	e.res, e.bestRes = resize(e.res, n), resize(e.bestRes, n)
-	for i, at := range c.At {
-		e.res[i] = int64(at)
+	back := shared(c.At, earlier)
+	b = binary.AppendUvarint(b, back)
+	if back == 0 {
+		for i, at := range c.At {
+			e.res[i] = int64(at)
+		}
+		subtractPrevious(e.bestRes, e.res, e.res[0])
+		b = e.appendPacked(b, e.res[0])
 	}
-	subtractPrevious(e.bestRes, e.res, e.res[0])
-	b = e.appendPacked(b, e.res[0])
 	if !wholeNumbers(e.res, c.Value) {
 		e.u = resize(e.u, n)
 		before := uint64(0)
@@ -163,7 +185,7 @@ func (d *columnDecoder) decodeSamples(content []byte, streams int, chunk *Chunk)
 	ext := Extent{Start: event.Missing, End: event.Missing}
 	left := uint64(MaxChunkValues)
 	for n := c.count("series of a chunk", MaxSeries); n > 0 && c.err == nil; n-- {
-		col := d.samples(c, &left)
+		col := d.samples(c, &left, chunk.Samples)
 		if c.err != nil {
 			return c.err
 		}
@@ -178,7 +200,7 @@ func (d *columnDecoder) decodeSamples(content []byte, streams int, chunk *Chunk)
 }
 
 // samples reads a column of samples. left is how many values the chunk may still have.
-func (d *columnDecoder) samples(c *cursor, left *uint64) (col SampleColumn) {
+func (d *columnDecoder) samples(c *cursor, left *uint64, earlier []SampleColumn) (col SampleColumn) {
 	for _, s := range []*string{&col.Name, &col.Unit, &col.Node, &col.Channel} {
 		*s = c.string("a name of a series", MaxSeriesBytes)
 	}
@@ -190,20 +212,37 @@ func (d *columnDecoder) samples(c *cursor, left *uint64) (col SampleColumn) {
 		c.fail(errors.New("series has no samples"))
 	}
 	*left -= 2 * n
-	at, start := d.packed(c, int(n))
-	if c.err != nil {
-		return col
-	}
-	addPrevious(at, start)
-	col.At = make([]event.Time, n)
-	for i, v := range at {
-		if col.At[i] = event.Time(v); !valid(v) || i > 0 && v < at[i-1] {
-			c.fail(fmt.Errorf("instants of %v descend or are over the limit of %d", col.Series, int64(MaxValue)))
-			return col
+	back := c.count("columns before one with its instants", uint64(len(earlier)))
+	switch {
+	case c.err != nil:
+	case back == 0:
+		col.At = d.instants(c, int(n))
+	default:
+		col.At = earlier[len(earlier)-int(back)].At
+		if uint64(len(col.At)) != n {
+			c.fail(fmt.Errorf("series of %d samples has the instants of one of %d", n, len(col.At)))
 		}
 	}
-	col.Value = d.sampleValues(c, int(n))
+	if c.err == nil {
+		col.Value = d.sampleValues(c, int(n))
+	}
 	return col
+}
+
+func (d *columnDecoder) instants(c *cursor, n int) []event.Time {
+	at, start := d.packed(c, n)
+	if c.err != nil {
+		return nil
+	}
+	addPrevious(at, start)
+	out := make([]event.Time, n)
+	for i, v := range at {
+		if out[i] = event.Time(v); !valid(v) || i > 0 && v < at[i-1] {
+			c.fail(fmt.Errorf("instants descend or are over the limit of %d", int64(MaxValue)))
+			return nil
+		}
+	}
+	return out
 }
 
 func (d *columnDecoder) sampleValues(c *cursor, n int) []float64 {

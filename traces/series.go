@@ -161,6 +161,20 @@ type sampleSet struct {
 	index   map[Series]int
 }
 
+// late counts the samples that lie before one that came earlier.
+func (x *sampleSet) late() (n int) {
+	for i := range x.columns {
+		last := event.Time(event.Missing)
+		for _, at := range x.columns[i].At {
+			if at < last {
+				n++
+			}
+			last = max(last, at)
+		}
+	}
+	return n
+}
+
 // column returns the column of s, which it makes when there is none.
 func (x *sampleSet) column(s Series) (*SampleColumn, error) {
 	if i, ok := x.index[s]; ok {

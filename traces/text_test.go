@@ -41,6 +41,12 @@ func TestTextForm(t *testing.T) {
 {"stream":0,"block":4,"offered_ns":0,"dequeued_ns":1000000,"committed_ns":4000000,"transactions":10}
 {"stream":0,"block":5,"offered_ns":2000000,"committed_ns":8000000,"transactions":10}
 {"stream":0,"block":6,"offered_ns":5000000,"dequeued_ns":8000000,"committed_ns":11000000,"transactions":10}
+{"series":"gossip_payload_buffer_size","unit":"blocks","node":"p1","channel":"ch1","at_ns":1000000,"value":0}
+{"series":"gossip_payload_buffer_size","unit":"blocks","node":"p1","channel":"ch1","at_ns":6000000,"value":1}
+{"series":"gossip_payload_buffer_size","unit":"blocks","node":"p1","channel":"ch1","at_ns":11000000,"value":0}
+{"series":"cpu","node":"p1","at_ns":1000000,"value":0.5}
+{"series":"cpu","node":"p1","at_ns":6000000,"value":0.5}
+{"series":"cpu","node":"p1","at_ns":11000000,"value":2}
 `
 	if text.String() != want {
 		t.Fatalf("got\n%s\nwant\n%s", text.String(), want)
@@ -63,6 +69,11 @@ func TestHostileText(t *testing.T) {
 		head + `{"stream":0,"block":0,"commited_ns":1}`:                                                   "unknown field",
 		head + `{"stream":0,"block":0,"committed_ns":1e3}`:                                                "line 2",
 		head + `{"stream":0,"block":0,"committed_ns":-9223372036854775808}`:                               "over the limit",
+		head + `{"series":"s","at_ns":0}`:                                                                 "neither",
+		head + `{"series":"","at_ns":0,"value":1}`:                                                        "no name",
+		head + `{"series":"s","at_ns":0,"value":1e400}`:                                                   "line 2",
+		head + `{"series":"s","at_ns":1e30,"value":1}`:                                                    "line 2",
+		head + `{"series":"s","at_ns":` + "1152921504606846977" + `,"value":1}`:                           "over the limit",
 		head + `{"stream":0,"block":0}{}`:                                                                 "more than one",
 		head + `{"stream":0,"block":18446744073709551615}`:                                                "block number",
 		head + `{"stream":0,"block":0,"bytes":1}` + "\n" + `{"stream":0,"block":1099511627776,"bytes":1}`: "blocks from first to last",
@@ -90,7 +101,12 @@ func smallTrace() *Trace {
 	copy(tl.MakeColumn(event.Dequeued), []int64{1 * ms, event.Missing, 8 * ms})
 	copy(tl.MakeColumn(event.Committed), []int64{4 * ms, 8 * ms, 11 * ms})
 	copy(tl.MakeColumn(event.Transactions), []int64{10, 10, 10})
+	scraped := []event.Time{1 * ms, 6 * ms, 11 * ms}
 	return &Trace{
+		Samples: []SampleColumn{
+			{Series{SeriesBufferSize, UnitBlocks, "p1", "ch1"}, scraped, []float64{0, 1, 0}},
+			{Series{Name: "cpu", Node: "p1"}, scraped, []float64{0.5, 0.5, 2}},
+		},
 		Header:    Header{Base: exampleBase, Tool: "blockreel 0.1", Source: "logs", Streams: []Stream{s}},
 		Timelines: []*Timeline{tl},
 		Notes:     []Note{{0, NoteFact, "clock skew < 1 ms"}, {-1, NoteWarning, "no sizes"}},

@@ -21,6 +21,9 @@ type Report struct {
 	Values   uint64
 	Notes    int
 	Payloads int
+	// Samples counts those of all series, Series the series.
+	Samples uint64
+	Series  int
 	// Indexed tells that the file ends with an index that lists its chunks.
 	Indexed bool
 	// Findings are contradictions between values: they do not make the file
@@ -110,6 +113,7 @@ func (v *verifier) chunk(c *Chunk) error {
 	}
 	err := v.builder.chunk(c)
 	v.report.Values = v.builder.values
+	v.report.Samples, v.report.Series = v.builder.sampled, len(v.builder.samples.columns)
 	return err
 }
 
@@ -151,6 +155,9 @@ func (v *verifier) findings() {
 	}
 	if v.again > 0 {
 		r.Findings = append(r.Findings, Finding{-1, "payloads are recorded more than once", int(v.again), 0})
+	}
+	if n := v.builder.samples.late(); n > 0 {
+		r.Findings = append(r.Findings, Finding{-1, "samples lie before earlier recorded ones of their series", n, 0})
 	}
 	for s, tl := range v.builder.trace().Timelines {
 		for _, p := range order {

@@ -18,8 +18,8 @@ func TestVerifyWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Chunks[ChunkData] != 5 || r.Chunks[ChunkNotes] != 5 || r.Chunks[ChunkPayloads] != 5 || len(ends) != 16 ||
-		r.Values != 200 || r.Notes != 5 || r.Payloads != 5 || !r.Indexed || r.Bytes != int64(len(file)) ||
+	if r.Chunks[ChunkData] != 5 || r.Chunks[ChunkNotes] != 5 || r.Chunks[ChunkPayloads] != 5 || len(ends) != 21 ||
+		r.Chunks[ChunkSamples] != 5 || r.Samples != 10 || r.Series != 2 || r.Values != 200 || r.Notes != 5 || r.Payloads != 5 || !r.Indexed || r.Bytes != int64(len(file)) ||
 		len(r.Findings) != 0 || r.Loss != nil || r.Major != 1 || r.Minor != 1 {
 		t.Fatalf("%+v", r)
 	}

@@ -57,9 +57,10 @@ type Writer struct {
 	events  int      // buffered; one that replaces another counts again
 	cells   uint64   // that the windows span
 
-	series    sampleSet // with buffered samples
-	samples   int       // buffered
-	nameBytes int       // of the series that have buffered samples
+	series    sampleSet      // with buffered samples
+	samples   int            // buffered
+	scraped   [][]event.Time // of the chunk that is being written
+	nameBytes int            // of the series that have buffered samples
 
 	notes      []Note
 	noteBytes  int
