@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"io/fs"
 	"net"
 	"os"
@@ -37,6 +38,13 @@ func (s storedBlocks) Block(ctx context.Context, n uint64) ([]byte, error) {
 // request that it grants.
 func fabricNode(t *testing.T, dir string, request pki.Request) (address string, opened chan struct{}) {
 	t.Helper()
+	return fabricNodeFor(t, dir, request, false)
+}
+
+// fabricNodeFor is fabricNode, and demands TLS certificates of its clients if mutual; dir
+// holds one, client.crt and client.key.
+func fabricNodeFor(t *testing.T, dir string, request pki.Request, mutual bool) (address string, opened chan struct{}) {
+	t.Helper()
 	check := func(err error) {
 		if err != nil {
 			t.Helper()
@@ -51,7 +59,14 @@ func fabricNode(t *testing.T, dir string, request pki.Request) (address string, 
 	check(os.WriteFile(filepath.Join(dir, "ca.pem"), org.TLSCA.PEM(), 0o600))
 	keys, err := org.TLSCA.Issue(request)
 	check(err)
-	config, err := pki.ServerConfig(keys, nil)
+	client, err := org.ClientTLS("client")
+	check(err)
+	check(org.WriteTLS(dir, "client", client))
+	var clients *x509.CertPool
+	if mutual {
+		clients = org.TLSCA.Pool()
+	}
+	config, err := pki.ServerConfig(keys, clients)
 	check(err)
 	opened = make(chan struct{}, 64)
 	node := &deliver.Server{Trust: pki.Trust(org), Ledgers: func(channel string) (deliver.Ledger, bool) {

@@ -114,8 +114,9 @@ func defaultBuffer(version string) int {
 	return 20
 }
 
-// preset names the pipeline preset for a version.
-func preset(version string) string {
+// Preset names the pipeline preset for a version as Fabric prints it; empty for one that
+// is not known.
+func Preset(version string) string {
 	switch major, _ := majorMinor(version); major {
 	case 1:
 		return "fabric-1.4"

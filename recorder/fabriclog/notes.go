@@ -37,7 +37,7 @@ func (l *logs) settle(s *stream) {
 		return
 	}
 	set[traces.SettingFabricVersion] = b.version
-	if name := preset(b.version); name != "" {
+	if name := Preset(b.version); name != "" {
 		set[traces.SettingPreset] = name
 	}
 	if s.peer == nil {

@@ -8,6 +8,8 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/recorder"
+	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
+	"github.com/blockreel/blockreel/traces"
 )
 
 // Payload says what of a block is kept beside its times and counts.
@@ -47,9 +49,17 @@ type Config struct {
 	Wait bool
 	// UntilCaughtUp ends the recording when every peer has committed what the orderer has.
 	UntilCaughtUp bool
+	// Metrics are the nodes' metrics pages; Node is a name of the orderer or a peer. One
+	// that cannot be read is noted, and no error.
+	Metrics []scrape.Config
+	// RoundTripEvery is the time between two measurements of the way to a node and back.
+	// 0 means 5 s.
+	RoundTripEvery time.Duration
 	// RetryAfter is the first pause before a node is tried again; it doubles up to
 	// RetryAtMost. 0 means 200 ms and 10 s.
 	RetryAfter, RetryAtMost time.Duration
+	// Settings are what is known of the peers' configuration; they stand in the trace.
+	Settings traces.Settings
 	// Tool names the program in the trace's header.
 	Tool string
 	// Recorder sets the queues of times.
@@ -66,7 +76,7 @@ func (c *Config) validate() error {
 		return errors.New("no identity to sign requests with")
 	case c.Payload < PayloadNone || c.Payload > PayloadFull:
 		return fmt.Errorf("payload mode %d is unknown", c.Payload)
-	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0:
+	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0:
 		return errors.New("negative limit")
 	}
 	named := map[string]bool{}
@@ -82,6 +92,11 @@ func (c *Config) validate() error {
 	if c.Orderer.Name == "" {
 		c.Orderer.Name = c.Orderer.Endpoint.Address
 	}
+	for _, page := range c.Metrics {
+		if page.Node != c.Orderer.Name && !named[page.Node] {
+			return fmt.Errorf("metrics page %s: no node is called %q", page.URL, page.Node)
+		}
+	}
 	seen := map[string]bool{}
 	for _, name := range c.Channels {
 		if name == "" || seen[name] {
@@ -91,6 +106,9 @@ func (c *Config) validate() error {
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20
+	}
+	if c.RoundTripEvery == 0 {
+		c.RoundTripEvery = 5 * time.Second
 	}
 	if c.RetryAfter == 0 {
 		c.RetryAfter = 200 * time.Millisecond

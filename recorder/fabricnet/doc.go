@@ -10,6 +10,9 @@
 //  3. The arrival at this program is the block's time, from one monotonic clock for all
 //     nodes: Offered is the arrival from the orderer, Committed that of the peer's event:
 //     observe.go. Transactions, bytes and writes are counted in the orderer's block.
+//     Beside them, samples tell when each node was observed, how long the way to it and
+//     back took (roundtrip.go), and what its metrics page has shown (metrics.go, package
+//     scrape).
 //  4. Times go through a recorder.Recorder. Payloads, if they are wanted, go through a
 //     bounded queue to a trace of their own, so that a slow disk costs payloads and never
 //     times: payload.go. Merge makes one trace of both.
@@ -19,5 +22,6 @@
 // are then right from the beginning, and delivery took at least what the trace says.
 //
 // The load on the network is one more subscriber a channel at the orderer, and one a
-// channel at each peer, which is sent filtered blocks: ids and verdicts alone.
+// channel at each peer, which is sent filtered blocks: ids and verdicts alone; and one
+// empty call every few seconds.
 package fabricnet

@@ -14,6 +14,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/recorder"
+	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -22,6 +23,7 @@ type Network struct {
 	cfg      Config
 	nodes    []*node // the orderer, then the peers
 	channels []*channel
+	metrics  *metrics
 	// base is Time 0 of the trace, with its monotonic reading.
 	base     time.Time
 	caughtUp context.CancelFunc
@@ -37,7 +39,11 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Network{cfg: cfg}
+	pages, err := newMetrics(cfg.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{cfg: cfg, metrics: pages}
 	for i, to := range append([]Node{cfg.Orderer}, cfg.Peers...) {
 		service := deliver.Orderer
 		if i > 0 {
@@ -146,7 +152,7 @@ func (n *Network) header() traces.Header {
 	h := traces.Header{Base: n.base.UTC(), Tool: n.cfg.Tool, Source: "fabric"}
 	for _, channel := range n.cfg.Channels {
 		for _, peer := range n.cfg.Peers {
-			h.Streams = append(h.Streams, traces.Stream{Channel: channel, Orderer: n.cfg.Orderer.Name, Peer: peer.Name})
+			h.Streams = append(h.Streams, traces.Stream{Channel: channel, Orderer: n.cfg.Orderer.Name, Peer: peer.Name, Settings: n.cfg.Settings})
 		}
 	}
 	return h
@@ -173,8 +179,22 @@ func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
 			group.Go(func() error { return s.peer.run(ctx) })
 		}
 	}
+	for _, nd := range n.nodes {
+		group.Go(func() error { n.measure(ctx, nd); return nil })
+	}
+	for i, page := range n.metrics.pages {
+		name, told := n.metrics.nodes[i], 0
+		group.Go(func() error {
+			page.Run(ctx, func(at time.Time, all []scrape.Sample) { n.take(name, at, all) },
+				func(o scrape.Outage) { n.away(name, o, &told) })
+			return nil
+		})
+	}
 	n.endIfCaughtUp()
 	err = group.Wait()
+	for _, nd := range n.nodes {
+		n.tellTrips(nd)
+	}
 	for _, c := range n.channels {
 		c.end()
 	}
@@ -223,15 +243,18 @@ func (n *Network) endIfCaughtUp() {
 // Status is how far a stream has come.
 type Status struct {
 	// Name is channel@peer.
-	Name string
+	Name, Channel string
 	// Offered is the orderer's height and Committed the peer's, as far as is known here.
 	Offered, Committed uint64
 	// Blocks is the number of commits that were recorded, Bytes the size of the blocks
 	// that came from the orderer.
 	Blocks, Bytes uint64
 	// Dropped is the number of events that could not be written in time,
-	// DroppedPayloads that of blocks of all channels.
-	Dropped, DroppedPayloads uint64
+	// DroppedPayloads that of blocks of all channels, DroppedSamples that of samples.
+	Dropped, DroppedPayloads, DroppedSamples uint64
+	// Depth is the peer's payloads buffer in blocks, by its metrics page; −1 if that is
+	// not known.
+	Depth int64
 }
 
 // Status may be called from any goroutine while Run runs, and after it.
@@ -243,12 +266,15 @@ func (n *Network) Status() (all []Status) {
 		for _, s := range c.streams {
 			st := Status{
 				Name:      c.name + "@" + s.peer.node.Name,
+				Channel:   c.name,
 				Offered:   c.orderer.height(),
 				Committed: s.peer.height(),
 				Blocks:    s.blocks.Load(),
 				Bytes:     c.bytes.Load(),
+				Depth:     n.metrics.depth(s.peer.node.Name, c.name),
 			}
 			if rec != nil {
+				st.DroppedSamples = rec.DroppedSamples()
 				st.Dropped = rec.Dropped(s.index)
 			}
 			if payloads != nil {

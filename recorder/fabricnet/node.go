@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -23,10 +24,7 @@ type NodeError struct {
 }
 
 func (e *NodeError) Error() string {
-	role := "peer"
-	if e.Orderer {
-		role = "orderer"
-	}
+	role := role(e.Orderer)
 	if e.Channel == "" {
 		return fmt.Sprintf("%s %s: %v", role, e.Name, e.Err)
 	}
@@ -35,6 +33,13 @@ func (e *NodeError) Error() string {
 
 func (e *NodeError) Unwrap() error { return e.Err }
 
+func role(orderer bool) string {
+	if orderer {
+		return "orderer"
+	}
+	return "peer"
+}
+
 // node is a connection to an orderer or a peer, shared by the channels.
 type node struct {
 	Node
@@ -42,7 +47,20 @@ type node struct {
 	signer  *identity.Identity
 	conn    *deliver.Conn
 	retry   backoff
+	// trips is of the goroutine that measures them; answered is when the last answer came.
+	trips    spread
+	answered atomic.Pointer[time.Time]
 }
+
+// lastAnswer is until when the connection is known to have stood.
+func (n *node) lastAnswer() time.Time {
+	if t := n.answered.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+func (n *node) role() string { return role(n.service == deliver.Orderer) }
 
 func (n *node) fail(channel string, err error) error {
 	return &NodeError{Orderer: n.service == deliver.Orderer, Name: n.Name, Channel: channel, Err: err}

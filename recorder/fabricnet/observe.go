@@ -35,23 +35,35 @@ type stream struct {
 
 // begin notes what is known before the first block, and takes the blocks.
 func (c *channel) begin() {
-	c.orderer.take = c.offered
+	c.orderer.take, c.orderer.watch = c.offered, c.watch(c.orderer)
 	c.orderer.note = func(text string) {
 		for _, s := range c.streams {
 			s.note(traces.NoteWarning, "%s", text)
 		}
 	}
 	for _, s := range c.streams {
-		s.peer.take = s.committed
+		s.peer.take, s.peer.watch = s.committed, c.watch(s.peer)
 		s.peer.note = func(text string) { s.note(traces.NoteWarning, "%s", text) }
 		s.note(traces.NoteFact, "offered is the arrival of the orderer's block at the recorder, committed the arrival of the peer's event, both by the recorder's own clock; "+
-			"arrivals are late by up to what a request and its answer take, which was %v at the orderer and %v at the peer when the recording began, "+
-			"and by more for large blocks and while something waits on the way",
-			c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
+			"arrivals are late by the way from the node, for which the series %s is a bound, by the transfer of a large block, and by what the node takes to begin sending; "+
+			"a request for the newest block took %v at the orderer and %v at the peer when the recording began",
+			SeriesRoundTrip, c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
 		if from, to := s.peer.first.blocks, c.orderer.first.blocks; from < to {
 			s.note(traces.NoteWarning, "blocks %d to %d were in the orderer's ledger before the recording began: they count as offered at its beginning, "+
 				"and their delivery took longer than it seems", from, to-1)
 		}
+	}
+}
+
+// watch makes samples of when a node's channel was observed.
+func (c *channel) watch(s *subscription) func(time.Time, bool) {
+	series := traces.Series{Name: traces.SeriesObserving, Node: s.node.Name, Channel: c.name}
+	return func(at time.Time, observing bool) {
+		v := 0.0
+		if observing {
+			v = 1
+		}
+		c.net.sample(series, at, v)
 	}
 }
 

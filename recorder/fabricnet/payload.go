@@ -130,6 +130,11 @@ func appendChunk(out *traces.Writer, chunk *traces.Chunk) error {
 			}
 		}
 	}
+	for _, s := range chunk.Samples {
+		if err := out.AppendSamples(s); err != nil {
+			return err
+		}
+	}
 	for _, n := range chunk.Notes {
 		if err := out.Note(n); err != nil {
 			return err

@@ -29,8 +29,12 @@ type subscription struct {
 	retry       backoff
 	// take is given every block once, in order; live ones came as they were made.
 	take func(d *deliver.Delivered, live bool)
-	note func(text string)
-	cuts int
+	// watch is told when the observation begins, ends and goes on; seen is when it was
+	// last known to stand.
+	watch func(at time.Time, observing bool)
+	seen  time.Time
+	note  func(text string)
+	cuts  int
 }
 
 // maxCutNotes bounds the notes of a connection that comes and goes.
@@ -38,6 +42,8 @@ const maxCutNotes = 100
 
 // run follows the channel until ctx ends (nil) or the node refuses.
 func (s *subscription) run(ctx context.Context) error {
+	s.seen = s.first.at
+	s.watch(s.seen, true)
 	for {
 		err := s.follow(ctx)
 		var broken *fabric.ChainError
@@ -47,14 +53,16 @@ func (s *subscription) run(ctx context.Context) error {
 		case deliver.Permanent(err), errors.As(err, &broken), errors.Is(err, fabric.ErrMalformed):
 			return s.node.fail(s.channel, err)
 		}
-		if err := s.reconnect(ctx, err, time.Now()); err != nil || ctx.Err() != nil {
+		if err := s.reconnect(ctx, err); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
 // reconnect waits until the node tells its height again, and notes what was not observed.
-func (s *subscription) reconnect(ctx context.Context, cause error, lost time.Time) error {
+func (s *subscription) reconnect(ctx context.Context, cause error) error {
+	lost := s.lost()
+	s.watch(lost, false)
 	for s.retry.pause(ctx) {
 		h, err := s.node.height(ctx, s.channel)
 		if err != nil {
@@ -64,6 +72,8 @@ func (s *subscription) reconnect(ctx context.Context, cause error, lost time.Tim
 			continue
 		}
 		s.known.Store(max(h.blocks, s.known.Load()))
+		s.seen = h.at
+		s.watch(h.at, true)
 		if s.cuts++; s.cuts > maxCutNotes {
 			return nil
 		}
@@ -71,18 +81,20 @@ func (s *subscription) reconnect(ctx context.Context, cause error, lost time.Tim
 		if next := s.next.Load(); s.begun && h.blocks > next {
 			missed = fmt.Sprintf("blocks %d to %d came in between and have no time from it", next, h.blocks-1)
 		}
-		s.note(fmt.Sprintf("%s %s was not observed for %v: %s (%v)", s.role(), s.node.Name,
+		s.note(fmt.Sprintf("%s %s was not observed for %v: %s (%v)", s.node.role(), s.node.Name,
 			h.at.Sub(lost).Round(time.Millisecond), missed, cause))
 		return nil
 	}
 	return nil
 }
 
-func (s *subscription) role() string {
-	if s.node.service == deliver.Orderer {
-		return "orderer"
+// lost is until when a subscription that has broken was known to stand: its last block,
+// or the last answer on its connection.
+func (s *subscription) lost() time.Time {
+	if answered := s.node.lastAnswer(); answered.After(s.seen) {
+		return answered
 	}
-	return "peer"
+	return s.seen
 }
 
 // follow subscribes once and reads until an error.
@@ -112,6 +124,7 @@ func (s *subscription) follow(ctx context.Context) error {
 			continue
 		}
 		s.retry.reset()
+		s.seen = d.Arrived
 		live := d.Number() >= s.known.Load()
 		s.next.Store(d.Number() + 1)
 		s.begun = true

@@ -422,6 +422,27 @@ func TestConnReconnects(t *testing.T) {
 	}
 }
 
+// TestRoundTrip measures while blocks flow, and not once the node is gone.
+func TestRoundTrip(t *testing.T) {
+	n := startNode(t, nodeConfig{blocks: sample(t)})
+	conn := n.dial(t)
+	stream := open(t, conn, deliver.Orderer, n.user, deliver.Seek{Channel: "ch1"})
+	for range 14 {
+		recv(t, stream)
+		if took, err := conn.RoundTrip(t.Context()); err != nil || took <= 0 || took > patience {
+			t.Fatalf("%v, %v", took, err)
+		}
+	}
+	n.stop()
+	if _, err := stream.Recv(); err == nil {
+		t.Fatal("a block after the end")
+	}
+	var connect *deliver.ConnectError
+	if took, err := conn.RoundTrip(t.Context()); !errors.As(err, &connect) || deliver.Permanent(err) {
+		t.Errorf("%v to a node that is gone: %v", took, err)
+	}
+}
+
 // TestServerStops: a node that goes down ends its streams.
 func TestServerStops(t *testing.T) {
 	n := startNode(t, nodeConfig{blocks: sample(t)})

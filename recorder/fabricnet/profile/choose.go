@@ -28,7 +28,8 @@ type Selection struct {
 const template = "_default"
 
 // Select chooses the nodes of these channels; none: all channels that the profile
-// describes. Nodes of a channel that it does not describe are all orderers, and the peers
+// describes. It fails when they have different nodes, and then chooses channels alone.
+// Nodes of a channel that it does not describe are all orderers, and the peers
 // of the client's organization.
 func (p *Profile) Select(channels []string) (Selection, error) {
 	s := Selection{Channels: channels}
@@ -54,7 +55,7 @@ func (p *Profile) Select(channels []string) (Selection, error) {
 			continue
 		}
 		if !sameNames(first.Peers, c.Peers) || !sameNames(first.Orderers, c.Orderers) {
-			return Selection{}, fmt.Errorf("channels %s and %s have different nodes in the profile: record them one by one, or name the nodes", first.Name, c.Name)
+			return Selection{Channels: s.Channels}, fmt.Errorf("channels %s and %s have different nodes in the profile: record them one by one, or name the nodes", first.Name, c.Name)
 		}
 	}
 	var orderers, peers []string

@@ -1,0 +1,37 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+)
+
+// noMethod is a method that no node has.
+const noMethod = "/blockreel.RoundTrip/Measure"
+
+// RoundTrip measures how long it takes to the node and back, behind everything that
+// waits on the connection. It calls a method that no node has, which gRPC answers before
+// anything of Fabric's is reached: no signature, no policy, no line in the node's log. It
+// sends no HTTP/2 ping: of those Fabric's nodes bear one a minute
+// (internal/pkg/comm/config.go: ServerMinInterval). It fails when there is no connection.
+func (c *Conn) RoundTrip(ctx context.Context) (time.Duration, error) {
+	if state := c.grpc.GetState(); state != connectivity.Ready {
+		return 0, c.connectError(fmt.Errorf("the connection is not there: %v", state))
+	}
+	begun := time.Now()
+	err := c.grpc.Invoke(ctx, noMethod, &commonpb.Envelope{}, &commonpb.Envelope{})
+	took := time.Since(begun)
+	switch status.Code(err) {
+	case codes.Unimplemented:
+		return took, nil
+	case codes.Unavailable:
+		return 0, c.connectError(err)
+	}
+	return 0, fmt.Errorf("round trip to %s: %w", c.address, err)
+}

@@ -1,0 +1,85 @@
+package fabricnet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/blockreel/blockreel/traces"
+)
+
+// SeriesRoundTrip is the time to a node and back on the connection that its blocks come
+// on.
+const SeriesRoundTrip = "round_trip"
+
+// spread keeps the least, the greatest and about the median of many measurements.
+type spread struct {
+	n           int
+	least       time.Duration
+	greatest    time.Duration
+	kept        []time.Duration // every stride-th
+	stride      int
+	sinceStride int
+}
+
+// maxKept bounds what the median is of: evenly chosen measurements.
+const maxKept = 1 << 12
+
+func (s *spread) add(d time.Duration) {
+	if s.n == 0 {
+		s.least, s.greatest, s.stride = d, d, 1
+	}
+	s.n++
+	s.least, s.greatest = min(s.least, d), max(s.greatest, d)
+	if s.sinceStride++; s.sinceStride < s.stride {
+		return
+	}
+	s.sinceStride = 0
+	if s.kept = append(s.kept, d); len(s.kept) < maxKept {
+		return
+	}
+	for i := range maxKept / 2 {
+		s.kept[i] = s.kept[2*i+1]
+	}
+	s.kept = s.kept[:maxKept/2]
+	s.stride *= 2
+}
+
+func (s *spread) median() time.Duration {
+	sorted := slices.Clone(s.kept)
+	slices.Sort(sorted)
+	return sorted[len(sorted)/2]
+}
+
+// measure measures the way to a node and back at every interval until ctx ends.
+func (n *Network) measure(ctx context.Context, nd *node) {
+	tick := time.NewTicker(n.cfg.RoundTripEvery)
+	defer tick.Stop()
+	for {
+		asked := time.Now()
+		if d, err := nd.conn.RoundTrip(ctx); err == nil {
+			nd.trips.add(d)
+			answered := asked.Add(d)
+			nd.answered.Store(&answered)
+			n.sample(traces.Series{Name: SeriesRoundTrip, Unit: traces.UnitNS, Node: nd.Name}, answered, float64(d))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tellTrips notes what was measured at a node. Nothing measures any more.
+func (n *Network) tellTrips(nd *node) {
+	t := &nd.trips
+	text := fmt.Sprintf("the way to %s %s and back could not be measured", nd.role(), nd.Name)
+	if t.n > 0 {
+		round := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
+		text = fmt.Sprintf("the way to %s %s and back on the connection of its blocks took %v at least, %v in the median, %v at most, in %d measurements, one every %v: "+
+			"by up to so much the times of its blocks are late", nd.role(), nd.Name, round(t.least), round(t.median()), round(t.greatest), t.n, n.cfg.RoundTripEvery)
+	}
+	n.rec.Note(traces.Note{Stream: -1, Kind: traces.NoteFact, Text: text})
+}
