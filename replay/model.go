@@ -176,6 +176,10 @@ func (m *Model) baseConfig(cfg ModelConfig) (c pipeline.Config, whole bool, err 
 		if c, whole, err = pipeline.ParseSettings(settings); whole || err != nil {
 			return c, whole, err
 		}
+		// A live peer on a real link: its settings are known, what they came to is not.
+		if c, known, err := pipeline.ParsePeerSettings(settings); known || err != nil {
+			return c, false, err
+		}
 	}
 	name := cfg.Preset
 	if name == "" {

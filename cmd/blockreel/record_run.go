@@ -38,10 +38,11 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			if err := needOutput(c, output); err != nil {
 				return err
 			}
-			if _, ok := pipeline.Preset(cfg.Preset); !ok {
+			var ok bool
+			if cfg.Pipeline, ok = pipeline.Preset(cfg.Preset); !ok {
 				return usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
 			}
-			if cfg.Pipeline = network.Pipeline(cfg.Preset); buffer != 0 {
+			if buffer != 0 {
 				cfg.Pipeline.Policy.N = buffer
 			}
 			if noSync {
@@ -79,7 +80,8 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 	f.IntVar(&cfg.Writes, "writes", 0, "state writes of a block (2 a transaction unless given)")
 	f.Var(&blockBytes, "block-bytes", "size of a block")
 	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels")
-	f.IntVar(&cfg.Peers, "peers", cfg.Peers, "peers; each has every channel")
+	f.IntVar(&cfg.Orgs, "orgs", cfg.Orgs, "organizations; the peer of each has every channel")
+	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs")
 	f.IntVar(&buffer, "buffer", 0, "N, peer.gossip.state.blockBufferSize (the preset's unless given)")
 	f.StringVar(&cfg.Preset, "preset", cfg.Preset, "pipeline: "+strings.Join(pipeline.Presets(), ", "))
 	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
@@ -146,6 +148,9 @@ func recordRun(c *cobra.Command, cfg network.Config, output, what string) (netwo
 }
 
 func observeRun(c *cobra.Command, net *network.Network, file *os.File, what string) (network.Summary, error) {
+	if err := net.Prepare(c.Context()); err != nil {
+		return network.Summary{}, err
+	}
 	rec, err := recorder.New(file, net.Header(tool), recorder.Config{})
 	if err != nil {
 		return network.Summary{}, err

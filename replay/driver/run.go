@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/pipeline"
@@ -216,8 +217,20 @@ func (r *run) observeStages(n event.BlockNum) {
 	if r.start == nil {
 		return
 	}
-	r.observe(event.StateValidation, n, int64(r.stages.StateValidation))
-	r.observe(event.BlockStore, n, int64(r.stages.BlockStore))
-	r.observe(event.StateCommit, n, int64(r.stages.StateCommit))
-	r.observe(event.HistoryCommit, n, int64(r.stages.HistoryCommit))
+	for _, part := range stageEvents(&r.stages) {
+		r.observe(part.kind, n, int64(part.took))
+	}
+}
+
+// part is a part of a commit by its kind of event.
+type part struct {
+	kind event.Kind
+	took time.Duration
+}
+
+func stageEvents(s *block.Stages) [4]part {
+	return [...]part{
+		{event.StateValidation, s.StateValidation}, {event.BlockStore, s.BlockStore},
+		{event.StateCommit, s.StateCommit}, {event.HistoryCommit, s.HistoryCommit},
+	}
 }

@@ -9,21 +9,25 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// capacityBlocks bounds the blocks of a measurement: each takes memory at once.
-const capacityBlocks = 20_000
+// capacityBlocks bounds the blocks of a measurement: they are made before it begins.
+const capacityBlocks = 2000
 
 // Capacity measures how many blocks a second each stream of the network commits when
 // all channels have more than enough: the offered rate above which peers fall behind
-// for ever. It runs the network, with temporary ledgers, for about the given time; one
-// of a second is good to some ten per cent, since ledgers start fast and disks vary.
+// for ever. It runs the network, with temporary ledgers, for about the given time beside
+// that of making the blocks; one of a second is good to some ten per cent, since ledgers
+// start fast and disks vary.
 func Capacity(ctx context.Context, cfg Config, within time.Duration) (perSecond float64, err error) {
 	cfg.Load = Load{Rate: MaxRate, Blocks: capacityBlocks}
-	cfg.Dir = ""
+	cfg.Dir, cfg.Linger, cfg.Listen = "", false, Listen{}
 	n, err := Open(cfg)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
+	if err := n.Prepare(ctx); err != nil {
+		return 0, err
+	}
 	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var last lastCommit

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -13,51 +15,72 @@ import (
 	"github.com/blockreel/blockreel/traces"
 )
 
-// MaxStreams bounds channels × peers: each has a ledger and two goroutines.
+// MaxStreams bounds channels × organizations: each has a connection and a ledger.
 const MaxStreams = 256
+
+// Defaults of how far the orderer makes its blocks ahead of their time.
+const (
+	defaultAheadBlocks = 8192
+	defaultAheadBytes  = 256 << 20
+	maxAheadBlocks     = 1 << 20
+)
 
 // Config is a network and its load. Begin with Default: a zero means zero, where
 // nothing else is said.
 type Config struct {
 	// Load is that of each channel.
 	Load
-	// Channels and Peers: every peer has every channel. At least 1 each.
-	Channels, Peers int
-	// Transactions, Writes and Bytes of a block. Writes are those of all
-	// transactions together.
+	// Channels and Orgs, at least 1 each: every organization has one peer, which leads
+	// it and has joined every channel.
+	Channels, Orgs int
+	// Transactions, at least 1, Writes and Bytes of a block. Writes are those of all
+	// transactions together. Bytes are met to about 4 %; signatures and certificates
+	// alone take some 2.5 kB a transaction.
 	Transactions, Writes, Bytes int
+	// Reused takes transactions from a pool instead of signing each: blocks cost the
+	// orderer little, and the ids of transactions come back.
+	Reused bool
+	// AheadBlocks and AheadBytes bound the blocks of a channel that the orderer makes
+	// before their time, on disk. 0 means 8,192 blocks and 256 MiB.
+	AheadBlocks, AheadBytes int
 	// Preset is the name of the preset that Pipeline was made of; it is only told.
 	Preset string
-	// Pipeline of every stream.
+	// Pipeline of every peer. Its Link must be zero: the link is real.
 	Pipeline pipeline.Config
 	// Ledger is the spec of the peers' ledgers, as ledger.Open takes it.
 	Ledger string
-	// Dir holds the ledgers, one directory for each channel on each peer, and must
-	// not hold any yet. Empty: a temporary directory, which Close removes.
+	// Dir holds keys, the orderer's blocks and the peers' ledgers, one directory for
+	// each channel on each peer, and must not hold ledgers yet. Empty: a temporary
+	// directory, which Close removes.
 	Dir string
+	// Listen says where the nodes listen.
+	Listen Listen
+	// MutualTLS makes the nodes demand certificates of their clients.
+	MutualTLS bool
+	// Linger keeps Run going when the load is over and committed, until its context ends.
+	Linger bool
+
+	// open opens a ledger. Nil: ledger.Open. Tests have others.
+	open func(spec string, c ledger.Config) (store, error)
 }
 
-// inFlight is what a gRPC stream of Fabric holds between the orderer's Send and the
-// peer's intake: 0.4 to 0.6 MB of 33 kB blocks were measured behind a shut door.
-const inFlight = 512 << 10
-
-// Pipeline is that of a stock peer on a stream with gRPC's window, so that a shut door
-// blocks the orderer's Send; the zero Config when there is no such preset.
-func Pipeline(preset string) pipeline.Config {
-	p, ok := pipeline.Preset(preset)
-	if ok {
-		p.Link.Window = inFlight
-	}
-	return p
+// Listen are the addresses of the nodes' services, host:port each; port 0 is any.
+type Listen struct {
+	// Orderer's; empty means 127.0.0.1:0.
+	Orderer string
+	// Peers, one for each organization. Nil means 127.0.0.1:0 for all.
+	Peers []string
+	// Public allows addresses that other machines can reach.
+	Public bool
 }
 
 // Default is one channel and one stock Fabric 2.x peer with a Badger ledger, at 100
 // blocks of ten transactions a second for ten seconds.
 func Default() Config {
-	p := Pipeline(pipeline.Fabric2x)
+	p, _ := pipeline.Preset(pipeline.Fabric2x)
 	return Config{
 		Load:     Load{Profile: Constant, Rate: 100, Duration: 10 * time.Second, Seed: 1},
-		Channels: 1, Peers: 1,
+		Channels: 1, Orgs: 1,
 		Transactions: 10, Writes: 20, Bytes: 33_000,
 		Preset: pipeline.Fabric2x, Pipeline: p,
 		Ledger: ledger.Badger,
@@ -75,26 +98,67 @@ func (c *Config) Validate() error {
 	if c.Pipeline.Policy.NonBlocking {
 		return errors.New("a non-blocking buffer drops blocks that the embedded orderer offers only once: choose a blocking one")
 	}
+	if c.Pipeline.Link != (pipeline.Link{}) {
+		return errors.New("the embedded network's link is a real one: it has no latency, bandwidth or window to set")
+	}
 	spec, err := ledger.Parse(c.Ledger)
 	if err != nil {
 		return err
 	}
 	c.Ledger = spec
+	if c.AheadBlocks == 0 {
+		c.AheadBlocks = defaultAheadBlocks
+	}
+	if c.AheadBytes == 0 {
+		c.AheadBytes = defaultAheadBytes
+	}
 	for _, f := range []struct {
 		name             string
 		value, low, high int
 	}{
-		{"channels", c.Channels, 1, MaxStreams}, {"peers", c.Peers, 1, MaxStreams},
-		{"streams (channels × peers)", c.Channels * c.Peers, 1, MaxStreams},
-		{"transactions per block", c.Transactions, 0, ledger.MaxBlockTransactions},
+		{"channels", c.Channels, 1, MaxStreams}, {"organizations", c.Orgs, 1, MaxStreams},
+		{"streams (channels × organizations)", c.Channels * c.Orgs, 1, MaxStreams},
+		{"transactions per block", c.Transactions, 1, ledger.MaxBlockTransactions},
 		{"writes per block", c.Writes, 0, ledger.MaxBlockWrites},
 		{"bytes per block", c.Bytes, 0, ledger.MaxBlockBytes},
+		{"blocks ahead", c.AheadBlocks, 1, maxAheadBlocks},
+		{"bytes ahead", c.AheadBytes, 1, 1 << 40},
 	} {
 		if f.value < f.low || f.value > f.high {
 			return fmt.Errorf("%d %s: choose %d to %d", f.value, f.name, f.low, f.high)
 		}
 	}
+	return c.Listen.validate(c.Orgs)
+}
+
+func (l *Listen) validate(peers int) error {
+	const anyPort = "127.0.0.1:0"
+	if l.Orderer == "" {
+		l.Orderer = anyPort
+	}
+	if l.Peers == nil {
+		for range peers {
+			l.Peers = append(l.Peers, anyPort)
+		}
+	}
+	if len(l.Peers) != peers {
+		return fmt.Errorf("%d addresses for %d peers: give one for each organization", len(l.Peers), peers)
+	}
+	for _, address := range append([]string{l.Orderer}, l.Peers...) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("address %q: write host:port: %w", address, err)
+		}
+		if !l.Public && !isLoopback(host) {
+			return fmt.Errorf("address %q can be reached from other machines: say that this is wanted, or listen on 127.0.0.1", address)
+		}
+	}
 	return nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Names of the settings that a live run adds to its trace.
@@ -109,12 +173,13 @@ const (
 	settingTransactions = "load_transactions_per_block"
 	settingWrites       = "load_writes_per_block"
 	settingBytes        = "load_bytes_per_block"
+	settingReused       = "load_reused_transactions"
 )
 
 // settings are those of every stream: all that it takes to do the run again.
 func (c *Config) settings() traces.Settings {
 	s := traces.Settings{}
-	maps.Copy(s, c.Pipeline.Settings())
+	maps.Copy(s, c.Pipeline.PeerSettings())
 	if c.Preset != "" {
 		s[traces.SettingPreset] = c.Preset
 	}
@@ -124,6 +189,9 @@ func (c *Config) settings() traces.Settings {
 	s.SetInt(settingTransactions, int64(c.Transactions))
 	s.SetInt(settingWrites, int64(c.Writes))
 	s.SetInt(settingBytes, int64(c.Bytes))
+	if c.Reused {
+		s[settingReused] = "true"
+	}
 	switch c.Profile {
 	case Poisson:
 		s[settingSeed] = strconv.FormatUint(c.Seed, 10)
@@ -141,23 +209,23 @@ func (c *Config) settings() traces.Settings {
 	return s
 }
 
-// streams lists the streams, channel by channel.
+func channelName(i int) string { return "ch" + strconv.Itoa(i+1) }
+func peerName(org int) string  { return "peer0.org" + strconv.Itoa(org+1) }
+
+const ordererName = "orderer"
+
+// streams lists them channel by channel: stream i is that of channel i ÷ Orgs to the
+// peer of organization i modulo Orgs.
 func (c *Config) streams() []traces.Stream {
 	var streams []traces.Stream
 	for channel := range c.Channels {
-		for peer := range c.Peers {
+		for org := range c.Orgs {
 			streams = append(streams, traces.Stream{
-				Channel:  "ch" + strconv.Itoa(channel+1),
-				Orderer:  "orderer",
-				Peer:     "peer" + strconv.Itoa(peer),
-				Settings: c.settings(),
+				Channel: channelName(channel), Orderer: ordererName, Peer: peerName(org), Settings: c.settings(),
 			})
 		}
 	}
 	return streams
 }
-
-// channel is the index of a stream's channel.
-func (c *Config) channel(stream int) int { return stream / c.Peers }
 
 func ledgerDir(dir string, s traces.Stream) string { return filepath.Join(dir, s.Peer, s.Channel) }

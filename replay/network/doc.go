@@ -1,20 +1,33 @@
-// Package network is a pipeline that runs live in this process, so that there is
-// something to record without a Fabric network: an orderer that cuts blocks by an
-// arrival profile, and peers that commit them to real ledgers.
+// Package network is a Fabric network in this process, so that there is something to
+// record without one: an orderer that cuts blocks by an arrival profile, and peers that
+// commit them to real ledgers. Every hop is gRPC with TLS on loopback, and any Fabric
+// client can connect.
 //
-//		Load ──► orderer of a channel ──┬──► peer's pipeline ──► peer's ledger
-//		(arrivals.go)                   └──► …                   (replay/ledger)
+//		minter ──► orderer's file ──► Deliver ──► gRPC ──► peer's pipeline ──► peer's ledger
+//		 (Load)      (chain)         (a loop a stream)      (driver.Live)      (replay/ledger)
+//		                │                                                          │
+//		                └──────────────────────► peer's event service ◄── height ──┘
 //
-//	 1. Open opens one ledger for each channel on each peer.
-//	 2. Header describes the streams, for the trace that is to be recorded.
-//	 3. Run drives them in real time (driver.Wall): the way from the orderer's ledger to
-//	    the committer is pipeline.Machine's, with the times of Config.Pipeline; validation
-//	    and commit are done, and take what they take.
-//	 4. Close closes the ledgers.
+//	 1. Open makes organizations, keys and genesis blocks, opens one ledger for each
+//	    channel on each peer, and starts the nodes: their addresses, MSP and TLS
+//	    directories are Nodes.
+//	 2. Prepare connects the peers and lets the minters run ahead (mint.go).
+//	 3. Header describes the streams, for the trace that is to be recorded.
+//	 4. Run lets the orderer's height grow when blocks are due (orderer.go) and drives the
+//	    peers (driver.Live): what the peer does between its Recv and its committer is
+//	    pipeline.Machine's, in real time; the rest is done, and takes what it takes. A
+//	    peer reads its stream only when its receiver has room, so that a shut door fills
+//	    HTTP/2's window and blocks the orderer's Send.
+//	 5. Close stops the nodes and closes the ledgers.
 //
-// The peers of a channel see the same blocks offered at the same instants: each stream
-// has a generator of its own with the channel's seed, so that nothing is shared and no
-// block exists before it is due. An orderer that is far ahead of a peer costs the
-// hundred bytes a block that the driver keeps; a block's contents are made up only when
-// the peer validates it.
+// Blocks are on disk once, in the orderer's file, from before their time until Close: a
+// backlog takes eight bytes a block in memory. Peers hold what Fabric's peers hold.
+//
+// Offered is the instant at which the orderer's height grows; Sent is when gRPC has taken
+// the block, at which it may be with the peer already. A stream that breaks is taken up
+// again at the next block; blocks that were lost on the way are then sent twice, and the
+// later instant counts.
+//
+// Times are those of one clock. Observers are called from the goroutines of the orderer's
+// streams, of its channels and of the peers at once.
 package network

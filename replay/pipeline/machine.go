@@ -81,6 +81,10 @@ func New(cfg Config, height event.Height) (*Machine, error) {
 // Wants reports whether the sender is free for the orderer's next block.
 func (m *Machine) Wants() bool { return !m.waiting && m.sentAt == never }
 
+// Receives reports whether the receiver stands at its Recv with nothing on the way to
+// it: a driver whose blocks come over a real stream reads the next one only then.
+func (m *Machine) Receives() bool { return m.Wants() && m.flight.n == 0 && m.receives() }
+
 // Buffered is the number of blocks in the buffer.
 func (m *Machine) Buffered() int { return m.buffer.n }
 

@@ -39,3 +39,23 @@ func TestParseSettingsRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestPeerSettings(t *testing.T) {
+	want, _ := Preset(Fabric14)
+	want.Wake = 17
+	s := want.PeerSettings()
+	if _, ok, err := ParseSettings(s); ok || err != nil {
+		t.Errorf("settings without a link were taken for whole: %v, %v", ok, err)
+	}
+	if got, ok, err := ParsePeerSettings(s); !ok || err != nil || got != want {
+		t.Errorf("got %+v, %v, %v; want %+v", got, ok, err, want)
+	}
+	linked := want
+	linked.Link.Window = 1000
+	if got, ok, err := ParsePeerSettings(linked.Settings()); !ok || err != nil || got != want {
+		t.Errorf("of settings with a link: got %+v, %v, %v; want %+v", got, ok, err, want)
+	}
+	if _, ok, err := ParsePeerSettings(nil); ok || err != nil {
+		t.Errorf("no settings were taken: %v, %v", ok, err)
+	}
+}

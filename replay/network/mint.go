@@ -1,0 +1,98 @@
+package network
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/blockreel/blockreel/internal/fabric/mint"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A minter makes a channel's blocks ahead of their time, as far as Config.Ahead… allow.
+type minter struct {
+	chain   *chain
+	builder *mint.Builder
+	shape   mint.Shape
+	offers  iter.Seq[event.Time]
+	// coming are the blocks that are in the chain's file and not offered; room are the
+	// bytes that they may take.
+	coming chan minted
+	room   *semaphore.Weighted
+	most   int64
+	// ready is closed when the minter is far enough ahead for the run to begin.
+	ready   chan struct{}
+	isReady sync.Once
+	// err is how it ended; read it when coming is closed.
+	err error
+}
+
+// minted is a block that waits for its time.
+type minted struct {
+	due          event.Time
+	bytes, taken int64
+}
+
+// lead is how much of the load must be ready before it begins, unless minting is slower
+// than half the load's pace: then as much as Config.Ahead… allow.
+const lead = event.Time(time.Second)
+
+func newMinter(c *Config, chain *chain, builder *mint.Builder, channel int) *minter {
+	return &minter{
+		chain: chain, builder: builder, offers: c.Offers(channel),
+		shape:  mint.Shape{Transactions: c.Transactions, Writes: c.Writes, Bytes: c.Bytes},
+		coming: make(chan minted, c.AheadBlocks), room: semaphore.NewWeighted(int64(c.AheadBytes)), most: int64(c.AheadBytes),
+		ready: make(chan struct{}),
+	}
+}
+
+// run makes blocks until the load is over, ctx is done or the disk fails.
+func (m *minter) run(ctx context.Context) {
+	defer close(m.coming)
+	defer m.begin()
+	began := time.Now()
+	for due := range m.offers {
+		raw, err := m.builder.Next(m.shape)
+		if err == nil {
+			err = m.chain.append(raw)
+		}
+		if err == nil {
+			err = m.queue(ctx, due, int64(len(raw)))
+		}
+		if err != nil {
+			m.err = err
+			return
+		}
+		if due > lead && event.Time(time.Since(began)) < due/2 {
+			m.begin()
+		}
+	}
+}
+
+// queue waits for room for a block.
+func (m *minter) queue(ctx context.Context, due event.Time, bytes int64) error {
+	b := minted{due: due, bytes: bytes, taken: min(bytes, m.most)}
+	if !m.room.TryAcquire(b.taken) {
+		m.begin()
+		if err := m.room.Acquire(ctx, b.taken); err != nil {
+			return err
+		}
+	}
+	select {
+	case m.coming <- b:
+		return nil
+	default:
+		m.begin()
+	}
+	select {
+	case m.coming <- b:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *minter) begin() { m.isReady.Do(func() { close(m.ready) }) }
