@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
 	"replay/ledger":                 {"replay/block", "traces/event"},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/pki", "internal/fabric/mint", "traces", "traces/event"},
+	"replay/network/metrics":        {"traces", "traces/event"},
 	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", fabricProto + "common", "internal/outfile", "recorder", "traces", "traces/event"},
 	"replay":                        {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event", "analysis"},
 	"analysis":                      {"traces", "traces/event"},
@@ -60,10 +61,12 @@ var allowed = map[string][]string{
 
 // only lists modules that a single room may import.
 var only = map[string]string{
-	"gonum.org/v1/plot":              "analysis/chart",
-	"github.com/dgraph-io/badger":    "replay/ledger",
-	"github.com/spf13/cobra":         "cmd/blockreel",
-	"github.com/schollz/progressbar": "cmd/blockreel",
+	"gonum.org/v1/plot":                   "analysis/chart",
+	"github.com/dgraph-io/badger":         "replay/ledger",
+	"github.com/spf13/cobra":              "cmd/blockreel",
+	"github.com/schollz/progressbar":      "cmd/blockreel",
+	"github.com/prometheus/client_golang": "replay/network/metrics",
+	"github.com/prometheus/common":        "recorder/fabricnet/scrape",
 }
 
 type pkg struct {
