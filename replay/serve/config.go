@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -26,7 +27,8 @@ type Config struct {
 	Speed float64
 	// Unpaced offers all blocks from the start; the times of faults are then real time.
 	Unpaced bool
-	// Hold lets the clock start with the first reader instead of with Serve.
+	// Hold lets the clock start with the first reader instead of with Serve: when it has
+	// been sent what lies before the recording, if there is such.
 	Hold bool
 	// Stalls may overlap.
 	Stalls []Stall
@@ -36,6 +38,8 @@ type Config struct {
 	Disconnects []time.Duration
 	// Dir is for the temporary file of blocks. Empty: the system's place for such files.
 	Dir string
+	// Record keeps what is delivered as a trace. Nil: nothing is kept.
+	Record *Recording
 	// Hooks tell of requests and blocks. Zero: nobody.
 	Hooks deliver.Hooks
 }
@@ -65,6 +69,12 @@ func (c *Config) validate() error {
 	}
 	if c.Speed == 0 {
 		c.Speed = 1
+	}
+	if c.Record != nil {
+		record := *c.Record
+		record.Peers = slices.Clone(record.Peers)
+		c.Record = &record
+		return record.validate()
 	}
 	return nil
 }

@@ -10,16 +10,25 @@
 //  2. Listen opens the address, and refuses one that others can reach without TLS.
 //  3. Server.Serve starts the clock, at once or with the first reader, and answers
 //     Deliver requests (internal/fabric/deliver). Every request has a reader of its own
-//     (reader.go), which waits for the moment of its next block, or for a fault.
+//     (reader.go), which waits for the moment of its next block, or for a fault. Blocks
+//     from before the recording, of which the trace has the payload alone, are there from
+//     the start; a clock that is held stands still until they have been sent.
+//  4. With a Recording (record.go), each reader is a stream of a new trace (stream.go):
+//     what was offered and what was sent to it. A follower (follow.go) subscribes to
+//     the events of a peer that reads here and adds its commits. Server.SaveRecording
+//     puts the streams together (finish.go), and adds what was offered and not read.
 //
 // Invariants:
 //
 //   - A block is never sent before its moment. Deadlines are absolute: a block that was
 //     late delays no other.
 //   - A reader gets the payloads' bytes as they stand in the trace.
-//   - In memory are some 30 bytes a block, and one block for each reader. A reader that
-//     stops reading holds up nobody else.
+//   - In memory are some 40 bytes a block, and one block for each reader; a recording has
+//     its streams in memory once, when it is saved. A reader that stops reading holds
+//     up nobody else.
+//   - All times of a recording are of one clock: that of the schedule.
 //
-// The methods of a Server may be called from any goroutine. The package prints nothing;
-// of internal/fabric it uses deliver and the view of a block.
+// The methods of a Server may be called from any goroutine, but for Serve, SaveRecording
+// and Close, which come one after the other. The package prints nothing. Of
+// internal/fabric it uses deliver, the view of a block, and the identity that asks peers.
 package serve

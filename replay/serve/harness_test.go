@@ -3,28 +3,24 @@ package serve
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"net"
+	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds what must happen; nothing is asserted about how fast.
-const patience = time.Minute
 
 // run is a channel of a trace: blocks and when they were offered.
 type run struct {
@@ -102,92 +98,45 @@ func newServer(t testing.TB, cfg Config, runs ...run) *Server {
 // node is a server at work on loopback, with an organization whose user reads.
 type node struct {
 	*Server
-	org     *pki.Org
-	user    *pki.Member
+	org     *fabrictest.Org
 	address string
-}
-
-func member(t testing.TB) (*pki.Org, *pki.Member) {
-	t.Helper()
-	org, err := pki.NewOrg("Org1MSP", "org1.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, err := org.Member("user", "client")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return org, user
 }
 
 func start(t testing.TB, mutual bool, cfg Config, runs ...run) *node {
 	t.Helper()
-	org, user := member(t)
-	n := &node{org: org, user: user}
+	n := &node{org: fabrictest.NewOrg(t)}
 	if mutual {
-		keys, err := org.ServerTLS("orderer", "127.0.0.1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cfg.TLS, err = pki.ServerConfig(keys, org.TLSCA.Pool()); err != nil {
-			t.Fatal(err)
-		}
+		cfg.TLS = n.org.ServerTLS(t, true, pki.Request{})
 	}
 	n.Server = newServer(t, cfg, runs...)
-	l, err := Listen("127.0.0.1:0", mutual)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.serve(t, l)
+	n.serve(t)
 	return n
 }
 
-func (n *node) serve(t testing.TB, l net.Listener) {
+// serve serves until the test's end, or until the function that it returns is called.
+func (n *node) serve(t testing.TB) (stop func()) {
+	t.Helper()
+	l, err := Listen("127.0.0.1:0", n.cfg.TLS != nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	n.address = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- n.Serve(ctx, l) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	})
-}
-
-func (n *node) endpoint(t testing.TB) deliver.Endpoint {
-	t.Helper()
-	ep := deliver.Endpoint{Address: n.address}
-	if n.cfg.TLS == nil {
-		return ep
-	}
-	keys, err := n.org.ClientTLS("user")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cert tls.Certificate
-	if cert, err = keys.TLS(); err != nil {
-		t.Fatal(err)
-	}
-	ep.TLS = &deliver.TLS{Roots: n.org.TLSCA.Pool(), Certificate: &cert}
-	return ep
+	t.Cleanup(stop)
+	return stop
 }
 
 func (n *node) open(t testing.TB, seek deliver.Seek) *deliver.Stream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	conn, err := deliver.Dial(ctx, n.endpoint(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	stream, err := conn.Deliver(ctx, deliver.Orderer, n.user.Identity, seek)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stream.Close)
-	return stream
+	return fabrictest.Open(t, n.org.Endpoint(t, n.address, n.cfg.TLS), deliver.Orderer, n.org, seek)
 }
 
 // read reads exactly these blocks.

@@ -31,13 +31,20 @@ func (c *clock) begin() {
 	})
 }
 
-func (c *clock) now() time.Duration {
+func (c *clock) running() bool {
 	select {
 	case <-c.started:
-		return time.Since(c.start)
+		return true
 	default:
+		return false
+	}
+}
+
+func (c *clock) now() time.Duration {
+	if !c.running() {
 		return 0
 	}
+	return time.Since(c.start)
 }
 
 // wait waits until a moment, which may be never, or until ctx ends.
@@ -59,8 +66,10 @@ func (c *clock) wait(ctx context.Context, until time.Duration) error {
 // reader is a channel as one request sees it: a deliver.Ledger that grows with time.
 type reader struct {
 	*channel
-	spool  *spool
-	clock  *clock
+	spool *spool
+	clock *clock
+	// begin starts the clock.
+	begin  func()
 	faults faults
 	// cuts that had passed when the request came.
 	cuts int
@@ -71,7 +80,8 @@ func (r *reader) Oldest() uint64 { return r.first() }
 func (r *reader) Height() uint64 { return r.height(r.clock.now()) }
 
 // Block waits for the block's moment. Behind the last block nothing comes any more, and
-// the reader waits as it would for an idle orderer.
+// the reader waits as it would for an idle orderer. A clock that is held starts when a
+// block of the recording is asked for: a reader gets what lies before it first.
 func (r *reader) Block(ctx context.Context, number uint64) ([]byte, error) {
 	i := number - r.first()
 	if number < r.first() {
@@ -84,6 +94,9 @@ func (r *reader) Block(ctx context.Context, number uint64) ([]byte, error) {
 	if i < uint64(len(r.due)) {
 		due = r.due[i]
 	}
+	if i >= uint64(r.early) {
+		r.begin()
+	}
 	if err := r.wait(ctx, due); err != nil {
 		return nil, err
 	}
@@ -92,10 +105,8 @@ func (r *reader) Block(ctx context.Context, number uint64) ([]byte, error) {
 
 // wait waits until the moment that a block is due, and behind a stall that it falls into.
 func (r *reader) wait(ctx context.Context, due time.Duration) error {
-	select {
-	case <-r.clock.started:
-	case <-ctx.Done():
-		return ctx.Err()
+	if !r.clock.running() {
+		return nil // an early block
 	}
 	for {
 		now := r.clock.now()

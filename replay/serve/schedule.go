@@ -16,6 +16,9 @@ type channel struct {
 	name string
 	// places of blocks of ascending numbers without a hole.
 	places []place
+	// early are so many of the first blocks: the recording began behind them, and they
+	// are there from the start.
+	early int
 	// due is when each block is offered, since the clock's start; it never decreases.
 	due []time.Duration
 }
@@ -27,19 +30,44 @@ func (c *channel) height(now time.Duration) uint64 {
 	return c.first() + uint64(sort.Search(len(c.due), func(i int) bool { return c.due[i] > now }))
 }
 
+// recorded is the number of the first block of the recording.
+func (c *channel) recorded() uint64 { return c.first() + uint64(c.early) }
+
+// end is the channel's height at the end of the trace.
+func (c *channel) end() uint64 { return c.first() + uint64(len(c.places)) }
+
 // newChannel checks that the channel's payloads have no hole.
-func newChannel(name string, places []place) (*channel, error) {
+func newChannel(tr *traces.Trace, name string, places []place) (*channel, error) {
 	for i, p := range places[1:] {
 		if before := places[i].number; p.number != before+1 {
 			return nil, fmt.Errorf("channel %s: blocks %d to %d have no payload: add them with blockreel attach", name, before+1, p.number-1)
 		}
 	}
-	return &channel{name: name, places: places}, nil
+	c := &channel{name: name, places: places}
+	if low, high := c.span(tr); low < high && low > c.first() {
+		c.early = int(min(low, c.end()) - c.first())
+	}
+	return c, nil
+}
+
+// span is the range of blocks that the channel's streams tell of.
+func (c *channel) span(tr *traces.Trace) (low, high uint64) {
+	for _, tl := range tr.Timelines {
+		if tl.Channel != c.name || tl.Len() == 0 {
+			continue
+		}
+		first, end := uint64(tl.First), uint64(tl.First)+uint64(tl.Len())
+		if low == high {
+			low, high = first, end
+		}
+		low, high = min(low, first), max(high, end)
+	}
+	return low, high
 }
 
 // instants gives the recorded instant of each of the channel's blocks: the earliest at
 // which an orderer had it, else the earliest at which anybody is known to have had it.
-// assumed counts the latter and those that are event.Missing.
+// assumed counts the latter and those that are event.Missing, but for early blocks.
 func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 	at = make([]event.Time, len(c.places))
 	seen := make([]event.Time, len(c.places))
@@ -71,7 +99,9 @@ func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 	for i := range at {
 		if at[i] == event.Missing {
 			at[i] = seen[i]
-			assumed++
+			if i >= c.early {
+				assumed++
+			}
 		}
 	}
 	return at, assumed
@@ -79,14 +109,11 @@ func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 
 // missing tells of blocks that the trace knows at either end of those that it holds.
 func (c *channel) missing(tr *traces.Trace) (warnings []string) {
-	first, end := c.first(), c.first()+uint64(len(c.places))
-	low, high := first, end
-	for _, tl := range tr.Timelines {
-		if tl.Channel == c.name && tl.Len() > 0 {
-			low, high = min(low, uint64(tl.First)), max(high, uint64(tl.First)+uint64(tl.Len()))
-		}
+	low, high := c.span(tr)
+	if low == high {
+		return nil
 	}
-	for _, gap := range [][2]uint64{{low, first}, {end, high}} {
+	for _, gap := range [][2]uint64{{low, c.first()}, {c.end(), high}} {
 		if gap[0] < gap[1] {
 			warnings = append(warnings, fmt.Sprintf("channel %s: blocks %d to %d have no payload and are not served", c.name, gap[0], gap[1]-1))
 		}
@@ -106,7 +133,7 @@ func schedule(channels []*channel, tr *traces.Trace, cfg Config) (warnings []str
 		recorded[i], assumed = c.instants(tr)
 		if assumed > 0 && !cfg.Unpaced {
 			warnings = append(warnings, fmt.Sprintf("channel %s: of %d of %d blocks the trace does not tell when they were offered: they come when a peer first had them, or together with the block before",
-				c.name, assumed, len(c.places)))
+				c.name, assumed, len(c.places)-c.early))
 		}
 		for _, at := range recorded[i] {
 			if at != event.Missing && (origin == event.Missing || at < origin) {

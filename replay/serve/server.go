@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -29,8 +30,10 @@ type Server struct {
 	faults   faults
 	channels []*channel
 	counts   map[string]*counts
-	opened   sync.Map // the *deliver.Requests that are being answered
+	opened   sync.Map // *deliver.Request that is being answered → its *stream, or nil
 	warnings []string
+	// recording is nil if there is none.
+	recording *recording
 }
 
 // counts are those of a channel.
@@ -39,9 +42,10 @@ type counts struct{ readers, sent atomic.Int64 }
 // Status is how far a channel has come.
 type Status struct {
 	Channel string
-	// First is the first block, Height the number of the block that is offered next, End
-	// the height at the end of the trace.
-	First, Height, End uint64
+	// First is the first block, Recorded the first one of the recording: those before
+	// it are there from the start. Height is the number of the block that is offered
+	// next, End the height at the end of the trace.
+	First, Recorded, Height, End uint64
 	// Readers are requests that are being answered, Sent the blocks that all have been sent.
 	Readers, Sent int64
 }
@@ -52,7 +56,7 @@ func (s *Server) Status() []Status {
 	now := s.clock.now()
 	for i, c := range s.channels {
 		n := s.counts[c.name]
-		all[i] = Status{c.name, c.first(), c.height(now), c.first() + uint64(len(c.places)), n.readers.Load(), n.sent.Load()}
+		all[i] = Status{c.name, c.first(), c.recorded(), c.height(now), c.end(), n.readers.Load(), n.sent.Load()}
 	}
 	return all
 }
@@ -62,11 +66,14 @@ func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
-	spool, err := newSpool(cfg.Dir, payloads)
+	spool, err := newSpool(cfg.Dir, payloads, cfg.Record != nil)
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	s := &Server{cfg: cfg, spool: spool, clock: newClock(), faults: newFaults(cfg), counts: map[string]*counts{}}
+	if cfg.Record != nil {
+		s.recording = newRecording(*cfg.Record, s.clock)
+	}
 	if err := s.open(tr); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve: %w", err), spool.close())
 	}
@@ -89,7 +96,7 @@ func (s *Server) open(tr *traces.Trace) error {
 			s.warnings = append(s.warnings, fmt.Sprintf("channel %s has no payloads and is not served: add them with blockreel attach", name))
 			continue
 		}
-		c, err := newChannel(name, places)
+		c, err := newChannel(tr, name, places)
 		if err != nil {
 			return err
 		}
@@ -120,26 +127,57 @@ func Listen(address string, secure bool) (net.Listener, error) {
 }
 
 // Serve answers requests at a listener, which it closes, until ctx ends; then its error
-// is nil.
+// is nil. It may be called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	node := grpc.NewServer(deliver.ServerOptions(s.cfg.TLS)...)
 	service := &deliver.Server{Ledgers: s.ledger, Hooks: s.hooks()}
 	service.RegisterOrderer(node)
-	if !s.cfg.Hold {
-		s.clock.begin()
+	group, ctx := errgroup.WithContext(ctx)
+	if s.recording != nil {
+		if err := s.recording.start(s.channels, cancel); err != nil {
+			return errors.Join(err, l.Close())
+		}
+		for _, st := range s.recording.streams {
+			f := &follower{stream: st, to: s.recording.Peers[st.peer]}
+			group.Go(func() error { return f.run(ctx) })
+		}
 	}
-	stop := context.AfterFunc(ctx, node.Stop)
-	err := node.Serve(l)
-	stop()
-	node.Stop() // returns when all streams have ended
-	if ctx.Err() != nil {
+	if !s.cfg.Hold {
+		s.begin()
+	}
+	group.Go(func() error {
+		defer context.AfterFunc(ctx, node.Stop)()
+		if err := node.Serve(l); ctx.Err() == nil {
+			return err
+		}
 		return nil
+	})
+	err := group.Wait()
+	node.Stop() // returns when all streams have ended
+	if s.recording != nil {
+		err = errors.Join(err, s.recording.finish())
 	}
 	return err
 }
 
+// begin starts the clock, and with it the recording.
+func (s *Server) begin() {
+	if s.recording != nil {
+		s.recording.origin.begin()
+	}
+	s.clock.begin()
+}
+
 // Close frees the blocks. Serve must have returned.
-func (s *Server) Close() error { return s.spool.close() }
+func (s *Server) Close() error {
+	err := s.spool.close()
+	if s.recording != nil {
+		err = errors.Join(err, s.recording.close())
+	}
+	return err
+}
 
 func (s *Server) channel(name string) *channel {
 	for _, c := range s.channels {
@@ -156,16 +194,15 @@ func (s *Server) ledger(name string) (deliver.Ledger, bool) {
 	if c == nil {
 		return nil, false
 	}
-	return &reader{channel: c, spool: s.spool, clock: s.clock, faults: s.faults, cuts: s.faults.passed(s.clock.now())}, true
+	return &reader{channel: c, spool: s.spool, clock: s.clock, begin: s.begin, faults: s.faults, cuts: s.faults.passed(s.clock.now())}, true
 }
 
-// hooks start the clock and count, and hand on.
+// hooks count and record, and hand on.
 func (s *Server) hooks() deliver.Hooks {
 	h := s.cfg.Hooks
 	return deliver.Hooks{
 		Opened: func(r *deliver.Request) {
-			s.clock.begin()
-			s.opened.Store(r, nil)
+			s.opened.Store(r, s.recordReader(r))
 			s.counts[r.Seek.Channel].readers.Add(1)
 			if h.Opened != nil {
 				h.Opened(r)
@@ -173,6 +210,9 @@ func (s *Server) hooks() deliver.Hooks {
 		},
 		Sent: func(r *deliver.Request, sent deliver.Sent) {
 			s.counts[r.Seek.Channel].sent.Add(1)
+			if st, _ := s.opened.Load(r); st.(*stream) != nil {
+				st.(*stream).delivered(sent)
+			}
 			if h.Sent != nil {
 				h.Sent(r, sent)
 			}
@@ -186,15 +226,26 @@ func (s *Server) hooks() deliver.Hooks {
 	}
 }
 
+// recordReader gives the stream of the recording that a reader is; nil: none.
+func (s *Server) recordReader(r *deliver.Request) *stream {
+	if s.recording == nil {
+		return nil
+	}
+	return s.recording.open(s.channel(r.Seek.Channel), r)
+}
+
 // ended takes leave of a reader. One whose ledger is ahead of the clock that waits for it
 // is refused, as by an orderer that is behind, and will come back: the clock starts.
 func (s *Server) ended(r *deliver.Request, err error) {
-	if _, was := s.opened.LoadAndDelete(r); was {
+	if st, was := s.opened.LoadAndDelete(r); was {
 		s.counts[r.Seek.Channel].readers.Add(-1)
+		if st.(*stream) != nil {
+			s.recording.closeReader(st.(*stream))
+		}
 		return
 	}
 	c := s.channel(r.Seek.Channel)
 	if c != nil && r.First > c.first() && deliver.HasStatus(err, commonpb.Status_NOT_FOUND) {
-		s.clock.begin()
+		s.begin()
 	}
 }

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -202,28 +202,17 @@ func TestMissingAtTheEnds(t *testing.T) {
 
 // Serve ends at once when its context does, whatever readers are doing.
 func TestEndsWithReaders(t *testing.T) {
-	s := newServer(t, Config{Hold: true}, sampleRun(t, "ch1", 4))
-	l, err := Listen("127.0.0.1:0", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{Server: s, address: l.Addr().String()}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	_, n.user = member(t)
+	n := &node{Server: newServer(t, Config{Hold: true}, sampleRun(t, "ch1", 4)), org: fabrictest.NewOrg(t)}
+	stop := n.serve(t)
 	stream := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(4)})
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 	if _, err := stream.Recv(); err == nil {
 		t.Error("the stream goes on")
 	}
-	if st := s.Status(); st[0].Readers != 0 {
+	if st := n.Status(); st[0].Readers != 0 {
 		t.Errorf("status is %+v", st)
 	}
 }

@@ -14,28 +14,32 @@ import (
 	"github.com/blockreel/blockreel/traces"
 )
 
-// place is where a block's payload stands in the spool.
+// place is where a block's payload stands in the spool, and what is in the block.
 type place struct {
 	number, offset uint64
 	length         uint32
+	// transactions, and writes if they were counted.
+	transactions, writes uint32
 }
 
 // spool is a temporary file of payloads. A trace keeps them compressed in chunks of many
 // blocks, and readers far apart would decompress the same chunks again and again.
 type spool struct {
 	file *os.File
+	// count tells to count the blocks' writes.
+	count bool
 	// places of each channel's payloads, by number, each number once.
 	places map[string][]place
 }
 
 // newSpool writes all payloads to a file in dir; empty: the system's place for
-// temporary files.
-func newSpool(dir string, payloads iter.Seq2[traces.Payload, error]) (*spool, error) {
+// temporary files. count tells to count the blocks' writes.
+func newSpool(dir string, payloads iter.Seq2[traces.Payload, error], count bool) (*spool, error) {
 	file, err := os.CreateTemp(dir, "blockreel-serve-*")
 	if err != nil {
 		return nil, err
 	}
-	s := &spool{file: file, places: map[string][]place{}}
+	s := &spool{file: file, count: count, places: map[string][]place{}}
 	// Gone with the process, however it ends; close removes it where open files stay.
 	_ = os.Remove(file.Name())
 	if err := s.fill(payloads); err != nil {
@@ -65,7 +69,13 @@ func (s *spool) fill(payloads iter.Seq2[traces.Payload, error]) error {
 		if _, err := out.Write(p.Bytes); err != nil {
 			return err
 		}
-		s.places[p.Channel] = append(s.places[p.Channel], place{block.Number, offset, uint32(len(p.Bytes))})
+		at := place{number: block.Number, offset: offset, length: uint32(len(p.Bytes)), transactions: uint32(block.Transactions)}
+		if s.count {
+			// Those of a transaction that cannot be read are not counted.
+			writes, _ := block.Writes()
+			at.writes = uint32(writes.Count)
+		}
+		s.places[p.Channel] = append(s.places[p.Channel], at)
 		offset += uint64(len(p.Bytes))
 	}
 	return out.Flush()

@@ -1,0 +1,117 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+)
+
+// PeerError says which peer has refused to tell of its commits, for good.
+type PeerError struct {
+	Peer, Channel string
+	Err           error
+}
+
+func (e *PeerError) Error() string {
+	return fmt.Sprintf("peer %s, channel %s: %v", e.Peer, e.Channel, e.Err)
+}
+
+func (e *PeerError) Unwrap() error { return e.Err }
+
+func (p Peer) host() string {
+	host, _, _ := net.SplitHostPort(p.Endpoint.Address)
+	return host
+}
+
+// follower follows a peer's commits on a channel, across connections. A peer that is down,
+// or that has yet to join the channel, is tried again.
+type follower struct {
+	*stream
+	to    Peer
+	pause time.Duration
+	// lost tells that Recording.Lost was called and Followed was not since.
+	lost bool
+}
+
+// run returns nil when ctx ends, and a *PeerError when the peer refuses.
+func (f *follower) run(ctx context.Context) error {
+	for {
+		err := f.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if deliver.Permanent(err) {
+			return &PeerError{f.to.Name, f.channel.name, err}
+		}
+		if told := f.recording.Lost; told != nil && !f.lost {
+			told(f.to, f.channel.name, err)
+		}
+		f.lost = true
+		f.pause = min(max(2*f.pause, f.recording.RetryAfter), f.recording.RetryAtMost)
+		timer := time.NewTimer(f.pause)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// follow asks for the peer's height, and subscribes to the blocks from there on: each of
+// them is committed while it is looked at.
+func (f *follower) follow(ctx context.Context) error {
+	conn, err := deliver.Dial(ctx, f.to.Endpoint)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	asked := time.Now()
+	newest, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.Newest, Stop: deliver.Newest})
+	if err != nil {
+		return err
+	}
+	defer newest.Close()
+	d, err := newest.Recv()
+	if err != nil {
+		return noEnd(err)
+	}
+	height := d.Number() + 1
+	f.reached(height, d.Arrived.Sub(asked))
+	commits, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.At(height)})
+	if err != nil {
+		return err
+	}
+	defer commits.Close()
+	f.lost, f.pause = false, 0
+	if told := f.recording.Followed; told != nil {
+		told(f.to, f.channel.name, height)
+	}
+	for next := height; ; next++ {
+		d, err := commits.Recv()
+		if err != nil {
+			return noEnd(err)
+		}
+		if d.Number() != next {
+			return fmt.Errorf("the peer tells of block %d instead of %d", d.Number(), next)
+		}
+		f.committed(next, d.Arrived)
+	}
+}
+
+func (f *follower) subscribe(ctx context.Context, conn *deliver.Conn, seek deliver.Seek) (*deliver.Stream, error) {
+	seek.Channel = f.channel.name
+	return conn.Deliver(ctx, deliver.PeerFiltered, f.recording.Signer, seek)
+}
+
+// noEnd: io.EOF is no end of what has none.
+func noEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
