@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
+	"github.com/blockreel/blockreel/replay/network"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -36,11 +37,14 @@ func streams() []traces.Stream {
 	}
 }
 
-func nodes() []Node {
-	return []Node{
-		{"orderer", []Channel{{"ch1", 9, 12, 0}, {"ch2", 1, 0, 0}}},
-		{"peer0", []Channel{{"ch1", 8, 1, 7}, {"ch2", 1, 0, 0}}},
-		{"peer1", []Channel{{"ch1", 1, 0, 0}, {"ch2", 1, 0, 0}}},
+func nodes() []network.NodeStatus {
+	at := func(channel string, height event.Height, sent, filtered uint64) network.ChannelStatus {
+		return network.ChannelStatus{Channel: channel, Height: height, Sent: sent, SentFiltered: filtered}
+	}
+	return []network.NodeStatus{
+		{Name: "orderer", Channels: []network.ChannelStatus{at("ch1", 9, 12, 0), at("ch2", 1, 0, 0)}},
+		{Name: "peer0", Channels: []network.ChannelStatus{at("ch1", 8, 1, 7), at("ch2", 1, 0, 0)}},
+		{Name: "peer1", Channels: []network.ChannelStatus{at("ch1", 1, 0, 0), at("ch2", 1, 0, 0)}},
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/blockreel/blockreel/replay/network"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
 // Pages are those of an embedded network.
 type Pages struct {
-	status  func() []Node
+	status  func() []network.NodeStatus
 	streams []*stream // as in the trace's header
 	nodes   []*page   // orderers, then peers
 	servers []*http.Server
@@ -35,9 +36,9 @@ type page struct {
 	url     string
 }
 
-// New makes the pages of the nodes of these streams. Status tells of all nodes whenever a
-// page is read, from any goroutine.
-func New(streams []traces.Stream, status func() []Node) *Pages {
+// New makes the pages of the nodes of these streams, as network.Network's Streams and
+// Status tell of them. Status is called whenever a page is read, from any goroutine.
+func New(streams []traces.Stream, status func() []network.NodeStatus) *Pages {
 	p := &Pages{status: status}
 	for _, s := range streams {
 		p.node(s.Orderer)
@@ -76,8 +77,8 @@ func (n *page) Collect(to chan<- prometheus.Metric) {
 		if node.Name != n.name {
 			continue
 		}
-		for i := range node.Channels {
-			node.Channels[i].collect(to)
+		for _, c := range node.Channels {
+			collectStatus(to, c)
 		}
 	}
 	for _, s := range n.streams {
