@@ -26,8 +26,8 @@ type CutConfig struct {
 // the peer was busy with them and not idle.
 const SettingCutBacklog = "cut_backlog_blocks"
 
-// backlogNote begins the warning that goes with SettingCutBacklog.
-const backlogNote = "cut inside a backlog: "
+// BacklogNote begins the warning that goes with SettingCutBacklog.
+const BacklogNote = "cut inside a backlog: "
 
 // ErrEmptyCut is the error for a cut that leaves no block.
 var ErrEmptyCut = errors.New("no block lies in the range")
@@ -144,7 +144,7 @@ func (t *Trace) markBacklog(i int, before *Timeline) {
 	settings := maps.Clone(kept.Settings)
 	delete(settings, SettingCutBacklog)
 	t.Notes = slices.DeleteFunc(t.Notes, func(n Note) bool {
-		return n.Stream == i && n.Kind == NoteWarning && strings.HasPrefix(n.Text, backlogNote)
+		return n.Stream == i && n.Kind == NoteWarning && strings.HasPrefix(n.Text, BacklogNote)
 	})
 	if late > 0 {
 		if settings == nil {
@@ -155,7 +155,7 @@ func (t *Trace) markBacklog(i int, before *Timeline) {
 		if late > 1 {
 			blocks = fmt.Sprintf("%d blocks before the cut were", late)
 		}
-		t.Notes = append(t.Notes, Note{i, NoteWarning, backlogNote + blocks +
+		t.Notes = append(t.Notes, Note{i, NoteWarning, BacklogNote + blocks +
 			" still to be committed when the first block here was offered; its wait for them is left in the latency, and the height gap does not count them"})
 	}
 	kept.Settings = settings

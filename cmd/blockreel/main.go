@@ -95,8 +95,8 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
 	root.AddCommand(
-		newDemo(), newRecord(),
-		newAttach(), newStrip(),
+		newDemo(), newRun(), newRecord(),
+		newAttach(), newMerge(), newStrip(),
 		newInfo(), newVerify(), newCat(), newCut(),
 		newReplay(), newSweep(), newServe(),
 		newStats(), newPlot(),

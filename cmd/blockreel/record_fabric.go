@@ -55,7 +55,8 @@ name, identity, policy) ends the recording with what to do about it. Ctrl-C, --d
 The network has one more subscriber a channel at each node; peers send ids and verdicts
 alone. Memory is bounded: if the disk is too slow, payloads are dropped before any time, and
 the trace says how many. With a payload there is a second file beside the trace,
-FILE.payloads, until the end.
+FILE.payloads, until the end; if the recorder is killed, "blockreel merge FILE FILE.payloads"
+joins what is in them.
 
 The flags are those of Fabric's own tools, and the CORE_PEER_* variables are their
 defaults. A connection profile gives the nodes of its channels (the first orderer, and the

@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"recorder/fabricnet":            {"recorder", "recorder/fabricnet/scrape", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "traces", "traces/event"},
 	"recorder/fabricnet/scrape":     {"internal/fabric/deliver"},
 	"recorder/fabricnet/profile":    {"internal/fabric/deliver", "internal/fabric/identity"},
+	"recorder/merge":                {"traces", "traces/event"},
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},

@@ -1,0 +1,180 @@
+package merge
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// trace makes a trace of one stream, ch1@peer, that begins at base and has a value of kind
+// k for the blocks from first on: base's distance from noon and a ms a block, if it is a
+// time; all the same otherwise.
+func trace(base time.Time, k event.Kind, first, n int, late time.Duration) *traces.Trace {
+	stream := traces.Stream{Channel: "ch1", Peer: "peer", Settings: traces.Settings{}}
+	tl := traces.NewTimeline(stream, event.BlockNum(first), n)
+	for i := range n {
+		v := int64(10)
+		if k.IsTime() {
+			v = int64(noon.Sub(base) + time.Duration(first+i)*time.Millisecond + late)
+		}
+		tl.MakeColumn(k)[i] = v
+	}
+	return &traces.Trace{Header: traces.Header{Base: base, Source: "test", Streams: []traces.Stream{stream}}, Timelines: []*traces.Timeline{tl}}
+}
+
+func join(t *testing.T, cfg Config, all ...*traces.Trace) (*traces.Trace, error) {
+	t.Helper()
+	var inputs []Input
+	for i, tr := range all {
+		inputs = append(inputs, Input{Name: fmt.Sprintf("trace%d", i), Trace: tr})
+	}
+	return Traces(inputs, cfg)
+}
+
+func column(tr *traces.Trace, k event.Kind) (first event.BlockNum, values []int64) {
+	return tr.Timelines[0].First, tr.Timelines[0].Column(k)
+}
+
+// TestShift joins traces that began at different times: the result begins with the
+// earlier, and a block's time is the same instant in both.
+func TestShift(t *testing.T) {
+	for _, seconds := range []time.Duration{-2, 3} {
+		a := trace(noon, event.Offered, 5, 10, 0)
+		b := trace(noon.Add(seconds*time.Second), event.Offered, 8, 10, 2*time.Millisecond)
+		committed := trace(b.Base, event.Committed, 8, 10, 9*time.Millisecond)
+		copy(b.Timelines[0].MakeColumn(event.Committed), committed.Timelines[0].Column(event.Committed))
+		got, err := join(t, Config{}, a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := noon.Add(min(0, seconds*time.Second)); !got.Base.Equal(want) {
+			t.Errorf("base %v, want %v", got.Base, want)
+		}
+		first, offered := column(got, event.Offered)
+		if first != 5 || len(offered) != 13 {
+			t.Fatalf("%d blocks from %d on", len(offered), first)
+		}
+		for i, v := range offered {
+			want := noon.Sub(got.Base) + time.Duration(5+i)*time.Millisecond
+			if i >= 10 { // b's alone
+				want += 2 * time.Millisecond
+			}
+			if time.Duration(v) != want {
+				t.Errorf("block %d offered at %v, want %v", 5+i, time.Duration(v), want)
+			}
+		}
+		if _, v := column(got, event.Committed); v[2] != event.Missing || time.Duration(v[3]) != noon.Sub(got.Base)+17*time.Millisecond {
+			t.Errorf("committed at %v and %v", v[2], v[3])
+		}
+		if len(got.Notes) != 1 || !strings.Contains(got.Notes[0].Text, "2ms apart in the median, 2ms to 2ms, in 7 comparisons") {
+			t.Errorf("notes %v", got.Notes)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	a := trace(noon, event.Offered, 0, 10, 0)
+	later := noon.Add(time.Second)
+	other := trace(later, event.Offered, 0, 10, 0)
+	other.Timelines[0].Peer, other.Streams[0].Peer = "peer9", "peer9"
+	ten, twelve := trace(noon, event.Transactions, 0, 10, 0), trace(noon, event.Transactions, 5, 10, 0)
+	twelve.Timelines[0].MakeColumn(event.Transactions)[2] = 12
+	for name, c := range map[string]struct {
+		a, b *traces.Trace
+		want string
+	}{
+		"clocks":       {a, trace(later, event.Offered, 0, 10, 150*time.Millisecond), "are 150ms later than those of the same blocks before (median of 10)"},
+		"other blocks": {a, trace(later, event.Offered, 20, 10, 0), "nothing shows that their clocks agree"},
+		"other kind":   {a, trace(later, event.Committed, 0, 10, 0), "nothing shows that their clocks agree"},
+		"no base":      {a, trace(time.Time{}, event.Offered, 0, 10, 0), "does not tell when it began"},
+		"no stream":    {a, other, "has no stream of the traces before it: they have [ch1@peer], it has [ch1@peer9]"},
+		"transactions": {ten, twelve, "block 7 of ch1@peer has 12 transactions, and 10"},
+	} {
+		if _, err := join(t, Config{}, c.a, c.b); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "10 transactions, and 12", "12 transactions, and 10"), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := join(t, Config{Tolerance: time.Second}, a, trace(later, event.Offered, 0, 10, 150*time.Millisecond)); err != nil {
+		t.Error(err)
+	}
+	got, err := join(t, Config{TrustClocks: true}, a, trace(later, event.Offered, 20, 10, 0))
+	if err != nil || got.Timelines[0].Observed(event.Offered) != 20 || !strings.Contains(got.Notes[0].Text, "were trusted") {
+		t.Errorf("trusted: %v, %v", got, err)
+	}
+}
+
+// TestSettingsNotesSamples joins what is not of a block.
+func TestSettingsNotesSamples(t *testing.T) {
+	a, b := trace(noon, event.Offered, 0, 10, 0), trace(noon.Add(-time.Second), event.Offered, 0, 10, 0)
+	a.Timelines[0].Settings = traces.Settings{traces.SettingBuffer: "20", traces.SettingResolution: "1"}
+	b.Timelines[0].Settings = traces.Settings{traces.SettingBuffer: "2", traces.SettingResolution: "1000000", traces.SettingLedger: "x"}
+	b.Timelines[0].Orderer = "orderer"
+	same := traces.Note{Stream: 0, Kind: traces.NoteFact, Text: "the same"}
+	dropped := traces.Note{Stream: 0, Kind: traces.NoteDropped, Text: "3"}
+	a.Notes, b.Notes = []traces.Note{same, dropped}, []traces.Note{same, dropped}
+	b.Loss = &traces.Loss{Bytes: 7}
+	series := traces.Series{Name: "x"}
+	a.Samples = []traces.SampleColumn{{Series: series, At: []event.Time{10e9, 20e9}, Value: []float64{1, 2}}}
+	b.Samples = []traces.SampleColumn{
+		{Series: series, At: []event.Time{5e9, 12e9, 30e9}, Value: []float64{3, 4, 5}},
+		{Series: traces.Series{Name: "y"}, At: []event.Time{1e9}, Value: []float64{6}},
+	}
+	got, err := join(t, Config{}, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := fmt.Sprint(got.Streams[0]); s != "{ch1 orderer peer map[buffer_blocks:20 ledger:x time_resolution_ns:1000000]}" || s != fmt.Sprint(got.Timelines[0].Stream) {
+		t.Errorf("stream %v, timeline's %v", s, got.Timelines[0].Stream)
+	}
+	var texts []string
+	for _, n := range got.Notes {
+		texts = append(texts, n.Text)
+	}
+	all := strings.Join(texts, "\n")
+	for text, n := range map[string]int{"the same\n": 1, "3\n": 2, "buffer_blocks = 2, a trace before it 20": 1, "trace1 was cut short": 1, "7 bytes could not be read": 1} {
+		if strings.Count(all, text) != n {
+			t.Errorf("%q not %d times in: %s", text, n, all)
+		}
+	}
+	// a's samples moved by a second: its trace began later.
+	if s := fmt.Sprint(got.Samples[0].At, got.Samples[0].Value, got.Samples[1].At); s != "[5s 11s 21s 30s] [3 1 2 5] [1s]" &&
+		s != "[5000000000 11000000000 21000000000 30000000000] [3 1 2 5] [1000000000]" {
+		t.Errorf("samples %s", s)
+	}
+}
+
+// TestWrite joins times with payloads of the same recording.
+func TestWrite(t *testing.T) {
+	payloads := func(blocks ...event.BlockNum) iter.Seq2[traces.Payload, error] {
+		return func(yield func(traces.Payload, error) bool) {
+			for _, n := range blocks {
+				if !yield(traces.Payload{Channel: "ch1", Block: n, Bytes: fmt.Appendf(nil, "block %d", n)}, nil) {
+					return
+				}
+			}
+		}
+	}
+	times := trace(noon, event.Offered, 0, 10, 0)
+	empty := trace(noon, event.Offered, 0, 0, 0)
+	var out bytes.Buffer
+	if _, err := Write(&out, []Input{{"a", times, payloads(1, 2)}, {"b", empty, payloads(2, 3)}}, Config{}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := traces.Verify(bytes.NewReader(out.Bytes()))
+	if err != nil || report.Loss != nil || report.Payloads != 3 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	tr, err := traces.Read(&out)
+	if err != nil || !slices.Equal(tr.Timelines[0].Column(event.Offered), times.Timelines[0].Column(event.Offered)) {
+		t.Errorf("%v", err)
+	}
+}
