@@ -28,7 +28,8 @@ type Config struct {
 	// Unpaced offers all blocks from the start; the times of faults are then real time.
 	Unpaced bool
 	// Hold lets the clock start with the first reader instead of with Serve: when it has
-	// been sent what lies before the recording, if there is such.
+	// been sent what lies before the recording, if there is such. A reader that is one
+	// of Record.Peers is sent nothing before its commits are followed.
 	Hold bool
 	// Stalls may overlap.
 	Stalls []Stall

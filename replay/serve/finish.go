@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/blockreel/blockreel/internal/outfile"
@@ -144,7 +145,7 @@ func (s *stream) notes(tl *traces.Timeline) (notes []traces.Note) {
 	}
 	if who := s.recording.readers[s.peer]; who == "" {
 		add(traces.NoteWarning, "no reader was called %s: nothing is known of what was sent to it", s.name)
-	} else if who != s.name {
+	} else if who != s.name && !strings.HasSuffix(who, "/"+s.name) {
 		add(traces.NoteFact, "the reader %s is taken for the peer %s", who, s.name)
 	}
 	if s.took > 0 {

@@ -88,6 +88,7 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 	defer commits.Close()
 	f.lost, f.pause = false, 0
+	f.once.Do(func() { close(f.followed) })
 	if told := f.recording.Followed; told != nil {
 		told(f.to, f.channel.name, height)
 	}

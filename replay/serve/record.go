@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -115,8 +116,17 @@ type recording struct {
 	caughtUp func()
 }
 
-func newRecording(r Recording, clock *clock) *recording {
-	return &recording{Recording: r, origin: newClock(), clock: clock, readers: map[int]string{}}
+// newRecording also holds that there can be files at Path: a reader that comes in an
+// hour is late for that.
+func newRecording(r Recording, clock *clock) (*recording, error) {
+	probe, err := os.CreateTemp(filepath.Dir(r.Path), "."+filepath.Base(r.Path)+".*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	return &recording{Recording: r, origin: newClock(), clock: clock, readers: map[int]string{}}, nil
 }
 
 // start makes a stream for every peer and channel.
@@ -142,7 +152,7 @@ func (r *recording) add(c *channel, name string, peer int) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{recording: r, channel: c, name: name, peer: peer, file: file}
+	s := &stream{recording: r, channel: c, name: name, peer: peer, file: file, followed: make(chan struct{})}
 	if s.rec, err = recorder.New(file, h, recorder.Config{QueueEvents: queueEvents}); err != nil {
 		return nil, errors.Join(err, file.Close(), os.Remove(file.Name()))
 	}

@@ -139,17 +139,9 @@ func TestRecordPeers(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), fabrictest.Patience)
 	defer cancel()
 	pulled := make(chan error, 2)
-	// The first peer comes once the commits of all are followed.
-	followed, go1 := make(chan struct{}, 64), 0
-	n.recording.Followed = func(Peer, string, uint64) { followed <- struct{}{} }
-	go func() {
-		for ; go1 < 4; go1++ {
-			<-followed
-		}
-		for _, p := range peers {
-			go func() { pulled <- p.Pull(ctx, org.Endpoint(t, l.Addr().String(), n.cfg.TLS)) }()
-		}
-	}()
+	for _, p := range peers {
+		go func() { pulled <- p.Pull(ctx, org.Endpoint(t, l.Addr().String(), n.cfg.TLS)) }()
+	}
 	if err := n.Serve(ctx, l); err != nil || ctx.Err() != nil {
 		t.Fatalf("serve: %v, %v", err, ctx.Err())
 	}
@@ -307,6 +299,7 @@ func TestRecordingRefuses(t *testing.T) {
 		"no identity":             {Path: "out.reel", Peers: []Peer{peer}},
 		"two peers are called p":  {Path: "out.reel", Peers: []Peer{peer, peer}, Signer: id},
 		"when it has caught up":   {Path: "out.reel", UntilCaughtUp: true},
+		"no such file":            {Path: "nowhere/out.reel"},
 		"record: a negative paus": {Path: "out.reel", RetryAfter: -1},
 	} {
 		tr, payloads := trace(t, run{channel: "ch1", blocks: blocktest.Sample(t)})

@@ -34,6 +34,8 @@ type Server struct {
 	warnings []string
 	// recording is nil if there is none.
 	recording *recording
+	// stopped ends readers that wait before their first block.
+	stopped <-chan struct{}
 }
 
 // counts are those of a channel.
@@ -66,16 +68,18 @@ func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
-	spool, err := newSpool(cfg.Dir, payloads, cfg.Record != nil)
-	if err != nil {
+	s := &Server{cfg: cfg, clock: newClock(), faults: newFaults(cfg), counts: map[string]*counts{}}
+	var err error
+	if cfg.Record != nil {
+		if s.recording, err = newRecording(*cfg.Record, s.clock); err != nil {
+			return nil, fmt.Errorf("serve: %w", err)
+		}
+	}
+	if s.spool, err = newSpool(cfg.Dir, payloads, cfg.Record != nil); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
-	s := &Server{cfg: cfg, spool: spool, clock: newClock(), faults: newFaults(cfg), counts: map[string]*counts{}}
-	if cfg.Record != nil {
-		s.recording = newRecording(*cfg.Record, s.clock)
-	}
 	if err := s.open(tr); err != nil {
-		return nil, errors.Join(fmt.Errorf("serve: %w", err), spool.close())
+		return nil, errors.Join(fmt.Errorf("serve: %w", err), s.spool.close())
 	}
 	return s, nil
 }
@@ -135,6 +139,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	service := &deliver.Server{Ledgers: s.ledger, Hooks: s.hooks()}
 	service.RegisterOrderer(node)
 	group, ctx := errgroup.WithContext(ctx)
+	s.stopped = ctx.Done()
 	if s.recording != nil {
 		if err := s.recording.start(s.channels, cancel); err != nil {
 			return errors.Join(err, l.Close())
@@ -202,7 +207,11 @@ func (s *Server) hooks() deliver.Hooks {
 	h := s.cfg.Hooks
 	return deliver.Hooks{
 		Opened: func(r *deliver.Request) {
-			s.opened.Store(r, s.recordReader(r))
+			st := s.recordReader(r)
+			s.opened.Store(r, st)
+			if st != nil && s.cfg.Hold {
+				st.awaitFollower(s.stopped)
+			}
 			s.counts[r.Seek.Channel].readers.Add(1)
 			if h.Opened != nil {
 				h.Opened(r)

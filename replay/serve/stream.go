@@ -20,6 +20,9 @@ type stream struct {
 	rec       *recorder.Recorder
 	file      *os.File
 	readers   int // under recording.mu
+	// followed is closed when the peer's commits are first followed.
+	followed chan struct{}
+	once     sync.Once
 
 	mu sync.Mutex
 	// begun tells that there was a reader, first is where it began, and next the block
@@ -68,6 +71,18 @@ func (s *stream) begin(first uint64) {
 	defer s.mu.Unlock()
 	if !s.begun || first < s.first {
 		s.begun, s.first = true, first
+	}
+}
+
+// awaitFollower waits until the commits of a peer are followed: what it commits before that
+// would have no time.
+func (s *stream) awaitFollower(stopped <-chan struct{}) {
+	if s.peer < 0 {
+		return
+	}
+	select {
+	case <-s.followed:
+	case <-stopped:
 	}
 }
 
