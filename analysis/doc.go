@@ -17,8 +17,11 @@
 //  4. stats.go: [Stats] puts these together per stream, with warnings.go saying
 //     what weakens the figures, and verdict.go saying in one sentence what limits
 //     the run, with a bound on what could be won.
-//  5. downsample.go: step series small enough to draw, without losing a stall.
-//  6. compare.go and sweep.go: the difference of two runs, the curve over N.
+//  5. sampled.go: what samples of a node's metrics tell where blocks lack times of
+//     their own, the averages of the stages and a verdict by the buffer's depth; and
+//     blind.go: when a node was not observed.
+//  6. downsample.go: step series small enough to draw, without losing a stall.
+//  7. compare.go and sweep.go: the difference of two runs, the curve over N.
 //
 // A quantity that was not observed is an [Optional] without a value, never zero.
 // There is one definition of a percentile (quantile.go) and one of how numbers are

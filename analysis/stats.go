@@ -82,9 +82,17 @@ type StreamStats struct {
 	// nor when the clocks differ. In ns.
 	IdealBuffer  Optional[int64] `json:"ideal_buffer_makespan_ns"`
 	FasterCommit Optional[int64] `json:"faster_commit_makespan_ns"`
+	// NotObserved tells when the orderer or the peer was not observed.
+	NotObserved []BlindSpan `json:"not_observed,omitempty"`
+	// SampledDepth and SampledStages are what samples tell: of the buffer, when there are
+	// any, and of the stages where the trace has no times of single blocks.
+	SampledDepth  *SampledDepth  `json:"sampled_depth,omitempty"`
+	SampledStages []SampledStage `json:"sampled_stages,omitempty"`
 	// Bottleneck names what limits the stream and Verdict says it in a sentence.
 	Bottleneck Bottleneck `json:"bottleneck"`
 	Verdict    string     `json:"verdict"`
+	// FromSamples tells that both are derived from samples.
+	FromSamples bool `json:"verdict_from_samples,omitempty"`
 }
 
 // Name returns the stream as people write it: channel@peer.
@@ -96,14 +104,15 @@ func (s *StreamStats) Name() string {
 func Stats(tr *traces.Trace) Result {
 	r := Result{Streams: make([]StreamStats, 0, len(tr.Timelines)), Warnings: traceWarnings(tr)}
 	for _, tl := range tr.Timelines {
-		r.Streams = append(r.Streams, StatsOf(tl))
+		r.Streams = append(r.Streams, StatsOf(tl, tr.Samples...))
 		r.Warnings = append(r.Warnings, streamWarnings(tl, len(tr.Timelines) > 1)...)
 	}
 	return r
 }
 
-// StatsOf returns the figures of one stream.
-func StatsOf(tl *traces.Timeline) StreamStats {
+// StatsOf returns the figures of one stream. samples are those of its trace: they are of
+// use where blocks lack the times of their stages.
+func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 	s := StreamStats{
 		Channel: tl.Channel, Peer: tl.Peer, Orderer: tl.Orderer,
 		Ledger:            tl.Settings[traces.SettingLedger],
@@ -138,6 +147,9 @@ func StatsOf(tl *traces.Timeline) StreamStats {
 	}
 	s.latency(tl)
 	s.committer(tl)
+	s.NotObserved = NotObserved(tl, samples...)
+	s.SampledDepth = sampledDepth(tl, s.NotObserved, samples)
+	s.SampledStages = sampledStages(tl, samples)
 	s.Bottleneck, s.Verdict = verdict(&s)
 	if s.UncommittedBlocks > 0 || s.ClockSkew.Known() {
 		// They told the verdict what limits the run; its makespan they do not tell.

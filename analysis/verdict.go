@@ -40,7 +40,9 @@ func verdict(s *StreamStats) (Bottleneck, string) {
 		return BottleneckUnknown, fmt.Sprintf("unknown: blocks are committed up to %s before they are offered: %s",
 			FormatDuration(s.ClockSkew.Or(0)), skewHint)
 	case !s.Busy.Known():
-		return BottleneckUnknown, "unknown: without dequeued times it is not known how long the committer was busy"
+		kind, text := s.judgeSampled()
+		s.FromSamples = kind != BottleneckUnknown
+		return kind, text
 	case s.Blocks < verdictMinBlocks:
 		return BottleneckUnknown, fmt.Sprintf("unknown: %s committed, too few to tell", FormatBlocks(s.Blocks))
 	case makespan <= 0:

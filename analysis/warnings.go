@@ -36,8 +36,11 @@ func traceWarnings(tr *traces.Trace) []string {
 			if n.Text != "0" {
 				warnings = append(warnings, prefix+"the recorder dropped "+n.Text+" events: it could not keep up")
 			}
+		case traces.NoteDroppedSamples:
+			warnings = append(warnings, "the recorder dropped "+n.Text+" samples: it could not keep up")
 		}
 	}
+	warnings = append(warnings, blindWarnings(tr)...)
 	if len(tr.Timelines) == 0 {
 		warnings = append(warnings, "the trace holds no streams")
 	}

@@ -63,6 +63,26 @@ func sweep() *analysis.Sweep {
 	return s
 }
 
+// sampled is a run as it is seen from outside of the peer, which was lost for a while.
+func sampled() *traces.Trace {
+	whole := run(600)
+	tl := traces.NewTimeline(whole.Stream, whole.First, whole.Len())
+	for _, k := range []event.Kind{event.Offered, event.Committed} {
+		copy(tl.MakeColumn(k), whole.Column(k))
+	}
+	depth := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesBufferSize, Unit: traces.UnitBlocks, Node: tl.Peer, Channel: tl.Channel}}
+	stage := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesStateDBCommit, Unit: traces.UnitNS, Node: tl.Peer, Channel: tl.Channel}}
+	for i := range 40 {
+		at := event.Time(i) * 100 * ms
+		depth.At, depth.Value = append(depth.At, at), append(depth.Value, float64(max(41-i, 1)))
+		stage.At, stage.Value = append(stage.At, at), append(stage.Value, float64(i%7+5)*ms/10)
+	}
+	lost := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesObserving, Node: tl.Peer},
+		At: []event.Time{0, 500 * ms, 900 * ms}, Value: []float64{1, 0, 1}}
+	return &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl},
+		Samples: []traces.SampleColumn{lost, depth, stage}}
+}
+
 func TestGoldens(t *testing.T) {
 	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(600), peerOnly()}})
 	short := sweep()
@@ -83,6 +103,7 @@ func TestGoldens(t *testing.T) {
 		}
 	}
 	partial := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{stopped, skewed, inside}})
+	live := analysis.Stats(sampled())
 	idle, narrow := sweep(), sweep()
 	for i := range idle.Points {
 		idle.Points[i].Makespan, idle.Points[i].Starved, idle.Points[i].Latency.Count = 28_000*ms, 0, 12
@@ -92,6 +113,7 @@ func TestGoldens(t *testing.T) {
 	narrow.Knee, narrow.RecommendedBuffer = analysis.Knee(narrow.Points), analysis.Recommend(narrow.Points)
 	for name, f := range map[string]func(io.Writer) error{
 		"partial_stats.txt": func(w io.Writer) error { return errors.Join(Stats(w, partial), Warnings(w, partial.Warnings)) },
+		"sampled_stats.txt": func(w io.Writer) error { return errors.Join(Stats(w, live), Warnings(w, live.Warnings)) },
 		"idle_sweep.txt":    func(w io.Writer) error { return Sweep(w, idle) },
 		"narrow_sweep.txt":  func(w io.Writer) error { return Sweep(w, narrow) },
 		"stats.txt":         func(w io.Writer) error { return Stats(w, stats) },

@@ -51,10 +51,16 @@ func stream(w io.Writer, s *analysis.StreamStats) error {
 	} {
 		figures.add(f[0], f[1])
 	}
+	if d := s.SampledDepth; d != nil {
+		figures.add("buffer depth", depth(d))
+	}
 	if err := figures.write(w); err != nil {
 		return err
 	}
 	if err := latency(w, s); err != nil {
+		return err
+	}
+	if err := stages(w, s.SampledStages); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "  verdict: %s\n", s.Verdict)
@@ -143,6 +149,34 @@ func latency(w io.Writer, s *analysis.StreamStats) error {
 	row("delivery", s.Latency)
 	for _, p := range s.Parts {
 		row("  "+p.Name, p.Duration)
+	}
+	return t.write(w)
+}
+
+// depth says what samples tell of the payloads buffer.
+func depth(d *analysis.SampledDepth) string {
+	text := fmt.Sprintf("at most %s in %s samples, one every %s", analysis.FormatBlocks(d.Max),
+		analysis.FormatCount(d.Samples), analysis.ApproxDuration(d.Interval))
+	if d.Behind > 0 {
+		of := func(n int64) string { return analysis.FormatShare(float64(n) / float64(d.Behind)) }
+		text += fmt.Sprintf("; at the %s with the peer behind: empty in %s", analysis.FormatCount(d.Behind), of(d.Empty))
+		if n, ok := d.Full.Get(); ok {
+			text += fmt.Sprintf(", full in %s", of(n))
+		}
+	}
+	return text
+}
+
+// stages writes what the peer's own metrics tell of its stages.
+func stages(w io.Writer, stages []analysis.SampledStage) error {
+	if len(stages) == 0 {
+		return nil
+	}
+	t := table{left: 1, indent: "  "}
+	t.add("averages per interval", "median", "least", "greatest", "intervals")
+	for _, s := range stages {
+		t.add("  "+s.Name, analysis.FormatDuration(s.Median), analysis.FormatDuration(s.Min), analysis.FormatDuration(s.Max),
+			analysis.FormatCount(s.Intervals))
 	}
 	return t.write(w)
 }
