@@ -2,22 +2,30 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
 func newCut() *cobra.Command {
 	var part span
-	output := ""
+	output, earlier := "", false
 	c := &cobra.Command{
 		Use:   "cut FILE -o FILE",
 		Short: "Write a part of a trace, or the trace of its text, to a new file",
+		Long: `Cut keeps the blocks of a range, and their payloads if the file has some; of a trace
+from standard input it keeps none. Give --earlier to keep the payloads of all blocks before
+the range too: a peer that has just joined the channel needs them of "blockreel serve".`,
 		Example: `  blockreel cut run.reel --from 1000 --to 2000 -o part.reel
   blockreel cut run.reel --from 10s --to 1m30s -o part.reel
   blockreel cut run.jsonl -o run.reel`,
@@ -34,15 +42,77 @@ func newCut() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			whole := tr
 			if tr, err = tr.Cut(cfg); err != nil {
 				return err
 			}
-			return saveTrace(c, output, tr)
+			if args[0] == "-" {
+				return saveTrace(c, output, tr)
+			}
+			return saveCut(c, args[0], output, whole, tr, earlier)
 		},
 	}
 	part.bind(c.Flags())
+	c.Flags().BoolVar(&earlier, "earlier", false, "keep the payloads of blocks before the range, too")
 	outputFlag(c, &output, "file to write, - for stdout")
 	return c
+}
+
+// saveCut writes part, which was cut out of the trace at path, with the payloads of its
+// blocks, and of earlier ones if so said.
+func saveCut(c *cobra.Command, path, output string, whole, part *traces.Trace, earlier bool) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	stored, err := storedPayloads(in, whole)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	kept := func(p traces.Payload) bool {
+		return slices.ContainsFunc(part.Timelines, func(tl *traces.Timeline) bool {
+			return tl.Channel == p.Channel && tl.Len() > 0 && p.Block < tl.First+event.BlockNum(tl.Len()) && (earlier || p.Block >= tl.First)
+		})
+	}
+	next, stop := iter.Pull2(stored)
+	defer stop()
+	// The first payload tells who may read the file.
+	p, err, more := next()
+	for more && err == nil && !kept(p) {
+		p, err, more = next()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if !more {
+		return saveTrace(c, output, part)
+	}
+	write := func(w io.Writer) error {
+		out, err := traces.NewWriter(w, part.Header, traces.WriterConfig{})
+		if err != nil {
+			return err
+		}
+		if err := out.AppendTrace(part); err != nil {
+			return err
+		}
+		for ; more; p, err, more = next() {
+			if err == nil {
+				err = c.Context().Err()
+			}
+			if err == nil && kept(p) {
+				err = out.Payload(p.Channel, p.Block, p.Bytes)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return out.Close()
+	}
+	if output == "-" {
+		return write(c.OutOrStdout())
+	}
+	return outfile.WritePrivate(output, write) // payloads are somebody's ledger
 }
 
 // span is the flags --from and --to: a block number, or a time since the start of

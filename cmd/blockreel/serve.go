@@ -29,6 +29,7 @@ func newServe() *cobra.Command {
 		tls         serverTLS
 		stalls      stallList
 		disconnects disconnectList
+		record      serveRecord
 	)
 	c := &cobra.Command{
 		Use:   "serve FILE",
@@ -37,8 +38,9 @@ func newServe() *cobra.Command {
 which they were offered when they were recorded, so that an unmodified Fabric peer pulls a
 recorded run with its timing. The trace must hold the blocks: see "blockreel attach".
 
-The peer must have joined the channel and hold the blocks before the trace's first one,
-which are answered with NOT_FOUND, as is a peer that has more blocks than were offered so
+The peer must have joined the channel, and comes for the blocks that it lacks. Those from
+before the recording (attach keeps them) are there at once; those before the trace's first
+payload are answered with NOT_FOUND, as is a peer that has more blocks than were offered so
 far. Tell it where to pull from in its core.yaml, with the orderer's address as the
 channel's configuration has it:
 
@@ -47,12 +49,25 @@ channel's configuration has it:
       addressOverrides:
         - {from: orderer.example.com:7050, to: 127.0.0.1:7050, caCertsFile: ca.crt}
 
+With --hold the recorded time begins when a peer asks for the recording's first block; a
+--peer (see below) is sent nothing before its commits can be seen.
+
+--record writes a trace of what was offered and sent to each reader, and --peer adds when
+it was committed, told by the peer's own event service: the recorded run as this peer
+takes it, whatever its settings. Name the peer as the certificate is called that it signs
+with (NAME=HOST:PORT) if its host is another one; a single --peer may be called anything.
+The flags from --peer on are those of "blockreel record fabric". While it serves, each reader
+is a trace of its own, FILE.stream1 and so on, which a kill leaves behind.
+
 Anybody who signs the request may read; --client-ca demands a TLS certificate. Times of
 --stall and --disconnect are times of the trace since its first block was offered (with
---unpaced: real time since the start); both flags may be repeated. Ctrl-C ends it.`,
+--unpaced: real time since the start); both flags may be repeated. Ctrl-C ends it, and
+--until-caught-up once every --peer has committed everything.`,
 		Example: `  blockreel serve full.reel
   blockreel serve full.reel --hold --listen 0.0.0.0:7050 --tls-cert server.crt --tls-key server.key
-  blockreel serve full.reel --speed 2 --stall at=10s,for=5s --disconnect at=30s`,
+  blockreel serve full.reel --speed 2 --stall at=10s,for=5s --disconnect at=30s
+  blockreel serve full.reel --hold --record n50.reel --peer peer0.org1.example.com:7051 --until-caught-up \
+    --tls --tlsRootCertFiles org1-tls-ca.pem --mspid Org1MSP --msp users/User1@org1.example.com/msp --buffer-blocks 50`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "-" {
 				return usagef(c, "the trace is read twice: name a file")
@@ -70,6 +85,9 @@ Anybody who signs the request may read; --client-ca demands a TLS certificate. T
 			if err := tls.load(c, &cfg); err != nil {
 				return err
 			}
+			if err := record.config(c, args[0], &cfg); err != nil {
+				return err
+			}
 			return serveTrace(c, args[0], listen, cfg)
 		},
 	}
@@ -83,6 +101,7 @@ Anybody who signs the request may read; --client-ca demands a TLS certificate. T
 	f.BoolVar(&cfg.Hold, "hold", false, "let the trace begin with the first reader")
 	f.Var(&stalls, "stall", "send nothing from one time on for another, at=10s,for=5s")
 	f.Var(&disconnects, "disconnect", "cut all streams, at=30s")
+	record.bind(f)
 	f.StringVar(&cfg.Dir, "dir", "", "directory for the uncompressed blocks while they are served (the system's temporary one unless given)")
 	return c
 }
@@ -148,6 +167,9 @@ func serveTrace(c *cobra.Command, path, listen string, cfg serve.Config) (err er
 	defer listener.Close()
 	talk := &liveTalk{w: stderr, terminal: isTerminal(stderr)}
 	cfg.Hooks = talk.readers()
+	if cfg.Record != nil {
+		talk.peers(cfg.Record)
+	}
 	s, err := serve.New(tr, withProgress(c, payloads), cfg)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -170,6 +192,13 @@ func serveTrace(c *cobra.Command, path, listen string, cfg serve.Config) (err er
 		talk.printf("%s: offered %s of %s blocks, sent %s\n", ch.Channel,
 			analysis.FormatCount(int64(ch.Height-ch.First)), analysis.FormatCount(int64(ch.End-ch.First)), analysis.FormatCount(ch.Sent))
 	}
+	if cfg.Record != nil {
+		saved := saveRecording(talk, s, cfg.Record.Path)
+		if err != nil && errors.Is(saved, serve.ErrNobody) {
+			saved = nil // of course
+		}
+		err = errors.Join(mendPeer(err), saved)
+	}
 	return err
 }
 
@@ -187,6 +216,9 @@ func ready(s *serve.Server, addr net.Addr, cfg serve.Config) string {
 	}
 	for _, ch := range s.Status() {
 		fmt.Fprintf(&line, ", %s blocks %d to %d", ch.Channel, ch.First, ch.End-1)
+		if ch.Recorded > ch.First {
+			fmt.Fprintf(&line, " (up to %d from before the recording)", ch.Recorded-1)
+		}
 	}
 	if cfg.Hold {
 		line.WriteString(", waiting for the first reader")
