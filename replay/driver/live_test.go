@@ -179,7 +179,7 @@ func TestLiveFails(t *testing.T) {
 }
 
 // full is a ledger without room.
-type full struct{ sleeper }
+type full struct{}
 
 func (full) Validate(context.Context, *block.Block) error { return nil }
 
