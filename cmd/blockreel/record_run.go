@@ -4,32 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/recorder"
-	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/network"
-	"github.com/blockreel/blockreel/replay/pipeline"
 )
 
 func newRecordRun() *cobra.Command {
-	cfg := network.Default()
-	blockBytes := byteSize(cfg.Bytes)
-	var buffer int
+	var flags *networkFlags
 	var output string
-	noSync := false
 	c := &cobra.Command{
 		Use:   "run -o FILE",
-		Short: "Run the embedded pipeline live and record it",
-		Long: `Run starts an orderer and peers in this process. The orderer cuts blocks by an arrival
-profile, every peer has every channel, and each stream has its own payloads buffer,
-committer and ledger. Blocks are made up; their commits are real and are measured.
-Ctrl-C ends the run; the trace is whole up to there.`,
+		Short: "Run the embedded network live and record it",
+		Long: `Run starts an orderer and peers in this process, which speak to each other as Fabric's
+do. The orderer cuts blocks by an arrival profile, every peer has every channel, and each
+stream has its own payloads buffer, committer and ledger. Blocks are made up; their commits
+are real and are measured. Ctrl-C ends the run; the trace is whole up to there.`,
 		Example: `  blockreel record run --rate 400 --blocks 4000 -o run.reel
   blockreel record run --profile burst --rate 200 --duration 30s --buffer 100 -o run.reel
   blockreel record run --channels 2 --peers 2 --ledger memory --rate 1000 -o run.reel`,
@@ -38,83 +33,24 @@ Ctrl-C ends the run; the trace is whole up to there.`,
 			if err := needOutput(c, output); err != nil {
 				return err
 			}
-			var ok bool
-			if cfg.Pipeline, ok = pipeline.Preset(cfg.Preset); !ok {
-				return usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
+			if flags.cfg.Blocks > 0 && !c.Flags().Changed("duration") {
+				flags.cfg.Duration = 0
 			}
-			if buffer != 0 {
-				cfg.Pipeline.Policy.N = buffer
-			}
-			if noSync {
-				cfg.Ledger = withoutSync(cfg.Ledger)
-			}
-			if cfg.Bytes = int(blockBytes); cfg.Blocks > 0 && !c.Flags().Changed("duration") {
-				cfg.Duration = 0
-			}
-			if !c.Flags().Changed("writes") {
-				cfg.Writes = 2 * cfg.Transactions
-			}
-			if err := cfg.Validate(); err != nil {
-				return usagef(c, "%w", err)
-			}
-			for flag, profile := range map[string]network.Profile{"start-rate": network.Ramp, "burst-blocks": network.Burst, "seed": network.Poisson} {
-				if c.Flags().Changed(flag) && cfg.Profile != profile {
-					return usagef(c, "--%s belongs to --profile %s", flag, profile)
-				}
+			cfg, err := flags.config(c)
+			if err != nil {
+				return err
 			}
 			if output == "-" {
 				return usagef(c, "a live run is recorded into a file, not to stdout")
 			}
-			_, err := recordRun(c, cfg, output, "recording")
+			_, err = recordRun(c, cfg, output, "recording")
 			return err
 		},
 	}
-	f := c.Flags()
-	f.StringVar((*string)(&cfg.Profile), "profile", string(cfg.Profile), "arrival profile: constant, poisson, burst or ramp")
-	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "blocks a second on each channel (mean; end of a ramp)")
-	f.Float64Var(&cfg.StartRate, "start-rate", 0, "blocks a second at the start of a ramp")
-	f.IntVar(&cfg.BurstBlocks, "burst-blocks", 100, "blocks of one burst")
-	f.IntVar(&cfg.Blocks, "blocks", 0, "end after so many blocks on each channel")
-	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "end the offers after this time (10s unless --blocks is given)")
-	f.IntVar(&cfg.Transactions, "tx-per-block", cfg.Transactions, "transactions of a block")
-	f.IntVar(&cfg.Writes, "writes", 0, "state writes of a block (2 a transaction unless given)")
-	f.Var(&blockBytes, "block-bytes", "size of a block")
-	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels")
-	f.IntVar(&cfg.Orgs, "orgs", cfg.Orgs, "organizations; the peer of each has every channel")
-	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs")
-	f.IntVar(&buffer, "buffer", 0, "N, peer.gossip.state.blockBufferSize (the preset's unless given)")
-	f.StringVar(&cfg.Preset, "preset", cfg.Preset, "pipeline: "+strings.Join(pipeline.Presets(), ", "))
-	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
-	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
-	f.StringVar(&cfg.Dir, "dir", "", "directory to keep the ledgers in (a temporary one unless given)")
-	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile")
+	flags = newNetworkFlags(c)
+	c.Flags().DurationVar(&flags.cfg.Duration, "duration", flags.cfg.Duration, "end the offers after this time (10s unless --blocks is given)")
 	outputFlag(c, &output, "trace to write")
 	return c
-}
-
-const noSyncUsage = "let badger leave durability to the operating system; the trace says so"
-
-// withoutSync makes badger the one that does not wait for the disk.
-func withoutSync(spec string) string {
-	if spec == ledger.Badger {
-		return ledger.BadgerNoSync
-	}
-	return spec
-}
-
-// ledgerNames lists the specs of ledgers that can be opened.
-func ledgerNames() string {
-	var specs []string
-	for _, b := range ledger.List() {
-		if !b.IsStore {
-			continue
-		}
-		specs = append(specs, b.Name)
-		for _, o := range b.Options {
-			specs = append(specs, b.Name+":"+o)
-		}
-	}
-	return strings.Join(specs, ", ")
 }
 
 // recordRun runs a network and records it; the file is there from the start, so that
@@ -133,6 +69,16 @@ func recordRun(c *cobra.Command, cfg network.Config, output, what string) (netwo
 		return summary, err
 	}
 	stderr := c.ErrOrStderr()
+	tellStreams(stderr, summary)
+	if summary.Interrupted {
+		fmt.Fprintln(stderr, "interrupted; what was recorded is whole")
+	}
+	fmt.Fprintf(stderr, "wrote %s\n", output)
+	return summary, nil
+}
+
+// tellStreams says what has become of the streams of a run.
+func tellStreams(stderr io.Writer, summary network.Summary) {
 	for _, s := range summary.Streams {
 		fmt.Fprintf(stderr, "%s: %s blocks offered, %s committed\n", s.Name,
 			analysis.FormatCount(int64(s.Offered)), analysis.FormatCount(int64(s.Committed)))
@@ -140,11 +86,6 @@ func recordRun(c *cobra.Command, cfg network.Config, output, what string) (netwo
 			warn(stderr, "%s: this machine was too slow for the run: 1 %% of the events were more than %v late", s.Name, s.Lag.P99)
 		}
 	}
-	if summary.Interrupted {
-		fmt.Fprintln(stderr, "interrupted; what was recorded is whole")
-	}
-	fmt.Fprintf(stderr, "wrote %s\n", output)
-	return summary, nil
 }
 
 func observeRun(c *cobra.Command, net *network.Network, file *os.File, what string) (network.Summary, error) {

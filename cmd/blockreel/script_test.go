@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +16,10 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"blockreel": func() {
-			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+			stop()
+			os.Exit(code)
 		},
 	})
 }
@@ -24,6 +28,7 @@ func TestMain(m *testing.M) {
 // they have:
 //
 //	json FILE PATH OP VALUE   compare a number in a JSON file: json out streams.0.blocks == 2400
+//	jsonenv NAME FILE PATH    set an environment variable to a text in a JSON file
 //	truncate FILE BYTES       cut bytes off the end of a file
 func TestScripts(t *testing.T) {
 	samples, err := filepath.Abs(filepath.Join("..", "..", "traces", "samples"))
@@ -53,6 +58,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"json":     jsonCommand,
+			"jsonenv":  jsonenvCommand,
 			"truncate": truncateCommand,
 		},
 	})
@@ -62,27 +68,7 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 4 {
 		ts.Fatalf("usage: json FILE PATH OP VALUE")
 	}
-	var doc any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
-	at := doc
-	for step := range strings.SplitSeq(args[1], ".") {
-		switch v := at.(type) {
-		case map[string]any:
-			next, ok := v[step]
-			if !ok {
-				ts.Fatalf("%s has no %s in %s", args[0], step, args[1])
-			}
-			at = next
-		case []any:
-			var i int
-			if _, err := fmt.Sscan(step, &i); err != nil || i < 0 || i >= len(v) {
-				ts.Fatalf("%s: %s in %s is no index of %d elements", args[0], step, args[1], len(v))
-			}
-			at = v[i]
-		default:
-			ts.Fatalf("%s: nothing below %v at %s in %s", args[0], v, step, args[1])
-		}
-	}
+	at := inJSON(ts, args[0], args[1])
 	holds := false
 	if got, isNumber := at.(float64); isNumber {
 		var want float64
@@ -95,6 +81,39 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if holds == neg {
 		ts.Fatalf("%s: %v %s %s is %v", args[1], at, args[2], args[3], holds)
 	}
+}
+
+func jsonenvCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: jsonenv NAME FILE PATH")
+	}
+	ts.Setenv(args[0], fmt.Sprint(inJSON(ts, args[1], args[2])))
+}
+
+// inJSON finds what is at a path like streams.0.blocks in a JSON file.
+func inJSON(ts *testscript.TestScript, file, path string) any {
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &doc))
+	at := doc
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := at.(type) {
+		case map[string]any:
+			next, ok := v[step]
+			if !ok {
+				ts.Fatalf("%s has no %s in %s", file, step, path)
+			}
+			at = next
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i < 0 || i >= len(v) {
+				ts.Fatalf("%s: %s in %s is no index of %d elements", file, step, path, len(v))
+			}
+			at = v[i]
+		default:
+			ts.Fatalf("%s: nothing below %v at %s in %s", file, v, step, path)
+		}
+	}
+	return at
 }
 
 func truncateCommand(ts *testscript.TestScript, _ bool, args []string) {

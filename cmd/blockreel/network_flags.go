@@ -1,0 +1,96 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/replay/network"
+	"github.com/blockreel/blockreel/replay/pipeline"
+)
+
+// networkFlags describe an embedded network and its load.
+type networkFlags struct {
+	cfg        network.Config
+	blockBytes byteSize
+	buffer     int
+	noSync     bool
+}
+
+func newNetworkFlags(c *cobra.Command) *networkFlags {
+	n := &networkFlags{cfg: network.Default()}
+	n.blockBytes = byteSize(n.cfg.Bytes)
+	cfg, f := &n.cfg, c.Flags()
+	f.StringVar((*string)(&cfg.Profile), "profile", string(cfg.Profile), "arrival profile: constant, poisson, burst or ramp")
+	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "blocks a second on each channel (mean; end of a ramp)")
+	f.Float64Var(&cfg.StartRate, "start-rate", 0, "blocks a second at the start of a ramp")
+	f.IntVar(&cfg.BurstBlocks, "burst-blocks", 100, "blocks of one burst")
+	f.IntVar(&cfg.Blocks, "blocks", 0, "end the offers after so many blocks on each channel")
+	f.IntVar(&cfg.Transactions, "tx-per-block", cfg.Transactions, "transactions of a block")
+	f.IntVar(&cfg.Writes, "writes", 0, "state writes of a block (2 a transaction unless given)")
+	f.Var(&n.blockBytes, "block-bytes", "size of a block")
+	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels")
+	f.IntVar(&cfg.Orgs, "orgs", cfg.Orgs, "organizations; the peer of each has every channel")
+	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs")
+	f.IntVar(&n.buffer, "buffer", 0, "N, peer.gossip.state.blockBufferSize (the preset's unless given)")
+	f.StringVar(&cfg.Preset, "preset", cfg.Preset, "pipeline: "+strings.Join(pipeline.Presets(), ", "))
+	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
+	f.BoolVar(&n.noSync, "no-sync", false, noSyncUsage)
+	f.StringVar(&cfg.Dir, "dir", "", "directory to keep keys, blocks and ledgers in (a temporary one unless given)")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile")
+	return n
+}
+
+// config gives what the flags say, checked.
+func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
+	cfg := n.cfg
+	var ok bool
+	if cfg.Pipeline, ok = pipeline.Preset(cfg.Preset); !ok {
+		return cfg, usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
+	}
+	if n.buffer != 0 {
+		cfg.Pipeline.Policy.N = n.buffer
+	}
+	if n.noSync {
+		cfg.Ledger = withoutSync(cfg.Ledger)
+	}
+	cfg.Bytes = int(n.blockBytes)
+	if !c.Flags().Changed("writes") {
+		cfg.Writes = 2 * cfg.Transactions
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, usagef(c, "%w", err)
+	}
+	for flag, profile := range map[string]network.Profile{"start-rate": network.Ramp, "burst-blocks": network.Burst, "seed": network.Poisson} {
+		if c.Flags().Changed(flag) && cfg.Profile != profile {
+			return cfg, usagef(c, "--%s belongs to --profile %s", flag, profile)
+		}
+	}
+	return cfg, nil
+}
+
+const noSyncUsage = "let badger leave durability to the operating system; the trace says so"
+
+// withoutSync makes badger the one that does not wait for the disk.
+func withoutSync(spec string) string {
+	if spec == ledger.Badger {
+		return ledger.BadgerNoSync
+	}
+	return spec
+}
+
+// ledgerNames lists the specs of ledgers that can be opened.
+func ledgerNames() string {
+	var specs []string
+	for _, b := range ledger.List() {
+		if !b.IsStore {
+			continue
+		}
+		specs = append(specs, b.Name)
+		for _, o := range b.Options {
+			specs = append(specs, b.Name+":"+o)
+		}
+	}
+	return strings.Join(specs, ", ")
+}
