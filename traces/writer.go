@@ -45,6 +45,7 @@ type Writer struct {
 	cfg     WriterConfig
 	header  Header
 	enc     *zstd.Encoder
+	fast    *zstd.Encoder // of payloads
 	err     error
 	offset  int64
 	seq     uint32
@@ -94,8 +95,12 @@ func NewWriter(w io.Writer, h Header, cfg WriterConfig) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	fast, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(payloadLevel))
+	if err != nil {
+		return nil, err
+	}
 	t := &Writer{
-		w: w, cfg: cfg, header: h, enc: enc,
+		w: w, cfg: cfg, header: h, enc: enc, fast: fast,
 		windows:  make([]window, len(h.Streams)*event.NumKinds),
 		channels: channelStreams(h.Streams),
 		stored:   map[int]*blockSet{},
@@ -103,7 +108,12 @@ func NewWriter(w io.Writer, h Header, cfg WriterConfig) (*Writer, error) {
 	return t, t.write(head)
 }
 
-const encoderLevel = zstd.SpeedDefault
+// Blocks are mostly certificates and signatures: real ones take the same room at either
+// level, and half the time at the faster.
+const (
+	encoderLevel = zstd.SpeedDefault
+	payloadLevel = zstd.SpeedFastest
+)
 
 var errClosed = errors.New("trace writer is closed")
 
@@ -129,7 +139,11 @@ func (t *Writer) writeChunk(typ ChunkType, content []byte, extents []Extent) err
 		return &LimitError{"bytes of a chunk of " + typ.String(), uint64(len(content)), typ.limit()}
 	}
 	t.out = resize(t.out, descriptorBytes)
-	t.out = t.enc.EncodeAll(content, t.out)
+	enc := t.enc
+	if typ == ChunkPayloads {
+		enc = t.fast
+	}
+	t.out = enc.EncodeAll(content, t.out)
 	d := descriptor{typ: typ, seq: t.seq, compressed: uint32(len(t.out) - descriptorBytes), raw: uint32(len(content))}
 	d.put(t.out)
 	t.index.add(typ, len(t.out), extents)
@@ -168,7 +182,7 @@ func (t *Writer) Close() error {
 	if err := t.write(t.index.frame()); err != nil {
 		return err
 	}
-	return t.enc.Close()
+	return errors.Join(t.enc.Close(), t.fast.Close())
 }
 
 // Note adds a note.
