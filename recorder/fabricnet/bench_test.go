@@ -1,0 +1,169 @@
+package fabricnet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/blocktest"
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/pki"
+)
+
+// endless is a chain that has all blocks at once: those of a real run again and again,
+// each with a number and a previous hash of its own. It tells a height of 1, so that all
+// others count as made while they were recorded.
+type endless struct {
+	blocks []fabric.Block
+	// ahead waits until the recorder is not too far behind.
+	ahead func(ctx context.Context)
+
+	mu   sync.Mutex
+	made [][fabric.HashSize]byte // hashes of the blocks, by number
+}
+
+func newEndless(tb testing.TB, blocks [][]byte) *endless {
+	tb.Helper()
+	e := &endless{ahead: func(context.Context) {}}
+	for _, raw := range blocks {
+		b, err := fabric.ParseBlock(raw)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		e.blocks = append(e.blocks, b)
+	}
+	return e
+}
+
+func (e *endless) Oldest() uint64 { return 0 }
+func (e *endless) Height() uint64 { return 1 }
+
+func (e *endless) Block(ctx context.Context, n uint64) ([]byte, error) {
+	e.ahead(ctx)
+	b := e.blocks[n%uint64(len(e.blocks))]
+	b.Number, b.PreviousHash = n, e.hash(n)
+	header := protowire.AppendVarint([]byte{1 << 3}, n)
+	header = protowire.AppendBytes(append(header, 2<<3|2), b.PreviousHash)
+	header = protowire.AppendBytes(append(header, 3<<3|2), b.DataHash)
+	_, _, old := protowire.ConsumeField(b.Raw)
+	raw := append(make([]byte, 0, len(b.Raw)+64), 1<<3|2)
+	return append(protowire.AppendBytes(raw, header), b.Raw[old:]...), ctx.Err()
+}
+
+// hash gives the hash of the block before n.
+func (e *endless) hash(n uint64) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := uint64(len(e.made)); i < n; i++ {
+		b := e.blocks[i%uint64(len(e.blocks))]
+		b.Number, b.PreviousHash = i, nil
+		if i > 0 {
+			b.PreviousHash = e.made[i-1][:]
+		}
+		e.made = append(e.made, b.HeaderHash())
+	}
+	if n == 0 {
+		return nil
+	}
+	return e.made[n-1][:]
+}
+
+// BenchmarkRecord records blocks of 33 kB of a real run, from an orderer and a peer in
+// this process over gRPC on loopback. The orderer holds back while half of the queue of
+// payloads is full: nothing is dropped.
+func BenchmarkRecord(b *testing.B) {
+	for _, plain := range []bool{true, false} {
+		for mode, payload := range []string{"none", "headers", "full"} {
+			b.Run(fmt.Sprintf("tls=%v/payload=%s", !plain, payload), func(b *testing.B) { benchmarkRecord(b, plain, Payload(mode)) })
+		}
+	}
+}
+
+func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
+	org := newOrg(b)
+	blocks := blocktest.Run(b, "fabric-2.5-burst-n20-info")
+	if len(blocks) > 1000 {
+		blocks = blocks[len(blocks)-1000:]
+	}
+	chain, events := newEndless(b, blocks), newEndless(b, blocks)
+	orderer := newServer(b, org, pki.Request{}, nil)
+	peer := newServer(b, org, pki.Request{}, nil)
+	if plain {
+		orderer.tls, peer.tls = nil, nil
+	}
+	orderer.deliver.Ledgers = func(string) (deliver.Ledger, bool) { return chain, true }
+	peer.deliver.Ledgers = func(string) (deliver.Ledger, bool) { return events, true }
+	orderer.start(b)
+	peer.start(b)
+	cfg := Config{Orderer: orderer.node("orderer"), Peers: []Node{peer.node("peer")}, Channels: []string{"ch1"},
+		Signer: org.user.Identity, Payload: payload}
+	if plain {
+		cfg.Orderer.Endpoint.TLS, cfg.Peers[0].Endpoint.TLS = nil, nil
+	}
+	net := open(b, cfg)
+	size, n := 0, b.N
+	for i := range blocks {
+		size += len(blocks[i])
+	}
+	chain.ahead = func(ctx context.Context) {
+		for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) && ctx.Err() == nil {
+			pause(ctx)
+		}
+	}
+	// The peer is never ahead of the orderer by more than a block, and ends it all.
+	events.ahead = func(ctx context.Context) {
+		for net.channels[0].orderer.next.Load() < net.channels[0].streams[0].peer.next.Load() && ctx.Err() == nil {
+			pause(ctx)
+		}
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	b.SetBytes(int64(size / len(blocks)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := cpuTime(b)
+	go func() { done <- net.Run(ctx, io.Discard, io.Discard) }()
+	for s := net.Status()[0]; s.Offered < uint64(n) || s.Committed < uint64(n); s = net.Status()[0] {
+		pause(ctx)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	if lost := net.Status()[0].DroppedPayloads; lost > 0 {
+		b.Errorf("%d payloads dropped", lost)
+	}
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(n), "cpu-ns/block")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "blocks/s")
+	orderer.stop()
+	peer.stop()
+}
+
+// cpuTime is that of this process: on a machine that others use it tells more than the
+// clock.
+func cpuTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// pause lets others work for a moment.
+func pause(ctx context.Context) {
+	timer := time.NewTimer(100 * time.Microsecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
