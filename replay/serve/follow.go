@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 )
 
@@ -45,7 +46,7 @@ func (f *follower) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if deliver.Permanent(err) {
+		if deliver.Permanent(err) || errors.Is(err, ErrForeign) {
 			return &PeerError{f.to.Name, f.channel.name, err}
 		}
 		if told := f.recording.Lost; told != nil && !f.lost {
@@ -80,6 +81,9 @@ func (f *follower) follow(ctx context.Context) error {
 	if err != nil {
 		return noEnd(err)
 	}
+	if err := f.recognize(&d); err != nil {
+		return err
+	}
 	height := d.Number() + 1
 	f.reached(height, d.Arrived.Sub(asked))
 	commits, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.At(height)})
@@ -100,8 +104,42 @@ func (f *follower) follow(ctx context.Context) error {
 		if d.Number() != next {
 			return fmt.Errorf("the peer tells of block %d instead of %d", d.Number(), next)
 		}
+		if next == height {
+			if err := f.recognize(&d); err != nil {
+				return err
+			}
+		}
 		f.committed(next, d.Arrived)
 	}
+}
+
+// ErrForeign: a peer's block is not the trace's.
+var ErrForeign = errors.New("this is another chain than the trace's: the peer does not take its blocks from here")
+
+// recognize holds a block of the peer's to the trace's by the id of its first transaction.
+// Blocks that the trace does not hold, and transactions without an id, say nothing.
+func (f *follower) recognize(d *deliver.Delivered) error {
+	i := d.Number() - f.channel.first()
+	if d.Number() < f.channel.first() || d.Number() >= f.channel.end() || len(d.Filtered.FilteredTransactions) == 0 {
+		return nil
+	}
+	raw, err := f.recording.spool.read(f.channel.places[i])
+	if err != nil {
+		return err
+	}
+	block, err := fabric.ParseBlock(raw)
+	if err != nil {
+		return err
+	}
+	for _, envelope := range block.Envelopes() {
+		ours, err := fabric.ParseTransaction(envelope)
+		theirs := d.Filtered.FilteredTransactions[0].Txid
+		if err == nil && ours.TxID != "" && theirs != "" && ours.TxID != theirs {
+			return fmt.Errorf("block %d: %w", d.Number(), ErrForeign)
+		}
+		break
+	}
+	return nil
 }
 
 func (f *follower) subscribe(ctx context.Context, conn *deliver.Conn, seek deliver.Seek) (*deliver.Stream, error) {

@@ -99,6 +99,7 @@ type recording struct {
 	// origin is the trace's time 0: the start of the clock, or the first reader if the
 	// clock waits for one. clock is that of the schedule.
 	origin, clock *clock
+	spool         *spool
 
 	mu      sync.Mutex
 	streams []*stream

@@ -252,7 +252,7 @@ func TestRecordPeerTroubles(t *testing.T) {
 		return &Recording{Path: filepath.Join(t.TempDir(), "out.reel"), Signer: signer.User.Identity, RetryAfter: time.Millisecond,
 			Peers: []Peer{{Endpoint: peer.Endpoint(t)}}, UntilCaughtUp: true}
 	}
-	serveOnce := func(rec *Recording) (*Server, error) {
+	serveOnce := func(rec *Recording, pull bool) (*Server, error) {
 		s := newServer(t, Config{Record: rec}, r)
 		l, err := Listen("127.0.0.1:0", false)
 		if err != nil {
@@ -261,14 +261,26 @@ func TestRecordPeerTroubles(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), fabrictest.Patience)
 		defer cancel()
 		pulled := make(chan error, 1)
-		go func() { pulled <- peer.Pull(ctx, deliver.Endpoint{Address: l.Addr().String()}) }()
+		go func() {
+			if !pull {
+				pulled <- nil
+				return
+			}
+			pulled <- peer.Pull(ctx, deliver.Endpoint{Address: l.Addr().String()})
+		}()
 		err = errors.Join(s.Serve(ctx, l), ctx.Err())
 		cancel()
 		return s, errors.Join(err, <-pulled)
 	}
 	var refused *PeerError
-	if _, err := serveOnce(recording(stranger)); !errors.As(err, &refused) || refused.Channel != "ch1" || !strings.Contains(err.Error(), "FORBIDDEN") {
+	if _, err := serveOnce(recording(stranger), true); !errors.As(err, &refused) || refused.Channel != "ch1" || !strings.Contains(err.Error(), "FORBIDDEN") {
 		t.Errorf("a stranger asks: %v", err)
+	}
+
+	foreign := recording(org)
+	peer.Ledgers["ch1"].Append(fabrictest.Commit(t, org.Chain(t, "ch1", 2, 100)[1]))
+	if _, err := serveOnce(foreign, false); !errors.Is(err, ErrForeign) {
+		t.Errorf("a peer of another chain: %v", err)
 	}
 
 	rec, lost := recording(org), 0
@@ -278,7 +290,7 @@ func TestRecordPeerTroubles(t *testing.T) {
 			peer.Start(t)
 		}
 	}
-	s, err := serveOnce(rec)
+	s, err := serveOnce(rec, true)
 	if err != nil || lost != 1 {
 		t.Fatalf("lost %d times: %v", lost, err)
 	}

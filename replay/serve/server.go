@@ -78,6 +78,9 @@ func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config
 	if s.spool, err = newSpool(cfg.Dir, payloads, cfg.Record != nil); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
+	if s.recording != nil {
+		s.recording.spool = s.spool
+	}
 	if err := s.open(tr); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve: %w", err), s.spool.close())
 	}
