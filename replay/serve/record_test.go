@@ -230,6 +230,24 @@ func TestRecordUnread(t *testing.T) {
 	}
 }
 
+// Without pace every block is offered at the start.
+func TestRecordUnpaced(t *testing.T) {
+	r := sampleRun(t, "ch1", 0)
+	n := &node{org: fabrictest.NewOrg(t), Server: newServer(t, Config{Unpaced: true, Record: &Recording{Path: filepath.Join(t.TempDir(), "out.reel")}}, r)}
+	stop := n.serve(t)
+	if err := read(n.open(t, deliver.Seek{Channel: "ch1"}), r.blocks); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	tl := saved(t, n.Server).Timelines[0]
+	if offered := tl.Column(event.Offered); len(offered) != len(r.blocks) || slices.Min(offered) != slices.Max(offered) {
+		t.Errorf("offered at %v", offered)
+	}
+	if tl.Observed(event.Sent) == 0 {
+		t.Error("nothing was sent")
+	}
+}
+
 func TestRecordNobody(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.reel")
 	n := &node{Server: newServer(t, Config{Hold: true, Record: &Recording{Path: path}}, sampleRun(t, "ch1", 0))}

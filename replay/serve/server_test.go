@@ -42,15 +42,6 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestRealRun(t *testing.T) {
-	blocks := blocktest.Run(t, "fabric-2.5-mvcc-debug")
-	n := start(t, true, Config{Unpaced: true}, run{channel: "ch1", blocks: blocks})
-	stream := n.open(t, deliver.Seek{Channel: "ch1", Stop: deliver.At(uint64(number(t, blocks[len(blocks)-1])))})
-	if err := readAll(stream, blocks); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Before the first recorded block, behind the offered ones and on other channels there is
 // nothing.
 func TestNotFound(t *testing.T) {
