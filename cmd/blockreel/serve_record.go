@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/recorder/fabricnet"
 	"github.com/blockreel/blockreel/replay/serve"
@@ -104,7 +105,11 @@ func (t *liveTalk) peers(r *serve.Recording) {
 		t.printf("%s tells of its commits on %s from block %d on\n", p.Endpoint.Address, channel, from)
 	}
 	r.Lost = func(p serve.Peer, channel string, err error) {
-		t.printf("%s does not tell of its commits on %s and is tried again: %v\n", p.Endpoint.Address, channel, err)
+		hint := ""
+		if refused := new(deliver.StatusError); !errors.As(err, &refused) {
+			hint = " (check its address and --tls)"
+		}
+		t.printf("%s does not tell of its commits on %s and is tried again: %v%s\n", p.Endpoint.Address, channel, err, hint)
 	}
 }
 
