@@ -89,7 +89,7 @@ func (d *demonstration) record() error {
 	d.say("This machine's Badger ledger takes about %s blocks a second; the orderer cuts %s of them at %s a second.",
 		analysis.FormatNumber(rate), analysis.FormatCount(int64(cfg.Blocks)), analysis.FormatNumber(cfg.Rate))
 	path := d.file("run.reel")
-	if _, err := recordRun(d.c, cfg, path, "recording"); err != nil {
+	if _, err := recordRun(d.c, cfg, path, payloadNone, "recording"); err != nil {
 		return err
 	}
 	d.run, err = traces.ReadFile(path)

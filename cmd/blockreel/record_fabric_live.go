@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/recorder/fabricnet"
 )
 
@@ -30,7 +27,9 @@ func recordFabric(c *cobra.Command, cfg fabricnet.Config, fl fabricFlags) error 
 		defer cancel()
 	}
 	stop := showHeights(c, net)
-	err = recordFiles(ctx, net, fl.output, cfg.Payload != fabricnet.PayloadNone)
+	err = recordFiles(fl.output, cfg.Payload != fabricnet.PayloadNone, func(times, blocks io.Writer) error {
+		return net.Run(ctx, times, blocks)
+	})
 	stop()
 	stderr := c.ErrOrStderr()
 	for _, s := range net.Status() {
@@ -44,37 +43,6 @@ func recordFabric(c *cobra.Command, cfg fabricnet.Config, fl fabricFlags) error 
 	}
 	fmt.Fprintf(stderr, "wrote %s\n", fl.output)
 	return mend(err)
-}
-
-// recordFiles runs the recording into output, by way of a second file if there are
-// payloads.
-func recordFiles(ctx context.Context, net *fabricnet.Network, output string, payloads bool) error {
-	times, err := os.OpenFile(output, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	defer times.Close()
-	if !payloads {
-		return errors.Join(net.Run(ctx, times, nil), times.Close())
-	}
-	// Payloads are somebody's ledger: nobody else reads them.
-	blocks, err := os.OpenFile(output+".payloads", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer blocks.Close()
-	ran := net.Run(ctx, times, blocks)
-	for _, f := range []*os.File{times, blocks} {
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return errors.Join(ran, err)
-		}
-	}
-	if err := errors.Join(times.Chmod(0o600), outfile.WritePrivate(output, func(w io.Writer) error {
-		return fabricnet.Merge(w, times, blocks)
-	})); err != nil {
-		return errors.Join(ran, fmt.Errorf("the payloads stay in %s: %w", blocks.Name(), err))
-	}
-	return errors.Join(ran, os.Remove(blocks.Name()))
 }
 
 // showHeights keeps a line on a terminal until the function that it returns is called.

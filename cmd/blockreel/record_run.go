@@ -5,19 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/recorder"
 	"github.com/blockreel/blockreel/replay/network"
+	"github.com/blockreel/blockreel/traces"
 )
 
 func newRecordRun() *cobra.Command {
 	var flags *networkFlags
-	var output string
+	var output, payload string
 	c := &cobra.Command{
 		Use:   "run -o FILE",
 		Short: "Run the embedded network live and record it",
@@ -27,7 +29,7 @@ stream has its own payloads buffer, committer and ledger. Blocks are made up; th
 are real and are measured. Ctrl-C ends the run; the trace is whole up to there.`,
 		Example: `  blockreel record run --rate 400 --blocks 4000 -o run.reel
   blockreel record run --profile burst --rate 200 --duration 30s --buffer 100 -o run.reel
-  blockreel record run --channels 2 --peers 2 --ledger memory --rate 1000 -o run.reel`,
+  blockreel record run --orgs 2 --channels 2 --ledger memory --rate 1000 --payload full -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needOutput(c, output); err != nil {
@@ -40,32 +42,41 @@ are real and are measured. Ctrl-C ends the run; the trace is whole up to there.`
 			if err != nil {
 				return err
 			}
+			if !slices.Contains([]string{payloadNone, payloadHeaders, payloadFull}, payload) {
+				return usagef(c, "--payload %q is none of none, headers, full", payload)
+			}
 			if output == "-" {
 				return usagef(c, "a live run is recorded into a file, not to stdout")
 			}
-			_, err = recordRun(c, cfg, output, "recording")
+			_, err = recordRun(c, cfg, output, payload, "recording")
 			return err
 		},
 	}
 	flags = newNetworkFlags(c)
 	c.Flags().DurationVar(&flags.cfg.Duration, "duration", flags.cfg.Duration, "end the offers after this time (10s unless --blocks is given)")
+	c.Flags().StringVar(&payload, "payload", payloadNone, "what to keep of the blocks: none, headers or full")
 	outputFlag(c, &output, "trace to write")
 	return c
 }
 
-// recordRun runs a network and records it; the file is there from the start, so that
-// a kill leaves what was recorded.
-func recordRun(c *cobra.Command, cfg network.Config, output, what string) (network.Summary, error) {
+// What to keep of a run's blocks.
+const (
+	payloadNone    = "none"
+	payloadHeaders = "headers"
+	payloadFull    = "full"
+)
+
+// recordRun runs a network and records it.
+func recordRun(c *cobra.Command, cfg network.Config, output, payload, what string) (summary network.Summary, err error) {
 	net, err := network.Open(cfg)
 	if err != nil {
-		return network.Summary{}, err
+		return summary, err
 	}
-	file, err := os.Create(output)
-	if err != nil {
-		return network.Summary{}, errors.Join(err, net.Close())
-	}
-	summary, err := observeRun(c, net, file, what)
-	if err = errors.Join(err, file.Close(), net.Close()); err != nil {
+	err = recordFiles(output, payload != payloadNone, func(times, blocks io.Writer) error {
+		summary, err = observeRun(c, net, times, blocks, payload == payloadHeaders, what)
+		return err
+	})
+	if err = errors.Join(err, net.Close()); err != nil {
 		return summary, err
 	}
 	stderr := c.ErrOrStderr()
@@ -88,21 +99,33 @@ func tellStreams(stderr io.Writer, summary network.Summary) {
 	}
 }
 
-func observeRun(c *cobra.Command, net *network.Network, file *os.File, what string) (network.Summary, error) {
+// observeRun records a run's times, and its blocks if there is a writer for them.
+func observeRun(c *cobra.Command, net *network.Network, times, blocks io.Writer, headersOnly bool, what string) (network.Summary, error) {
 	if err := net.Prepare(c.Context()); err != nil {
 		return network.Summary{}, err
 	}
-	rec, err := recorder.New(file, net.Header(tool), recorder.Config{})
+	header := net.Header(tool)
+	rec, err := recorder.New(times, header, recorder.Config{})
 	if err != nil {
 		return network.Summary{}, err
 	}
+	ctx, over := context.WithCancel(context.WithoutCancel(c.Context()))
+	defer over()
+	var payloads errgroup.Group
+	if blocks != nil {
+		payloads.Go(func() error { return net.WritePayloads(ctx, blocks, header, headersOnly) })
+	}
 	stop := showCommits(c, net, what)
 	summary, err := net.Run(c.Context(), rec)
+	over()
 	stop()
 	for _, n := range summary.Notes() {
 		rec.Note(n)
 	}
-	return summary, errors.Join(err, rec.Close())
+	if headersOnly {
+		rec.Note(traces.Note{Stream: -1, Kind: traces.NoteFact, Text: "payloads are blocks without their transactions"})
+	}
+	return summary, errors.Join(err, payloads.Wait(), rec.Close())
 }
 
 // showCommits shows the progress of a run until the function that it returns is called.
