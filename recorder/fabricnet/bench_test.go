@@ -14,6 +14,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 )
 
@@ -87,7 +88,7 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
-	org := newOrg(b)
+	org := fabrictest.NewOrg(b)
 	blocks := blocktest.Run(b, "fabric-2.5-burst-n20-info")
 	if len(blocks) > 1000 {
 		blocks = blocks[len(blocks)-1000:]
@@ -96,14 +97,14 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	orderer := newServer(b, org, pki.Request{}, nil)
 	peer := newServer(b, org, pki.Request{}, nil)
 	if plain {
-		orderer.tls, peer.tls = nil, nil
+		orderer.TLS, peer.TLS = nil, nil
 	}
-	orderer.deliver.Ledgers = func(string) (deliver.Ledger, bool) { return chain, true }
-	peer.deliver.Ledgers = func(string) (deliver.Ledger, bool) { return events, true }
-	orderer.start(b)
-	peer.start(b)
+	orderer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return chain, true }
+	peer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return events, true }
+	orderer.Start(b)
+	peer.Start(b)
 	cfg := Config{Orderer: orderer.node("orderer"), Peers: []Node{peer.node("peer")}, Channels: []string{"ch1"},
-		Signer: org.user.Identity, Payload: payload}
+		Signer: org.User.Identity, Payload: payload}
 	if plain {
 		cfg.Orderer.Endpoint.TLS, cfg.Peers[0].Endpoint.TLS = nil, nil
 	}
@@ -144,8 +145,8 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	}
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(n), "cpu-ns/block")
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "blocks/s")
-	orderer.stop()
-	peer.stop()
+	orderer.Stop()
+	peer.Stop()
 }
 
 // cpuTime is that of this process: on a machine that others use it tells more than the

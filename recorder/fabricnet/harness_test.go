@@ -3,179 +3,48 @@ package fabricnet
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
 
-	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
-	"github.com/blockreel/blockreel/internal/fabric/identity"
-	"github.com/blockreel/blockreel/internal/fabric/mint"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	"github.com/blockreel/blockreel/traces"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds what must happen; nothing is asserted about how fast.
-const patience = time.Minute
+const patience = fabrictest.Patience
 
-// ledger is a chain in memory that tests can extend.
-type ledger struct {
-	mu     sync.Mutex
-	blocks [][]byte
-	grown  chan struct{}
-}
-
-func newLedger(blocks ...[]byte) *ledger {
-	return &ledger{blocks: slices.Clone(blocks), grown: make(chan struct{})}
-}
-
-func (l *ledger) append(blocks ...[]byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.blocks = append(l.blocks, blocks...)
-	close(l.grown)
-	l.grown = make(chan struct{})
-}
-
-func (l *ledger) Oldest() uint64 { return 0 }
-
-func (l *ledger) Height() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return uint64(len(l.blocks))
-}
-
-func (l *ledger) Block(ctx context.Context, number uint64) ([]byte, error) {
-	for {
-		l.mu.Lock()
-		grown := l.grown
-		if number < uint64(len(l.blocks)) {
-			block := l.blocks[number]
-			l.mu.Unlock()
-			return block, nil
-		}
-		l.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-grown:
-		}
-	}
-}
-
-// fabricOrg is an organization and its blocks.
-type fabricOrg struct {
-	*pki.Org
-	user *pki.Member
-}
-
-func newOrg(t testing.TB) *fabricOrg {
-	t.Helper()
-	org, err := pki.NewOrg("Org1MSP", "org1.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, err := org.Member("user", "client")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &fabricOrg{Org: org, user: user}
-}
-
-// chain mints n blocks of two transactions and four writes, genesis first.
-func (o *fabricOrg) chain(t testing.TB, channel string, n, blockBytes int) [][]byte {
-	t.Helper()
-	b, err := mint.New(mint.Config{Channel: channel, Client: o.user.Identity, Endorsers: []*identity.Identity{o.user.Identity}, Pool: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	genesis, err := b.Genesis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := [][]byte{genesis}
-	for len(blocks) < n {
-		block, err := b.Next(mint.Shape{Transactions: 2, Writes: 4, Bytes: blockBytes})
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks = append(blocks, block)
-	}
-	return blocks
-}
-
-// server is a node on loopback that can go down and come back at its address.
+// server is a node on loopback with these channels.
 type server struct {
-	org     *fabricOrg
-	ledgers map[string]*ledger
-	deliver *deliver.Server
-	tls     *tls.Config
-	address string
-	stop    func()
+	fabrictest.Node
+	org     *fabrictest.Org
+	ledgers map[string]*fabrictest.Ledger
 }
 
-func newServer(t testing.TB, org *fabricOrg, request pki.Request, ledgers map[string]*ledger) *server {
+func newServer(t testing.TB, org *fabrictest.Org, request pki.Request, ledgers map[string]*fabrictest.Ledger) *server {
 	t.Helper()
-	request.CommonName = "node"
-	if request.Hosts == nil {
-		request.Hosts = []string{"127.0.0.1"}
-	}
-	keys, err := org.TLSCA.Issue(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := pki.ServerConfig(keys, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{org: org, ledgers: ledgers, tls: config, address: "127.0.0.1:0"}
-	s.deliver = &deliver.Server{Trust: pki.Trust(org.Org), Ledgers: func(channel string) (deliver.Ledger, bool) {
+	s := &server{org: org, ledgers: ledgers}
+	s.TLS = org.ServerTLS(t, false, request)
+	s.Server = &deliver.Server{Trust: pki.Trust(org.Org), Ledgers: func(channel string) (deliver.Ledger, bool) {
 		l := ledgers[channel]
 		return l, l != nil
 	}}
 	return s
 }
 
-func (s *server) start(t testing.TB) {
-	t.Helper()
-	server := grpc.NewServer(deliver.ServerOptions(s.tls)...)
-	s.deliver.RegisterOrderer(server)
-	s.deliver.RegisterPeer(server)
-	listener, err := net.Listen("tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.address = listener.Addr().String()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != nil {
-			t.Error(err)
-		}
-	}()
-	s.stop = sync.OnceFunc(func() {
-		server.Stop()
-		<-done
-	})
-	t.Cleanup(s.stop)
-}
-
 func (s *server) node(name string) Node {
-	return Node{Name: name, Endpoint: deliver.Endpoint{Address: s.address, TLS: &deliver.TLS{Roots: s.org.TLSCA.Pool()}}}
+	return Node{Name: name, Endpoint: deliver.Endpoint{Address: s.Address, TLS: &deliver.TLS{Roots: s.org.TLSCA.Pool()}}}
 }
 
 // testbed is an orderer and a peer of one organization with some channels.
 type testbed struct {
-	org           *fabricOrg
+	org           *fabrictest.Org
 	chains        map[string][][]byte
 	orderer, peer *server
 	config        Config
@@ -185,22 +54,22 @@ type testbed struct {
 // offered, the peer the first committed.
 func newTestbed(t testing.TB, n, offered, committed int, channels ...string) *testbed {
 	t.Helper()
-	b := &testbed{org: newOrg(t), chains: map[string][][]byte{}}
-	atOrderer, atPeer := map[string]*ledger{}, map[string]*ledger{}
+	b := &testbed{org: fabrictest.NewOrg(t), chains: map[string][][]byte{}}
+	atOrderer, atPeer := map[string]*fabrictest.Ledger{}, map[string]*fabrictest.Ledger{}
 	for _, name := range channels {
-		chain := b.org.chain(t, name, n, 0)
+		chain := b.org.Chain(t, name, n, 0)
 		b.chains[name] = chain
-		atOrderer[name] = newLedger(chain[:offered]...)
-		atPeer[name] = newLedger()
-		atPeer[name].append(commit(t, chain[:committed])...)
+		atOrderer[name] = fabrictest.NewLedger(0, chain[:offered]...)
+		atPeer[name] = fabrictest.NewLedger(0)
+		atPeer[name].Append(commit(t, chain[:committed])...)
 	}
 	b.orderer = newServer(t, b.org, pki.Request{}, atOrderer)
 	b.peer = newServer(t, b.org, pki.Request{}, atPeer)
-	b.orderer.start(t)
-	b.peer.start(t)
+	b.orderer.Start(t)
+	b.peer.Start(t)
 	b.config = Config{
 		Orderer: b.orderer.node("orderer"), Peers: []Node{b.peer.node("peer0")}, Channels: channels,
-		Signer: b.org.user.Identity, RetryAfter: time.Millisecond, Tool: "test",
+		Signer: b.org.User.Identity, RetryAfter: time.Millisecond, Tool: "test",
 	}
 	return b
 }
@@ -209,15 +78,7 @@ func newTestbed(t testing.TB, n, offered, committed int, channels ...string) *te
 func commit(t testing.TB, blocks [][]byte) (committed [][]byte) {
 	t.Helper()
 	for _, raw := range blocks {
-		b, err := fabric.ParseBlock(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		flags := make([]byte, b.Transactions)
-		if len(flags) > 1 {
-			flags[1] = 11
-		}
-		committed = append(committed, b.Committed(flags, nil))
+		committed = append(committed, fabrictest.Commit(t, raw))
 	}
 	return committed
 }

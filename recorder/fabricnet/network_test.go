@@ -12,6 +12,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	"github.com/blockreel/blockreel/traces"
@@ -56,11 +57,11 @@ func spans(numbers []int) string {
 func (b *testbed) extend(t testing.TB, r *recording, n int) {
 	t.Helper()
 	for name, chain := range b.chains {
-		b.orderer.ledgers[name].append(chain[b.orderer.ledgers[name].Height():n]...)
+		b.orderer.ledgers[name].Append(chain[b.orderer.ledgers[name].Height():n]...)
 	}
 	r.await(t, "offered", func(s Status) bool { return s.Offered == uint64(n) })
 	for name, chain := range b.chains {
-		b.peer.ledgers[name].append(commit(t, chain[b.peer.ledgers[name].Height():n])...)
+		b.peer.ledgers[name].Append(commit(t, chain[b.peer.ledgers[name].Height():n])...)
 	}
 	r.await(t, "committed", func(s Status) bool { return s.Committed == uint64(n) })
 }
@@ -132,10 +133,10 @@ func TestRestarts(t *testing.T) {
 				node, kind = b.peer, event.Committed
 			}
 			r.await(t, "all are in", func(s Status) bool { return s.Blocks == 8 })
-			node.stop()
-			b.orderer.ledgers["ch1"].append(b.chains["ch1"][10:20]...)
-			b.peer.ledgers["ch1"].append(commit(t, b.chains["ch1"][10:20])...)
-			node.start(t)
+			node.Stop()
+			b.orderer.ledgers["ch1"].Append(b.chains["ch1"][10:20]...)
+			b.peer.ledgers["ch1"].Append(commit(t, b.chains["ch1"][10:20])...)
+			node.Start(t)
 			r.await(t, "back", func(s Status) bool { return s.Offered == 20 && s.Committed == 20 })
 			b.extend(t, r, 30)
 			tr := r.end(t)
@@ -158,9 +159,9 @@ func TestFork(t *testing.T) {
 	b := newTestbed(t, 12, 2, 2, "ch1")
 	r := record(t, b.config)
 	b.extend(t, r, 10)
-	b.orderer.stop()
-	b.orderer.ledgers["ch1"] = newLedger(b.org.chain(t, "ch1", 12, 0)...)
-	b.orderer.start(t)
+	b.orderer.Stop()
+	b.orderer.ledgers["ch1"] = fabrictest.NewLedger(0, b.org.Chain(t, "ch1", 12, 0)...)
+	b.orderer.Start(t)
 	err := <-r.done
 	var broken *fabric.ChainError
 	var node *NodeError
@@ -175,17 +176,17 @@ func TestFork(t *testing.T) {
 // TestRefusals end Open at once, even if it should wait.
 func TestRefusals(t *testing.T) {
 	b := newTestbed(t, 2, 2, 2, "ch1")
-	stranger := newOrg(t)
+	stranger := fabrictest.NewOrg(t)
 	for name, c := range map[string]struct {
 		change func(*Config)
 		text   string
 	}{
 		"wrong CA":  {func(c *Config) { c.Orderer.Endpoint.TLS.Roots = stranger.TLSCA.Pool() }, "orderer orderer: connect to"},
 		"host name": {func(c *Config) { c.Peers[0].Endpoint.TLS.ServerName = "peer0" }, "peer peer0: connect to"},
-		"forbidden": {func(c *Config) { c.Signer = stranger.user.Identity }, "channel ch1: FORBIDDEN"},
+		"forbidden": {func(c *Config) { c.Signer = stranger.User.Identity }, "channel ch1: FORBIDDEN"},
 		"expired": {func(c *Config) {
 			old := newServer(t, b.org, pki.Request{NotAfter: time.Now().Add(-time.Hour)}, b.peer.ledgers)
-			old.start(t)
+			old.Start(t)
 			c.Peers[0] = old.node("old")
 		}, "expired"},
 	} {
@@ -211,8 +212,8 @@ func TestWait(t *testing.T) {
 	var once sync.Once
 	var mu sync.Mutex
 	exists := false
-	serve := b.orderer.deliver.Ledgers
-	b.orderer.deliver.Ledgers = func(channel string) (deliver.Ledger, bool) {
+	serve := b.orderer.Server.Ledgers
+	b.orderer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !exists {
@@ -223,16 +224,16 @@ func TestWait(t *testing.T) {
 	if _, err := Open(t.Context(), b.config); !deliver.HasStatus(err, commonpb.Status_NOT_FOUND) {
 		t.Fatalf("without waiting: %v", err)
 	}
-	b.orderer.deliver.Hooks.Ended = func(*deliver.Request, error) { once.Do(func() { close(refused) }) }
+	b.orderer.Server.Hooks.Ended = func(*deliver.Request, error) { once.Do(func() { close(refused) }) }
 	b.config.Wait = true
 	// Once the orderer has the channel and the peer is asked, the orderer goes on: what it
 	// has made by the time that all are there is none of the recording.
-	late, asked := b.peer.deliver.Ledgers, 0
-	b.peer.deliver.Ledgers = func(channel string) (deliver.Ledger, bool) {
+	late, asked := b.peer.Server.Ledgers, 0
+	b.peer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if asked++; asked == 1 {
-			b.orderer.ledgers["ch1"].append(b.chains["ch1"][3:]...)
+			b.orderer.ledgers["ch1"].Append(b.chains["ch1"][3:]...)
 			return nil, false
 		}
 		return late(channel)
@@ -296,9 +297,9 @@ func (s *stuck) Write(p []byte) (int, error) {
 func TestSlowDisk(t *testing.T) {
 	b := newTestbed(t, 2, 2, 2, "ch1")
 	const size = 2 << 20 // larger than a chunk: each is written at once
-	chain := b.org.chain(t, "ch1", 12, size)
+	chain := b.org.Chain(t, "ch1", 12, size)
 	b.chains["ch1"] = chain
-	b.orderer.ledgers["ch1"], b.peer.ledgers["ch1"] = newLedger(chain[:2]...), newLedger(commit(t, chain[:2])...)
+	b.orderer.ledgers["ch1"], b.peer.ledgers["ch1"] = fabrictest.NewLedger(0, chain[:2]...), fabrictest.NewLedger(0, commit(t, chain[:2])...)
 	b.config.Payload, b.config.QueueBytes = PayloadFull, 3*size*11/10
 	disk := &stuck{release: make(chan struct{})}
 	r := &recording{net: open(t, b.config), done: make(chan error, 1)}

@@ -41,10 +41,10 @@ func TestObserving(t *testing.T) {
 				node, kind, other = b.peer, event.Committed, "orderer"
 			}
 			stopping := event.Time(r.net.time(time.Now()))
-			node.stop()
-			b.orderer.ledgers["ch1"].append(b.chains["ch1"][10:20]...)
-			b.peer.ledgers["ch1"].append(commit(t, b.chains["ch1"][10:20])...)
-			node.start(t)
+			node.Stop()
+			b.orderer.ledgers["ch1"].Append(b.chains["ch1"][10:20]...)
+			b.peer.ledgers["ch1"].Append(commit(t, b.chains["ch1"][10:20])...)
+			node.Start(t)
 			r.await(t, "back", func(s Status) bool { return s.Offered == 20 && s.Committed == 20 })
 			b.extend(t, r, 30)
 			tr := r.end(t)

@@ -35,6 +35,8 @@ type subscription struct {
 	seen  time.Time
 	note  func(text string)
 	cuts  int
+	// away is when the stream was lost, in ns of the wall clock; 0 while it stands.
+	away atomic.Int64
 }
 
 // maxCutNotes bounds the notes of a connection that comes and goes.
@@ -63,6 +65,7 @@ func (s *subscription) run(ctx context.Context) error {
 func (s *subscription) reconnect(ctx context.Context, cause error) error {
 	lost := s.lost()
 	s.watch(lost, false)
+	s.away.Store(lost.UnixNano())
 	for s.retry.pause(ctx) {
 		h, err := s.node.height(ctx, s.channel)
 		if err != nil {
@@ -74,6 +77,7 @@ func (s *subscription) reconnect(ctx context.Context, cause error) error {
 		s.known.Store(max(h.blocks, s.known.Load()))
 		s.seen = h.at
 		s.watch(h.at, true)
+		s.away.Store(0)
 		if s.cuts++; s.cuts > maxCutNotes {
 			return nil
 		}

@@ -106,6 +106,8 @@ func (e *ConnectError) hint() string {
 		return " (the node's TLS certificate, or this machine's clock)"
 	case errors.As(e.Err, &record):
 		return " (the node does not speak TLS on this port)"
+	case errors.Is(e.Err, errHangup):
+		return " (does it want mutual TLS, or another TLS client certificate?)"
 	case isAlert(e.Err):
 		return " (the node has refused the TLS client certificate: does it want mutual TLS?)"
 	}
@@ -122,9 +124,23 @@ type Conn struct {
 	cause   *cause
 }
 
+// maxHangups is how often Dial tries again when the node hangs up right after the TLS
+// handshake. With TLS 1.3 a node refuses a client's certificate only then, and its reason is
+// lost when it closes the connection before it has read what the client had sent.
+const maxHangups = 3
+
 // Dial connects to a node and waits until the connection stands. It fails with a
 // *ConnectError at the first try that fails, or when ctx ends.
 func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := dial(ctx, ep)
+		if err == nil || try == maxHangups || !errors.Is(err, errHangup) {
+			return conn, err
+		}
+	}
+}
+
+func dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 	host, _, err := net.SplitHostPort(ep.Address)
 	if err != nil {
 		return nil, &ConnectError{Address: ep.Address, Permanent: true, Err: fmt.Errorf("not host:port: %w", err)}
@@ -253,12 +269,22 @@ func (o *observedTLS) Clone() credentials.TransportCredentials {
 type observedConn struct {
 	net.Conn
 	cause *cause
+	// read: something has come. Reads come one after the other.
+	read bool
 }
+
+// errHangup: the node has closed the connection after the handshake, and said nothing.
+var errHangup = errors.New("the node has hung up after the TLS handshake")
 
 func (c *observedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil && isAlert(err) {
+	switch {
+	case err == nil || n > 0:
+		c.read = true
+	case isAlert(err):
 		c.cause.set(err)
+	case !c.read && !errors.Is(err, net.ErrClosed):
+		c.cause.set(fmt.Errorf("%w: %w", errHangup, err))
 	}
 	return n, err
 }

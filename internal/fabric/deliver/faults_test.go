@@ -6,10 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
@@ -263,94 +262,18 @@ func TestOversizeMessage(t *testing.T) {
 	}
 }
 
-// proxy passes bytes to a node until it is cut.
-type proxy struct {
-	address string
-	mu      sync.Mutex
-	conns   []net.Conn
-	// budget is how many bytes of the node's pass before the connection is cut in the
-	// middle of a frame; negative: no end.
-	budget atomic.Int64
-}
-
-func startProxy(t *testing.T, target string) *proxy {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: listener.Addr().String()}
-	p.budget.Store(-1)
-	var wg sync.WaitGroup
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", target)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, in, out)
-			p.mu.Unlock()
-			wg.Add(2)
-			go func() { defer wg.Done(); defer out.Close(); io.Copy(out, in) }()
-			go func() { defer wg.Done(); defer in.Close(); p.pass(in, out) }()
-		}
-	}()
-	t.Cleanup(func() {
-		listener.Close()
-		p.cut()
-		wg.Wait()
-	})
-	return p
-}
-
-func (p *proxy) pass(to io.Writer, from io.Reader) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if left := p.budget.Load(); left >= 0 {
-			n = int(min(int64(n), left))
-			if p.budget.Add(-int64(n)) == 0 {
-				p.budget.Store(-1)
-				_, _ = to.Write(buf[:n])
-				return
-			}
-		}
-		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-			return
-		}
-	}
-}
-
-// cut closes every connection.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
-}
-
 // TestResumesAfterCuts reads a chain through a connection that is cut again and again,
 // mostly inside a frame: no hole, no duplicate.
 func TestResumesAfterCuts(t *testing.T) {
 	blocks := sample(t)
 	n := startNode(t, nodeConfig{blocks: blocks})
-	p := startProxy(t, n.address)
+	p := fabrictest.StartProxy(t, n.address)
 	ep := n.endpoint()
-	ep.Address = p.address
+	ep.Address = p.Address
 	chain := fabric.ChainAt(0)
 	cuts := 0
 	for budget := int64(20_000); chain.Height() < uint64(len(blocks)); budget += 25_000 {
-		p.budget.Store(budget)
+		p.CutAfter(budget)
 		err := follow(t, ep, n, &chain, uint64(len(blocks)))
 		if err == nil {
 			continue
@@ -395,13 +318,13 @@ func follow(t *testing.T, ep deliver.Endpoint, n *node, chain *fabric.Chain, hei
 // TestConnReconnects opens a second stream on a Conn whose first one was cut.
 func TestConnReconnects(t *testing.T) {
 	n := startNode(t, nodeConfig{blocks: sample(t)})
-	p := startProxy(t, n.address)
+	p := fabrictest.StartProxy(t, n.address)
 	ep := n.endpoint()
-	ep.Address = p.address
+	ep.Address = p.Address
 	conn := dial(t, ep)
 	stream := open(t, conn, deliver.Orderer, n.user, deliver.Seek{Channel: "ch1", Start: deliver.Newest})
 	recv(t, stream)
-	p.cut()
+	p.Cut()
 	var connect *deliver.ConnectError
 	if _, err := stream.Recv(); !errors.As(err, &connect) || deliver.Permanent(err) {
 		t.Fatalf("after a cut: %v", err)
