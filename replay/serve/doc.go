@@ -4,8 +4,8 @@
 //
 // The way through it:
 //
-//  1. New puts the trace's payloads into a temporary file (spool.go) and gives each block
-//     the moment at which it is offered (schedule.go). All moments are real time since
+//  1. New puts the trace's payloads into a temporary file (spool.go), holds that they are
+//     a chain as a peer would have it, and gives each block the moment at which it is offered (schedule.go). All moments are real time since
 //     the clock's start: speed is applied here, once.
 //  2. Listen opens the address, and refuses one that others can reach without TLS.
 //  3. Server.Serve starts the clock, at once or with the first reader, and answers
@@ -23,7 +23,7 @@
 //   - A block is never sent before its moment. Deadlines are absolute: a block that was
 //     late delays no other.
 //   - A reader gets the payloads' bytes as they stand in the trace.
-//   - In memory are some 40 bytes a block, and one block for each reader; a recording has
+//   - In memory are some 60 bytes a block, and one block for each reader; a recording has
 //     its streams in memory once, when it is saved. A reader that stops reading holds
 //     up nobody else.
 //   - All times of a recording are of one clock: that of the schedule.

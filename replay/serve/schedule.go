@@ -36,11 +36,14 @@ func (c *channel) recorded() uint64 { return c.first() + uint64(c.early) }
 // end is the channel's height at the end of the trace.
 func (c *channel) end() uint64 { return c.first() + uint64(len(c.places)) }
 
-// newChannel checks that the channel's payloads have no hole.
+// newChannel checks that the channel's payloads have no hole and are of one chain.
 func newChannel(tr *traces.Trace, name string, places []place) (*channel, error) {
 	for i, p := range places[1:] {
 		if before := places[i].number; p.number != before+1 {
 			return nil, fmt.Errorf("channel %s: blocks %d to %d have no payload: add them with blockreel attach", name, before+1, p.number-1)
+		}
+		if p.previous != places[i].hash {
+			return nil, fmt.Errorf("channel %s: block %d names another block %d than the trace holds: a peer would refuse it", name, p.number, p.number-1)
 		}
 	}
 	c := &channel{name: name, places: places}

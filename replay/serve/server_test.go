@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
@@ -144,17 +145,32 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// A payload that is another block than the trace says, or none, is an error.
+// A payload that is another block than the trace says, or none, or one that a peer would
+// refuse, is an error.
 func TestWrongPayload(t *testing.T) {
 	sample := blocktest.Sample(t)
+	block, err := fabric.ParseBlock(sample[3])
+	if err != nil {
+		t.Fatal(err)
+	}
 	tr, _ := trace(t, run{channel: "ch1", blocks: sample})
-	for _, p := range []traces.Payload{{Channel: "ch1", Block: 3, Bytes: sample[4]}, {Channel: "ch1", Block: 3, Bytes: []byte("no block")}} {
-		payloads := func(yield func(traces.Payload, error) bool) { yield(p, nil) }
-		if s, err := New(tr, payloads, Config{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "payload of block 3 of channel ch1") {
-			if err == nil {
-				s.Close()
-			}
-			t.Errorf("error %v", err)
+	fork := traces.Payload{Channel: "ch1", Block: 4, Bytes: fabrictest.NewOrg(t).Chain(t, "ch1", 5, 0)[4]}
+	for want, wrong := range map[string]traces.Payload{
+		"payload of block 3 of channel ch1 is block 4":                 {Channel: "ch1", Block: 3, Bytes: sample[4]},
+		"payload of block 3 of channel ch1: block: malformed":          {Channel: "ch1", Block: 3, Bytes: []byte("no block")},
+		"payload of block 3 of channel ch1: transactions do not match": {Channel: "ch1", Block: 3, Bytes: block.WithoutData()},
+		"channel ch1: block 4 names another block 3 than":              fork,
+		"recorded as headers there is nothing to serve":                {Channel: "ch1", Block: 3, Bytes: block.WithoutData()},
+	} {
+		payloads := func(yield func(traces.Payload, error) bool) {
+			_ = yield(traces.Payload{Channel: "ch1", Block: wrong.Block - 1, Bytes: sample[wrong.Block-1]}, nil) && yield(wrong, nil)
+		}
+		s, err := New(tr, payloads, Config{Dir: t.TempDir()})
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package serve
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,9 @@ type place struct {
 	length         uint32
 	// transactions, and writes if they were counted.
 	transactions, writes uint32
+	// hash and previous are the first bytes of the block's and of the one's before it:
+	// enough to tell blocks of different chains apart.
+	hash, previous uint64
 }
 
 // spool is a temporary file of payloads. A trace keeps them compressed in chunks of many
@@ -69,7 +74,16 @@ func (s *spool) fill(payloads iter.Seq2[traces.Payload, error]) error {
 		if _, err := out.Write(p.Bytes); err != nil {
 			return err
 		}
-		at := place{number: block.Number, offset: offset, length: uint32(len(p.Bytes)), transactions: uint32(block.Transactions)}
+		if sum := block.SumData(); !bytes.Equal(sum[:], block.DataHash) {
+			return fmt.Errorf("payload of block %d of channel %s: %w: a peer would refuse it (of blocks that were recorded as headers there is nothing to serve)",
+				p.Block, p.Channel, fabric.ErrDataHash)
+		}
+		hash := block.HeaderHash()
+		at := place{number: block.Number, offset: offset, length: uint32(len(p.Bytes)), transactions: uint32(block.Transactions),
+			hash: binary.BigEndian.Uint64(hash[:])}
+		if len(block.PreviousHash) >= 8 {
+			at.previous = binary.BigEndian.Uint64(block.PreviousHash)
+		}
 		if s.count {
 			// Those of a transaction that cannot be read are not counted.
 			writes, _ := block.Writes()
