@@ -77,7 +77,7 @@ func runLive(ctx context.Context, s LiveStream, alarm *Alarm) (Result, error) {
 		s.Start = time.Now()
 	}
 	l := &live{
-		LiveStream: s, machine: m, alarm: alarm, expected: event.BlockNum(s.Height), now: math.MinInt64,
+		LiveStream: s, machine: m, alarm: alarm, expected: event.BlockNum(s.Height), now: math.MinInt64, armed: never,
 		clock: clock{start: s.Start, speed: 1},
 		ask:   make(chan struct{}, 1), arrivals: make(chan arrived, 1),
 		// A block has two stages of work, so that neither channel ever blocks its sender.
@@ -97,6 +97,7 @@ type live struct {
 	late    lateness
 	outputs []pipeline.Output
 	now     event.Time // of the machine
+	armed   event.Time // what the alarm is set to
 	result  Result
 
 	// At most one Recv is asked for and not answered.
@@ -165,7 +166,8 @@ func (l *live) events(ctx context.Context) error {
 		if l.ended && !timed && l.work == asleep {
 			return nil
 		}
-		if timed {
+		if timed && wake != l.armed {
+			l.armed = wake
 			l.alarm.Set(l.clock.until(wake))
 		}
 		var err error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,9 +24,11 @@ type minter struct {
 	coming chan minted
 	room   *semaphore.Weighted
 	most   int64
-	// ready is closed when the minter is far enough ahead for the run to begin.
+	// ready is closed when the minter is far enough ahead for the run to begin; started
+	// is when it did.
 	ready   chan struct{}
 	isReady sync.Once
+	started atomic.Pointer[time.Time]
 	// err is how it ended; read it when coming is closed.
 	err error
 }
@@ -37,8 +40,12 @@ type minted struct {
 }
 
 // lead is how much of the load must be ready before it begins, unless minting is slower
-// than half the load's pace: then as much as Config.Ahead… allow.
-const lead = event.Time(time.Second)
+// than half the load's pace: then as much as Config.Ahead… allow. With more than twice
+// the lead, a run under way is disturbed less: three quarters of the time are pauses.
+const (
+	lead   = event.Time(time.Second)
+	pauses = 3
+)
 
 func newMinter(c *Config, chain *chain, builder *mint.Builder, channel int) *minter {
 	return &minter{
@@ -55,12 +62,17 @@ func (m *minter) run(ctx context.Context) {
 	defer m.begin()
 	began := time.Now()
 	for due := range m.offers {
+		one := time.Now()
 		raw, err := m.builder.Next(m.shape)
 		if err == nil {
 			err = m.chain.append(raw)
 		}
+		took := time.Since(one)
 		if err == nil {
 			err = m.queue(ctx, due, int64(len(raw)))
+		}
+		if start := m.started.Load(); err == nil && start != nil && due > 2*lead+event.Time(time.Since(*start)) {
+			err = pause(ctx, pauses*took)
 		}
 		if err != nil {
 			m.err = err

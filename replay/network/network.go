@@ -77,9 +77,17 @@ func Open(cfg Config) (_ *Network, err error) {
 	return n, n.serve(dir, orderer, peers)
 }
 
-// open makes the channels and opens the peers' ledgers.
+// open opens the peers' ledgers, and makes the channels if all of them are new.
 func (n *Network) open(dir string, orderer *member, peers []*member) error {
-	all := n.cfg.streams()
+	for i, s := range n.cfg.streams() {
+		st, err := openStream(&n.cfg, dir, i, s, peers[i%n.cfg.Orgs])
+		if st != nil {
+			n.streams = append(n.streams, st)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	for i := range n.cfg.Channels {
 		ch, err := newChannel(&n.cfg, dir, i, orderer, peers)
 		if ch != nil {
@@ -88,16 +96,9 @@ func (n *Network) open(dir string, orderer *member, peers []*member) error {
 		if err != nil {
 			return err
 		}
-		for org, peer := range peers {
-			index := i*n.cfg.Orgs + org
-			s, err := openStream(&n.cfg, dir, index, all[index], ch.chain, peer)
-			if s != nil {
-				n.streams = append(n.streams, s)
-				ch.streams = append(ch.streams, s)
-			}
-			if err != nil {
-				return err
-			}
+		ch.streams = n.streams[i*n.cfg.Orgs : (i+1)*n.cfg.Orgs]
+		for _, s := range ch.streams {
+			s.chain = ch.chain
 		}
 	}
 	return nil
@@ -265,6 +266,7 @@ func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
 		})
 	}
 	for _, ch := range n.channels {
+		ch.minter.started.Store(&n.start)
 		launch(func() error { return ch.offer(inner, n.start, &n.cfg, watch) })
 	}
 	launch(func() error {

@@ -161,8 +161,16 @@ func TestLedgersOnDisk(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	blocks := filepath.Join(c.Dir, ordererName, "ch1", "blocks")
+	before, err := os.Stat(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n, err := Open(c); err == nil || !strings.Contains(err.Error(), "another directory") {
 		t.Errorf("ledgers that hold blocks were taken for a new run: %v", errors.Join(err, closed(n)))
+	}
+	if after, err := os.Stat(blocks); err != nil || after.Size() != before.Size() {
+		t.Errorf("a run that was refused has touched the orderer's blocks: %v", err)
 	}
 	for _, node := range n.Nodes() {
 		key := filepath.Join(node.MSPDir, "keystore", "priv_sk")

@@ -36,7 +36,7 @@ type stream struct {
 }
 
 // openStream opens the ledger, in which the genesis block counts as committed.
-func openStream(c *Config, dir string, index int, s traces.Stream, chain *chain, peer *member) (*stream, error) {
+func openStream(c *Config, dir string, index int, s traces.Stream, peer *member) (*stream, error) {
 	open := c.open
 	if open == nil {
 		open = func(spec string, c ledger.Config) (store, error) { return ledger.Open(spec, c) }
@@ -46,7 +46,7 @@ func openStream(c *Config, dir string, index int, s traces.Stream, chain *chain,
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{Stream: s, index: index, chain: chain, peer: peer, ledger: l}
+	st := &stream{Stream: s, index: index, peer: peer, ledger: l}
 	if h := l.Height(); h != event.Height(firstBlock) {
 		return st, fmt.Errorf("the ledger in %s has a height of %d already: choose another directory or remove it", at.Dir, h)
 	}

@@ -99,16 +99,16 @@ func (s *subscription) Recv(ctx context.Context) (driver.Received, error) {
 			s.stream = nil
 			s.breaks++
 		}
-		if err := s.pause(ctx); err != nil {
+		s.waiting = min(max(firstRetry, time.Duration(float64(s.waiting)*retryGrowth)), longestWait)
+		if err := pause(ctx, s.waiting); err != nil {
 			return driver.Received{}, err
 		}
 	}
 }
 
-// pause waits before the next try.
-func (s *subscription) pause(ctx context.Context) error {
-	s.waiting = min(max(firstRetry, time.Duration(float64(s.waiting)*retryGrowth)), longestWait)
-	timer := time.NewTimer(s.waiting)
+// pause waits for as long as d, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
