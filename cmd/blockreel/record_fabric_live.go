@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,9 @@ func recordFabric(c *cobra.Command, cfg fabricnet.Config, fl fabricFlags) error 
 		if s.Dropped > 0 {
 			warn(stderr, "%s: %s events were dropped", s.Name, analysis.FormatCount(int64(s.Dropped)))
 		}
+	}
+	if lost := net.Status()[0].DroppedSamples; lost > 0 {
+		warn(stderr, "%s samples were dropped", analysis.FormatCount(int64(lost)))
 	}
 	if lost := net.Status()[0].DroppedPayloads; lost > 0 {
 		warn(stderr, "payloads of %s blocks were dropped: the disk is too slow for them; their times are whole", analysis.FormatCount(int64(lost)))
@@ -74,11 +78,12 @@ func showHeights(c *cobra.Command, net *fabricnet.Network) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// heightsLine shows the stream with the widest gap, and the commits of all; before is
-// what it returned the last time.
+// heightsLine shows the stream with the widest gap, the commits of all, and who is not
+// observed; before is what it returned the last time.
 func heightsLine(all []fabricnet.Status, before uint64, since time.Duration) (line string, blocks uint64) {
 	worst, gap := all[0], int64(0)
 	var dropped, bytes uint64
+	var lost []string
 	channels := map[string]bool{}
 	for _, s := range all {
 		blocks += s.Blocks
@@ -86,6 +91,12 @@ func heightsLine(all []fabricnet.Status, before uint64, since time.Duration) (li
 		if !channels[s.Channel] {
 			channels[s.Channel] = true
 			bytes += s.Bytes
+			if s.OrdererLost > 0 {
+				lost = append(lost, fmt.Sprintf("orderer of %s for %v", s.Channel, s.OrdererLost.Round(time.Second)))
+			}
+		}
+		if s.PeerLost > 0 {
+			lost = append(lost, fmt.Sprintf("%s for %v", s.Name, s.PeerLost.Round(time.Second)))
 		}
 		if g := int64(s.Offered) - int64(s.Committed); g > gap {
 			worst, gap = s, g
@@ -95,7 +106,11 @@ func heightsLine(all []fabricnet.Status, before uint64, since time.Duration) (li
 	if worst.Depth >= 0 {
 		depth = fmt.Sprintf(", buffer %d", worst.Depth)
 	}
-	return fmt.Sprintf("%s: orderer %d, peer %d, gap %d%s | %d streams: %.0f commits/s | %s | dropped: %d events, %d payloads",
+	line = fmt.Sprintf("%s: orderer %d, peer %d, gap %d%s | %d streams: %.0f commits/s | %s | dropped: %d events, %d samples, %d payloads",
 		worst.Name, worst.Offered, worst.Committed, gap, depth, len(all), float64(blocks-before)/since.Seconds(),
-		analysis.FormatBytes(int64(bytes)), dropped+worst.DroppedSamples, worst.DroppedPayloads), blocks
+		analysis.FormatBytes(int64(bytes)), dropped, worst.DroppedSamples, worst.DroppedPayloads)
+	if len(lost) > 0 {
+		line += " | lost: " + strings.Join(lost, ", ")
+	}
+	return line, blocks
 }

@@ -246,6 +246,9 @@ type Status struct {
 	Name, Channel string
 	// Offered is the orderer's height and Committed the peer's, as far as is known here.
 	Offered, Committed uint64
+	// OrdererLost and PeerLost are for how long the node has not been observed; 0 while
+	// it is.
+	OrdererLost, PeerLost time.Duration
 	// Blocks is the number of commits that were recorded, Bytes the size of the blocks
 	// that came from the orderer.
 	Blocks, Bytes uint64
@@ -265,13 +268,15 @@ func (n *Network) Status() (all []Status) {
 	for _, c := range n.channels {
 		for _, s := range c.streams {
 			st := Status{
-				Name:      c.name + "@" + s.peer.node.Name,
-				Channel:   c.name,
-				Offered:   c.orderer.height(),
-				Committed: s.peer.height(),
-				Blocks:    s.blocks.Load(),
-				Bytes:     c.bytes.Load(),
-				Depth:     n.metrics.depth(s.peer.node.Name, c.name),
+				Name:        c.name + "@" + s.peer.node.Name,
+				Channel:     c.name,
+				Offered:     c.orderer.height(),
+				Committed:   s.peer.height(),
+				Blocks:      s.blocks.Load(),
+				Bytes:       c.bytes.Load(),
+				OrdererLost: c.orderer.lostFor(),
+				PeerLost:    s.peer.lostFor(),
+				Depth:       n.metrics.depth(s.peer.node.Name, c.name),
 			}
 			if rec != nil {
 				st.DroppedSamples = rec.DroppedSamples()

@@ -101,6 +101,14 @@ func (s *subscription) lost() time.Time {
 	return s.seen
 }
 
+// lostFor is for how long the stream has not been observed; 0 while it is.
+func (s *subscription) lostFor() time.Duration {
+	if at := s.away.Load(); at != 0 {
+		return time.Since(time.Unix(0, at))
+	}
+	return 0
+}
+
 // follow subscribes once and reads until an error.
 func (s *subscription) follow(ctx context.Context) error {
 	start := s.start
