@@ -298,6 +298,11 @@ func (t *liveTalk) heights(ctx context.Context, s *serve.Server) {
 			parts = append(parts, fmt.Sprintf("%s height %s of %s, readers %d, sent %s", ch.Channel,
 				analysis.FormatCount(int64(ch.Height)), analysis.FormatCount(int64(ch.End)), ch.Readers, analysis.FormatCount(ch.Sent)))
 		}
+		for _, st := range s.Recorded() {
+			if st.Followed {
+				parts = append(parts, fmt.Sprintf("%s@%s at %s", st.Channel, st.Peer, analysis.FormatCount(int64(st.Height))))
+			}
+		}
 		t.printf("%s", strings.Join(parts, "; "))
 		select {
 		case <-ctx.Done():
