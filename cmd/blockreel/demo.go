@@ -77,7 +77,7 @@ func (d *demonstration) file(name string) string {
 	return path
 }
 
-// record runs the embedded pipeline with an orderer that its committer cannot follow.
+// record runs the embedded network with an orderer that its committer cannot follow.
 func (d *demonstration) record() error {
 	cfg := network.Default()
 	rate, err := network.Capacity(d.c.Context(), cfg, demoProbe)

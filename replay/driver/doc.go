@@ -1,7 +1,8 @@
 // Package driver drives pipeline.Machine: Virtual in simulated time, as fast as the
-// processor goes, and Wall in real time, into a real ledger if one is given.
+// processor goes, Wall in real time, into a real ledger if one is given, and Live at the
+// end of a real stream of blocks.
 //
-// Both do the same thing at the same instants of the trace's time. What happens next
+// Virtual and Wall do the same thing at the same instants of the trace's time. What happens next
 // is decided in one place (run.next): at one instant the committer's completions come
 // first, then the machine's own timers, then blocks that are offered, then the
 // hand-over of a block to the machine's sender. Virtual goes there at once; Wall
@@ -13,10 +14,18 @@
 //	                   │                   │                 │
 //	                   └───────────────────┴─────────────────┴──► Observer
 //
+// Live has no Source and no orderer: a Receiver reads a connection, only when the machine's
+// receiver has room, so that a shut door stops the reading, and the connection's flow
+// control stops the sender. Wall tells the instants at which things are due; Live tells
+// those at which they happen, since nothing else can be true of a real stream.
+//
+//	Receiver ──► pipeline.Machine ──► committer ──► Ledger
+//	                   └──────────────────┴──► Observer
+//
 // Streams share nothing: each has its own machine, committer and, in a wall run, its
 // own goroutine. What the orderer has offered and the committer has not popped is
 // kept here, since that is the orderer's ledger; the memory is a hundred bytes a block.
 //
-// Neighbours: package replay makes Sources of traces, replay/network of arrival
-// profiles; package recorder is the Observer; replay/ledger has Ledgers.
+// Neighbours: package replay makes Sources of traces; replay/network has Receivers that
+// read gRPC; package recorder is the Observer; replay/ledger has Ledgers.
 package driver
