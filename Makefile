@@ -40,12 +40,14 @@ lint:
 golden:
 	$(GO) test $(GOLDEN) -count=1 -args -rewrite
 
-# Our wire against Fabric's own clients and decoders, in Node.js.
+# Our wire against Fabric's own clients and decoders, in Node.js: needs node and npm.
 INTEROP := internal/fabric/interop
 interop: $(INTEROP)/.npm/installed
 	BLOCKREEL_INTEROP=$(CURDIR)/$(INTEROP)/.npm $(GO) test -count=1 ./$(INTEROP)
 
 $(INTEROP)/.npm/installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+		{ echo "interop needs node and npm (Debian, Ubuntu: apt-get install nodejs npm)" >&2; exit 1; }
 	mkdir -p $(@D)
 	cp $^ $(@D)
 	npm ci --prefix $(@D) --omit=optional --ignore-scripts --no-audit --no-fund

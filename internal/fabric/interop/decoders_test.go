@@ -17,6 +17,7 @@ import (
 // TestDecoders compares every field that the official decoders give with ours.
 func TestDecoders(t *testing.T) {
 	packages(t)
+	t.Parallel()
 	cases := map[string]func(t *testing.T) [][]byte{
 		"sample":                      func(t *testing.T) [][]byte { return blocktest.Sample(t) },
 		"minted":                      func(t *testing.T) [][]byte { return committed(t, minted(t)) },
@@ -26,7 +27,10 @@ func TestDecoders(t *testing.T) {
 		"without the peer's verdicts": func(t *testing.T) [][]byte { return minted(t) },
 	}
 	for name, blocks := range cases {
-		t.Run(name, func(t *testing.T) { compare(t, blocks(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, blocks(t))
+		})
 	}
 }
 

@@ -7,7 +7,8 @@
 //  2. TestDecoders has both decoders describe real blocks and minted ones (decode.js), and
 //     compares field by field with what our messages and block views say.
 //  3. TestStreams has the clients read blocks from a deliver.Server (stream.js), with requests
-//     that they make and sign, and compares what arrives in the same way.
+//     that they make and sign, and compares what arrives in the same way; TestNetwork does so
+//     with the orderer and the peers of the embedded network.
 //
 // A description writes long bytes as their SHA-256 and leaves zero values out: scalars.js and
 // describe_test.go.

@@ -1,6 +1,7 @@
 'use strict';
-// Subscribes to a node, as the JSON on standard input says, and writes a line for each block,
-// and one for the status that ends the stream:
+// Subscribes to nodes, as the JSON list on standard input says, a few at a time, and writes a
+// line for each block, one for the status that ends a stream, and one for an error. A line
+// has the subscription's index in the list: loading the SDKs takes longer than a stream.
 //
 //   reader    who reads: eventService, gateway, committer, messages
 //   service   full, filtered: a peer's; orderer
@@ -19,14 +20,11 @@ const fabprotos = require('fabric-protos');
 const decoder = require('./decoder');
 const messages = require('./messages');
 
-const config = JSON.parse(fs.readFileSync(0, 'utf8'));
-
-const emit = (line) => process.stdout.write(JSON.stringify(line) + '\n');
-
 // connection is what both SDKs are told; their 3 seconds are short for a busy machine.
-const connection = {'ssl-target-name-override': config.serverName, 'grpc-wait-for-ready-timeout': 60000, requestTimeout: 60000};
+const connection = (config) => (
+	{'ssl-target-name-override': config.serverName, 'grpc-wait-for-ready-timeout': 60000, requestTimeout: 60000});
 
-function newClient() {
+function newClient(config) {
 	const client = Client.newClient('interop');
 	if (config.tls && !config.unbound) {
 		client.setTlsClientCertAndKey(config.tls.cert, config.tls.key);
@@ -35,7 +33,7 @@ function newClient() {
 }
 
 // request has fabric-common build and sign the SeekInfo.
-function request(client) {
+function request(config, client) {
 	const service = client.newChannel(config.channel).newEventService('interop');
 	const context = client.newIdentityContext(User.createUser('user', '', config.mspid, config.cert, config.key));
 	service.build(context, {startBlock: config.start, endBlock: config.stop, blockType: config.service === 'filtered' ? 'filtered' : 'full'});
@@ -43,19 +41,19 @@ function request(client) {
 	return service;
 }
 
-function endpoint(client) {
-	const options = {url: config.url, pem: config.ca, ...connection};
+function endpoint(config, client) {
+	const options = {url: config.url, pem: config.ca, ...connection(config)};
 	if (config.tls) {
 		Object.assign(options, {clientCert: config.tls.cert, clientKey: config.tls.key});
 	}
 	return client.newEndpoint(options);
 }
 
-async function eventService() {
-	const client = newClient();
+async function eventService(config, emit) {
+	const client = newClient(config);
 	const eventer = client.newEventer('peer0');
-	await eventer.connect(endpoint(client));
-	const service = request(client);
+	await eventer.connect(endpoint(config, client));
+	const service = request(config, client);
 	await new Promise((resolve, reject) => {
 		service.registerBlockListener((err, event) => {
 			if (err) {
@@ -73,11 +71,11 @@ async function eventService() {
 	eventer.disconnect();
 }
 
-async function gateway() {
+async function gateway(config, emit) {
 	const network = {
 		name: 'interop', version: '1.0', client: {organization: 'Org1'},
 		organizations: {Org1: {mspid: config.mspid, peers: ['peer0']}},
-		peers: {peer0: {url: config.url, tlsCACerts: {pem: config.ca}, grpcOptions: connection}},
+		peers: {peer0: {url: config.url, tlsCACerts: {pem: config.ca}, grpcOptions: connection(config)}},
 		channels: {[config.channel]: {peers: {peer0: {eventSource: true}}}},
 	};
 	const identity = {type: 'X.509', mspId: config.mspid, credentials: {certificate: config.cert, privateKey: config.key}};
@@ -98,7 +96,7 @@ async function gateway() {
 }
 
 // read takes a stream's messages until its status, or the last block.
-function read(stream, envelope, take) {
+function read(stream, envelope, last, emit, take) {
 	return new Promise((resolve, reject) => {
 		stream.on('error', reject);
 		stream.on('end', () => reject(new Error('the stream has ended without a status')));
@@ -106,7 +104,7 @@ function read(stream, envelope, take) {
 			const line = take(response);
 			emit(line);
 			const {number} = line.block || line.filtered || {};
-			if (line.status !== undefined || Number(number || 0) === config.last) {
+			if (line.status !== undefined || Number(number || 0) === last) {
 				resolve();
 			}
 		});
@@ -116,17 +114,17 @@ function read(stream, envelope, take) {
 
 // committer is fabric-common's client of an orderer; it has the Deliver service and no method
 // of its own for it.
-async function committer() {
-	const client = newClient();
+async function committer(config, emit) {
+	const client = newClient(config);
 	const node = client.newCommitter('orderer');
-	await node.connect(endpoint(client));
-	await read(node.service.deliver(), request(client).getSignedEnvelope(), (response) => (
+	await node.connect(endpoint(config, client));
+	await read(node.service.deliver(), request(config, client).getSignedEnvelope(), config.last, emit, (response) => (
 		response.Type === 'status' ? {status: response.status} : {block: decoder.block(BlockDecoder.decodeBlock(response.block))}));
 	node.disconnect();
 }
 
 // protocMessages reads with the clients that protoc has made.
-async function protocMessages() {
+async function protocMessages(config, emit) {
 	const grpc = createRequire(require.resolve('@hyperledger/fabric-protos'))('@grpc/grpc-js');
 	const tls = config.tls ? [Buffer.from(config.tls.key), Buffer.from(config.tls.cert)] : [];
 	const credentials = grpc.credentials.createSsl(Buffer.from(config.ca), ...tls);
@@ -134,11 +132,11 @@ async function protocMessages() {
 		'grpc.max_receive_message_length': -1,
 		'grpc.ssl_target_name_override': config.serverName, 'grpc.default_authority': config.serverName,
 	};
-	const signed = fabprotos.common.Envelope.encode(request(newClient()).getSignedEnvelope()).finish();
+	const signed = fabprotos.common.Envelope.encode(request(config, newClient(config)).getSignedEnvelope()).finish();
 	const NodeClient = config.service === 'orderer' ? orderer.AtomicBroadcastClient : peer.DeliverClient;
 	const client = new NodeClient(new URL(config.url).host, credentials, options);
 	const stream = config.service === 'filtered' ? client.deliverFiltered() : client.deliver();
-	await read(stream, common.Envelope.deserializeBinary(signed), (response) => {
+	await read(stream, common.Envelope.deserializeBinary(signed), config.last, emit, (response) => {
 		if (response.hasBlock()) {
 			return {block: messages.block(response.getBlock())};
 		}
@@ -149,10 +147,22 @@ async function protocMessages() {
 
 const readers = {eventService, gateway, committer, messages: protocMessages};
 
-// leave ends the process, whatever connections are open, once all lines are out.
-const leave = (code) => process.stdout.write('', () => process.exit(code));
+const line = (value) => process.stdout.write(JSON.stringify(value) + '\n');
 
-readers[config.reader]().then(() => leave(0), (err) => {
-	console.error(err);
-	leave(1);
-});
+async function main() {
+	const subscriptions = JSON.parse(fs.readFileSync(0, 'utf8')).map((config, index) => ({config, index}));
+	const atATime = 4;
+	await Promise.all(Array.from({length: atATime}, async () => {
+		for (let next = subscriptions.shift(); next; next = subscriptions.shift()) {
+			const {config, index} = next;
+			try {
+				await readers[config.reader](config, (value) => line({index, ...value}));
+			} catch (err) {
+				line({index, error: String(err.stack || err)});
+			}
+		}
+	}));
+}
+
+// Leave, whatever connections are open, once all lines are out.
+main().then(() => process.stdout.write('', () => process.exit(0)));

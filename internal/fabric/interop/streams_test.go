@@ -129,30 +129,97 @@ func serve(t *testing.T, mutual bool, channels map[string][][]byte) subscription
 
 // line is what stream.js writes.
 type line struct {
+	Index    int
 	Block    *Block
 	Filtered *Filtered
 	Status   int
+	Error    string
 }
 
-func stream(t *testing.T, s subscription) []line {
+// streams reads all subscriptions, and gives the lines of each.
+func streams(t *testing.T, all []subscription) [][]line {
 	t.Helper()
-	input, err := json.Marshal(s)
+	input, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines []line
+	lines := make([][]line, len(all))
 	node(t, "stream.js", nil, bytes.NewReader(input), func(raw []byte) {
 		var l line
 		parse(t, raw, &l)
-		lines = append(lines, l)
+		lines[l.Index] = append(lines[l.Index], l)
 	})
 	return lines
+}
+
+// expected is a subscription, the blocks that it should get, and the status that should end
+// it; 0 if the reader leaves.
+type expected struct {
+	subscription
+	name   string
+	blocks []Block
+	status int
+}
+
+// expect has all subscriptions read, and compares; settle, if there is one, fills in what
+// is expected once all is read.
+func expect(t *testing.T, all []expected, settle func()) {
+	t.Helper()
+	var subscriptions []subscription
+	for _, e := range all {
+		subscriptions = append(subscriptions, e.subscription)
+	}
+	lines := streams(t, subscriptions)
+	if settle != nil {
+		settle()
+	}
+	for i := range all {
+		t.Run(all[i].name, func(t *testing.T) { all[i].check(t, lines[i]) })
+	}
+}
+
+func (e *expected) check(t *testing.T, got []line) {
+	for _, l := range got {
+		if l.Error != "" {
+			t.Fatal(l.Error)
+		}
+	}
+	if e.status != 0 {
+		if len(got) == 0 || got[len(got)-1].Status != e.status {
+			t.Fatalf("%d lines, and no status %d at the end", len(got), e.status)
+		}
+		got = got[:len(got)-1]
+	}
+	if len(got) != len(e.blocks) {
+		t.Fatalf("%d blocks, not %d", len(got), len(e.blocks))
+	}
+	for i, l := range got {
+		var d string
+		switch ours := e.blocks[i]; {
+		case e.Service == "filtered":
+			d = difference(t, ours.filtered(), l.Filtered)
+		case e.Reader == "messages":
+			d = difference(t, ours, l.Block)
+		default:
+			d = difference(t, ours.forDecoder(), l.Block)
+		}
+		if d != "" {
+			t.Errorf("block %d: %s", i, d)
+		}
+	}
+}
+
+// reading lists every official client with every service that it has.
+var reading = []struct{ reader, service string }{
+	{"eventService", "full"}, {"eventService", "filtered"}, {"gateway", "full"}, {"gateway", "filtered"},
+	{"committer", "orderer"}, {"messages", "orderer"}, {"messages", "full"}, {"messages", "filtered"},
 }
 
 // TestStreams has every official client read every service, to the newest block and, in
 // the other half of the cases, on to one that comes while it waits.
 func TestStreams(t *testing.T) {
 	packages(t)
+	t.Parallel()
 	channels := map[string][][]byte{"ch1": blocktest.Sample(t), mintedChannel: committed(t, minted(t))}
 	want := map[string][]Block{}
 	for channel, blocks := range channels {
@@ -162,55 +229,26 @@ func TestStreams(t *testing.T) {
 	}
 	for _, mutual := range []bool{false, true} {
 		base := serve(t, mutual, channels)
-		for _, c := range []struct{ reader, service string }{
-			{"eventService", "full"}, {"eventService", "filtered"}, {"gateway", "full"}, {"gateway", "filtered"},
-			{"committer", "orderer"}, {"messages", "orderer"}, {"messages", "full"}, {"messages", "filtered"},
-		} {
+		var all []expected
+		for _, c := range reading {
 			for channel := range channels {
 				s := base
 				s.Reader, s.Service, s.Channel, s.Start = c.reader, c.service, channel, 0
+				name := fmt.Sprintf("%s/%s/%s", c.reader, c.service, channel)
 				live := s
 				live.Last = len(channels[channel]) - 1
-				name := fmt.Sprintf("mutual=%v/%s/%s/%s", mutual, c.reader, c.service, channel)
-				t.Run(name+"/live", func(t *testing.T) {
-					t.Parallel()
-					check(t, live, want[channel], stream(t, live))
-				})
+				all = append(all, expected{subscription: live, name: name + "/live", blocks: want[channel]})
 				if c.reader == "gateway" {
 					continue // It has no stop.
 				}
 				s.Stop, s.Last = "newest", -1
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					lines := stream(t, s)
-					if end := lines[len(lines)-1]; end.Status != 200 {
-						t.Fatalf("the stream ends with %+v", end)
-					}
-					check(t, s, want[channel][:len(want[channel])-1], lines[:len(lines)-1])
-				})
+				all = append(all, expected{subscription: s, name: name, blocks: want[channel][:len(want[channel])-1], status: 200})
 			}
 		}
-	}
-}
-
-func check(t *testing.T, s subscription, want []Block, got []line) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d blocks, not %d", len(got), len(want))
-	}
-	for i, l := range got {
-		var d string
-		switch ours := want[i]; {
-		case s.Service == "filtered":
-			d = difference(t, ours.filtered(), l.Filtered)
-		case s.Reader == "messages":
-			d = difference(t, ours, l.Block)
-		default:
-			d = difference(t, ours.forDecoder(), l.Block)
-		}
-		if d != "" {
-			t.Errorf("block %d: %s", i, d)
-		}
+		t.Run(fmt.Sprintf("mutual=%v", mutual), func(t *testing.T) {
+			t.Parallel()
+			expect(t, all, nil)
+		})
 	}
 }
 
@@ -230,18 +268,15 @@ func TestRefusals(t *testing.T) {
 		"another CA's identity":           {403, func(s *subscription) { s.Cert, s.Key = stranger.Cert, stranger.Key }},
 		"not bound to the TLS connection": {400, func(s *subscription) { s.Unbound = true }},
 	}
+	var all []expected
 	for name, c := range cases {
 		for _, service := range []string{"full", "filtered", "orderer"} {
-			t.Run(name+"/"+service, func(t *testing.T) {
-				t.Parallel()
-				s := base
-				s.Service = service
-				c.change(&s)
-				lines := stream(t, s)
-				if len(lines) != 1 || lines[0].Status != c.status {
-					t.Errorf("%+v, not the status %d alone", lines, c.status)
-				}
-			})
+			s := base
+			s.Service = service
+			c.change(&s)
+			all = append(all, expected{subscription: s, name: name + "/" + service, status: c.status})
 		}
 	}
+	t.Parallel()
+	expect(t, all, nil)
 }
