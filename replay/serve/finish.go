@@ -82,7 +82,7 @@ func (r *recording) trace() (*traces.Trace, error) {
 	}
 	if r.left > 0 {
 		tr.Notes = append(tr.Notes, traces.Note{Stream: -1, Kind: traces.NoteWarning,
-			Text: fmt.Sprintf("%d more readers came than the %d streams that are recorded", r.left, maxStreams)})
+			Text: fmt.Sprintf("%d requests are not recorded: of more than %d readers, or of readers for whom no file could be made", r.left, maxStreams)})
 	}
 	return tr, nil
 }

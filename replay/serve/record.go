@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -105,7 +106,7 @@ type recording struct {
 	streams []*stream
 	// readers are the names of readers that are taken for a Peer, by its index.
 	readers map[int]string
-	// left counts readers that are not recorded.
+	// left counts requests of readers that are not recorded.
 	left int
 	err  error // the first one
 	done bool
@@ -173,11 +174,12 @@ func (r *recording) open(c *channel, q *deliver.Request) *stream {
 	r.origin.begin()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	name := readerName(q.Creator)
+	who := readerName(q.Creator)
 	peer := r.peer(q.Creator)
-	same := func(s *stream) bool { return s.channel == c && s.peer == peer && (peer >= 0 || s.name == name) }
+	same := func(s *stream) bool { return s.channel == c && s.peer == peer && (peer >= 0 || s.who == who) }
 	i := slices.IndexFunc(r.streams, func(s *stream) bool { return same(s) && (peer >= 0 || s.readers == 0) })
 	if i < 0 {
+		name := who
 		if slices.ContainsFunc(r.streams, same) {
 			name += "@" + q.Remote // another one of the same identity
 		}
@@ -186,12 +188,14 @@ func (r *recording) open(c *channel, q *deliver.Request) *stream {
 			return nil
 		}
 		if _, err := r.add(c, name, peer); err != nil {
-			r.err = errors.Join(r.err, err)
+			r.left++
+			r.err = cmp.Or(r.err, err)
 			return nil
 		}
 		i = len(r.streams) - 1
 	}
 	s := r.streams[i]
+	s.who = who
 	s.readers++
 	s.begin(q.First)
 	return s

@@ -212,6 +212,37 @@ func TestRecordReaders(t *testing.T) {
 	}
 }
 
+// Readers of one identity that come and go take their streams up again.
+func TestRecordComeAndGo(t *testing.T) {
+	r := run{channel: "ch1", blocks: blocktest.Sample(t), offered: make([]event.Time, 14)}
+	n := &node{org: fabrictest.NewOrg(t), Server: newServer(t, Config{Record: &Recording{Path: filepath.Join(t.TempDir(), "out.reel")}}, r)}
+	ended := make(chan struct{}, 8)
+	n.cfg.Hooks.Ended = func(*deliver.Request, error) { ended <- struct{}{} }
+	stop := n.serve(t)
+	stays := n.open(t, deliver.Seek{Channel: "ch1"})
+	if err := read(stays, r.blocks); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		comes := n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(5)})
+		if err := read(comes, r.blocks[5:]); err != nil {
+			t.Fatal(err)
+		}
+		comes.Close()
+		<-ended
+	}
+	stop()
+	tr := saved(t, n.Server)
+	if len(tr.Streams) != 2 || tr.Timelines[1].First != 5 || tr.Timelines[1].Observed(event.Sent) != 9 {
+		t.Errorf("streams %+v", tr.Streams)
+	}
+	if !slices.ContainsFunc(tr.Notes, func(n traces.Note) bool {
+		return n.Stream == 1 && strings.Contains(n.Text, "18 blocks were sent again")
+	}) {
+		t.Errorf("notes %+v", tr.Notes)
+	}
+}
+
 // What a reader was not sent is in its trace: it was offered.
 func TestRecordUnread(t *testing.T) {
 	r := run{channel: "ch1", blocks: blocktest.Sample(t), offered: make([]event.Time, 14)}

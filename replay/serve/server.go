@@ -145,7 +145,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.stopped = ctx.Done()
 	if s.recording != nil {
 		if err := s.recording.start(s.channels, cancel); err != nil {
-			return errors.Join(err, l.Close())
+			return errors.Join(err, s.recording.finish(), l.Close())
 		}
 		for _, st := range s.recording.streams {
 			f := &follower{stream: st, to: s.recording.Peers[st.peer]}

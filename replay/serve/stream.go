@@ -19,7 +19,9 @@ type stream struct {
 	peer      int // index of Recording.Peers, or -1
 	rec       *recorder.Recorder
 	file      *os.File
-	readers   int // under recording.mu
+	// who reads, and how many requests of its are being answered; under recording.mu.
+	who     string
+	readers int
 	// followed is closed when the peer's commits are first followed.
 	followed chan struct{}
 	once     sync.Once
