@@ -41,7 +41,11 @@ func (m *Model) calibrate() {
 		}
 	}
 	if m.Config.Intake == preset {
-		m.fact("intake and wake-up of the preset assumed: %v a block, %v more after a wait at the door; %v", round(preset.Fixed), round(preset.Resume), round(m.Config.Wake))
+		from := "of the preset assumed"
+		if m.set {
+			from = "as set"
+		}
+		m.fact("intake and wake-up "+from+": %v a block, %v more after a wait at the door; %v", round(preset.Fixed), round(preset.Resume), round(m.Config.Wake))
 	}
 	m.transits()
 	m.fitPoll()
@@ -132,7 +136,7 @@ func (m *Model) measureDoor() {
 			wakes = append(wakes, popped-enqueued[i])
 		}
 	}
-	if len(polls) >= enough {
+	if len(polls) >= enough || m.set && len(polls) > 0 {
 		m.Config.Policy.Retry = time.Duration(mean(polls))
 		m.pollFact = fmt.Sprintf("poll %v: mean of %d waits at the door", round(m.Config.Policy.Retry), len(polls))
 	} else {
@@ -178,8 +182,13 @@ func (m *Model) measureRefills() {
 	m.fact("intake %v a block: from %d refills behind a shut door", round(m.Config.Intake.Fixed), n)
 }
 
-// assumePoll makes the poll as late as it is on a busy machine.
+// assumePoll makes the poll as late as it is on a busy machine, unless the trace's own
+// settings have it.
 func (m *Model) assumePoll() {
+	if m.set {
+		m.pollFact = fmt.Sprintf("poll %v as set: the trace shows no wait at the door", round(m.Config.Policy.Retry))
+		return
+	}
 	rule := m.Config.Policy.Retry
 	m.Config.Policy.Retry += pollLateness
 	m.pollFact = fmt.Sprintf("poll assumed to take %v: %v by the rule, late as on a busy machine", round(m.Config.Policy.Retry), rule)

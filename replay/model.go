@@ -42,6 +42,7 @@ type Model struct {
 	// Facts say how the parameters were obtained, Warnings what weakens a forecast.
 	Facts, Warnings []string
 
+	set      bool   // the peer's settings are known, its link is not
 	sized    bool   // the sizes of the blocks are known or assumed
 	left     int    // offered blocks that the model does not cover
 	pollFact string // how the poll was obtained
@@ -177,7 +178,7 @@ func (m *Model) baseConfig(cfg ModelConfig) (c pipeline.Config, whole bool, err 
 			return c, whole, err
 		}
 		// A live peer on a real link: its settings are known, what they came to is not.
-		if c, known, err := pipeline.ParsePeerSettings(settings); known || err != nil {
+		if c, m.set, err = pipeline.ParsePeerSettings(settings); m.set || err != nil {
 			return c, false, err
 		}
 	}

@@ -411,3 +411,25 @@ func FuzzModel(f *testing.F) {
 		}
 	})
 }
+
+// The settings of a live peer are taken as known although its link is not: nothing that
+// the trace does not show comes from a preset, and nothing is claimed to be exact.
+func TestSettingsOfALivePeer(t *testing.T) {
+	tl := sample(t, "fabric-2.5-steady-n20").Timelines[0]
+	set, _ := pipeline.Preset(pipeline.Fabric14)
+	set.Policy.N, set.Policy.Retry = 7, 50*time.Millisecond
+	tl.Settings = set.PeerSettings()
+	m, err := replay.NewModel(tl, replay.ModelConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Exact || m.Config.Policy != set.Policy || m.Config.Hand != set.Hand || m.Config.Intake != set.Intake {
+		t.Errorf("%+v, exact %v; want %+v", m.Config, m.Exact, set)
+	}
+	if facts := strings.Join(m.Facts, "\n"); strings.Count(facts, "as set") != 2 || len(m.Warnings) > 0 {
+		t.Errorf("facts %q, warnings %q", m.Facts, m.Warnings)
+	}
+	if m, err = replay.NewModel(tl, replay.ModelConfig{Buffer: 3}); err != nil || m.Config.Policy.N != 3 {
+		t.Errorf("%+v, %v; want N as the user says it", m.Config.Policy, err)
+	}
+}

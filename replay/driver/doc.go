@@ -2,9 +2,9 @@
 // processor goes, Wall in real time, into a real ledger if one is given, and Live at the
 // end of a real stream of blocks.
 //
-// Virtual and Wall do the same thing at the same instants of the trace's time. What happens next
-// is decided in one place (run.next): at one instant the committer's completions come
-// first, then the machine's own timers, then blocks that are offered, then the
+// Virtual and Wall do the same thing at the same instants of the trace's time. What
+// happens next is decided in one place (run.next): at one instant the committer's
+// completions come first, then the machine's own timers, then blocks that are offered, then the
 // hand-over of a block to the machine's sender. Virtual goes there at once; Wall
 // waits until then, by deadlines counted from the start of the run and never by sums
 // of sleeps. So a wall run without a ledger, which waits out the services that the
@@ -22,9 +22,10 @@
 //	Receiver ──► pipeline.Machine ──► committer ──► Ledger
 //	                   └──────────────────┴──► Observer
 //
-// Streams share nothing: each has its own machine, committer and, in a wall run, its
-// own goroutine. What the orderer has offered and the committer has not popped is
-// kept here, since that is the orderer's ledger; the memory is a hundred bytes a block.
+// Streams share nothing: each has its own machine, committer and, in a wall or live run,
+// its own goroutine. What a Source's orderer has offered and the committer has not popped
+// is kept here, since that is the orderer's ledger; the memory is a hundred bytes a block.
+// Live keeps what the peer has: the blocks from the receiver's hand to the committer.
 //
 // Neighbours: package replay makes Sources of traces; replay/network has Receivers that
 // read gRPC; package recorder is the Observer; replay/ledger has Ledgers.

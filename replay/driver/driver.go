@@ -66,7 +66,7 @@ type Ledger interface {
 }
 
 // An Observer gets a stream's events in the order in which they happen. Observe must
-// not block: in a wall run it is called from the goroutine that keeps the stream's
+// not block: in a wall or live run it is called from the goroutine that keeps the stream's
 // time, for several streams at once.
 type Observer interface {
 	Observe(event.Event)
