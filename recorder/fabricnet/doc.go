@@ -9,7 +9,8 @@
 //     number; what happened in between has no times, and a note says so.
 //  3. The arrival at this program is the block's time, from one monotonic clock for all
 //     nodes: Offered is the arrival from the orderer, Committed that of the peer's event:
-//     observe.go. Transactions, bytes and writes are counted in the orderer's block.
+//     observe.go. A commit that is seen before its block shows that the block was offered
+//     by then: order.go. Transactions, bytes and writes are counted in the orderer's block.
 //     Beside them, samples tell when each node was observed, how long the way to it and
 //     back took (roundtrip.go), and what its metrics page has shown (metrics.go, package
 //     scrape).

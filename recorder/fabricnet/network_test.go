@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +152,64 @@ func TestRestarts(t *testing.T) {
 				t.Errorf("warnings: %s", w)
 			}
 		})
+	}
+}
+
+// TestCommittedFirst: the peer's events come before the orderer's blocks, which were
+// offered by then at the latest.
+func TestCommittedFirst(t *testing.T) {
+	b := newTestbed(t, 10, 2, 2, "ch1")
+	r := record(t, b.config)
+	chain := b.chains["ch1"]
+	b.peer.ledgers["ch1"].Append(commit(t, chain[2:8])...)
+	r.await(t, "committed", func(s Status) bool { return s.Committed == 8 && s.Blocks == 6 })
+	b.orderer.ledgers["ch1"].Append(chain[2:8]...)
+	r.await(t, "offered", func(s Status) bool { return s.Offered == 8 })
+	b.extend(t, r, 10)
+	tr := r.end(t)
+	tl := tr.Timelines[0]
+	for i := range tl.Len() {
+		offered, committed := tl.Value(event.Offered, i), tl.Value(event.Committed, i)
+		if (i < 6) != (offered == committed) || offered == event.Missing || offered > committed {
+			t.Errorf("block %d offered at %d, committed at %d", tl.Block(i), offered, committed)
+		}
+	}
+	if w := notes(tr, traces.NoteWarning); !strings.HasPrefix(w, "6 commits were seen before their block came") {
+		t.Errorf("warnings: %s", w)
+	}
+}
+
+// TestOrder: whatever the order in which blocks and commits come, the earlier of both
+// times counts for every block.
+func TestOrder(t *testing.T) {
+	const n = 3000
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		offer := func(i int) int64 { return int64(10*i + i%7) }
+		seen := func(i int) int64 { return int64(10*i + i%5) }
+		var o order
+		recorded, late := make([]int64, n), 0
+		for offers, commits := 0, 0; offers < n || commits < n; {
+			// Neither is more than 1000 ahead.
+			if ahead := offers - commits; offers < n && (commits == n || ahead < 1000 && (ahead < -1000 || random.IntN(2) == 0)) {
+				o.offered(uint64(offers), offer(offers), true, func(at int64) { recorded[offers] = at })
+				offers++
+			} else {
+				o.committed(uint64(commits), seen(commits), func(at int64) { recorded[commits] = at })
+				commits++
+			}
+		}
+		for i, at := range recorded {
+			if at != min(offer(i), seen(i)) {
+				t.Fatalf("seed %d: block %d offered at %d, came at %d, commit at %d", seed, i, at, offer(i), seen(i))
+			}
+			if seen(i) < offer(i) {
+				late++
+			}
+		}
+		if o.count != late || len(o.early) > 0 {
+			t.Errorf("seed %d: %d of %d counted, %d wait", seed, o.count, late, len(o.early))
+		}
 	}
 }
 

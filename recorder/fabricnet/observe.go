@@ -28,9 +28,9 @@ type stream struct {
 	channel *channel
 	peer    *subscription
 	blocks  atomic.Uint64
-	// Of the peer's goroutine: commits that were seen before their block came from the
-	// orderer, transactions, and those that the peer has found invalid.
-	early, transactions, invalid int
+	order   order
+	// Of the peer's goroutine: transactions, and those that the peer has found invalid.
+	transactions, invalid int
 }
 
 // begin notes what is known before the first block, and takes the blocks.
@@ -79,12 +79,10 @@ func (c *channel) offered(d *deliver.Delivered, live bool) {
 		if n < s.peer.first.blocks && c.net.cfg.From == nil {
 			continue // another peer's backlog
 		}
-		switch {
-		case live:
-			s.observe(event.Offered, n, c.net.time(d.Arrived))
-		case n < c.orderer.first.blocks && n >= s.peer.first.blocks:
+		if n < c.orderer.first.blocks && n >= s.peer.first.blocks {
 			s.observe(event.Offered, n, c.net.time(c.orderer.first.at))
 		}
+		s.order.offered(n, c.net.time(d.Arrived), live, func(at int64) { s.observe(event.Offered, n, at) })
 		s.observe(event.Transactions, n, int64(d.Block.Transactions))
 		s.observe(event.Bytes, n, int64(len(d.Block.Raw)))
 		s.observe(event.Writes, n, int64(writes.Count))
@@ -108,11 +106,10 @@ func (s *stream) committed(d *deliver.Delivered, live bool) {
 		}
 	}
 	if live {
-		s.observe(event.Committed, n, s.channel.net.time(d.Arrived))
+		at := s.channel.net.time(d.Arrived)
+		s.observe(event.Committed, n, at)
 		s.blocks.Add(1)
-		if n >= s.channel.orderer.next.Load() {
-			s.early++
-		}
+		s.order.committed(n, at, func(at int64) { s.observe(event.Offered, n, at) })
 	}
 	s.channel.net.endIfCaughtUp()
 }
@@ -123,8 +120,9 @@ func (c *channel) end() {
 		if s.transactions > 0 {
 			s.note(traces.NoteFact, "by the peer's verdicts, %d of %d transactions are invalid", s.invalid, s.transactions)
 		}
-		if s.early > 0 {
-			s.note(traces.NoteWarning, "%d commits were seen before their block came from the orderer: the way from the orderer to the recorder is the longer one", s.early)
+		if s.order.count > 0 {
+			s.note(traces.NoteWarning, "%d commits were seen before their block came from the orderer, whose way to the recorder is the longer one: "+
+				"these blocks count as offered when their commit was seen", s.order.count)
 		}
 		if c.unreadable > 0 {
 			s.note(traces.NoteWarning, "%d blocks have transactions that cannot be read: their writes are not counted", c.unreadable)
