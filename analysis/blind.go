@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,6 +38,30 @@ func NotObserved(tl *traces.Timeline, samples ...traces.SampleColumn) []BlindSpa
 	}
 	slices.SortFunc(spans, func(a, b BlindSpan) int { return int(min(max(a.From-b.From, -1), 1)) })
 	return slices.Compact(spans) // orderer and peer can have one name
+}
+
+// stale returns the spans in which the height of one of the two ledgers is not known: a
+// blind span lasts until the node's next block is seen; when none comes, the height has
+// not changed since.
+func stale(tl *traces.Timeline, blind []BlindSpan) []BlindSpan {
+	var out []BlindSpan
+	for _, b := range blind {
+		seen := int64(math.MaxInt64)
+		k := event.Committed
+		if b.Node == tl.Orderer {
+			k = event.Offered
+		}
+		for _, at := range tl.Column(k) {
+			if at >= b.To {
+				seen = min(seen, at)
+			}
+		}
+		if seen == math.MaxInt64 {
+			seen = b.To
+		}
+		out = append(out, BlindSpan{b.Node, b.From, seen})
+	}
+	return out
 }
 
 // lostSpans returns when a series is 0.

@@ -97,7 +97,8 @@ func Gap(tl *traces.Timeline) (Series, error) {
 	return gap, nil
 }
 
-// GapSummary describes a height gap curve, from the first offer to the last step.
+// GapSummary describes a height gap curve, from the first offer to the last step. While a
+// node is not observed its height stands still: that time does not count for Max.
 type GapSummary struct {
 	// Max is the greatest gap in blocks and MaxAt the first instant that has it, in
 	// ns since the start of the trace.
@@ -112,10 +113,11 @@ type GapSummary struct {
 }
 
 // summarizeGap walks the gap curve without making it; nil when it is unknown.
-func summarizeGap(tl *traces.Timeline) *GapSummary {
+func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 	if require(tl, "", event.Offered, event.Committed) != nil {
 		return nil
 	}
+	blind = stale(tl, blind)
 	s := &GapSummary{}
 	var start, last int64
 	area, first := 0.0, true
@@ -126,6 +128,9 @@ func summarizeGap(tl *traces.Timeline) *GapSummary {
 			area += float64(s.Final) * float64(t-last)
 		}
 		last, s.Final = t, int64(o-p)
+		if covered(t, blind) {
+			return
+		}
 		if s.Final > s.Max {
 			s.Max, s.MaxAt, s.CaughtUp = s.Final, t, Optional[int64]{}
 		}

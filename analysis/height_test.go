@@ -34,7 +34,7 @@ func TestHeightsByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("gap", gap, []int64{0, 10, 15, 20, 30, 45, 50}, []int64{1, 2, 1, 1, 2, 1, 0})
-	s := summarizeGap(tl)
+	s := summarizeGap(tl, nil)
 	// 10·1 + 5·2 + 5·1 + 10·1 + 15·2 + 5·1 = 70 block·ns in 50 ns.
 	if s.Max != 2 || s.MaxAt != 10 || s.Mean != 1.4 || s.Final != 0 || s.CaughtUp != Known(int64(50)) {
 		t.Errorf("summary %+v", s)
@@ -52,7 +52,7 @@ func TestGapEndsWithThePeersData(t *testing.T) {
 	if err != nil || gap.T[gap.Len()-1] != 20 {
 		t.Errorf("gap %v, %v", gap, err)
 	}
-	if s := summarizeGap(tl); s.Max != 1 || s.Final != 1 {
+	if s := summarizeGap(tl, nil); s.Max != 1 || s.Final != 1 {
 		t.Errorf("summary %+v", s)
 	}
 	all := strings.Join(Stats(&traces.Trace{Timelines: []*traces.Timeline{tl}}).Warnings, "\n")
@@ -111,7 +111,7 @@ func TestGapAgainstBruteForce(t *testing.T) {
 			}
 			most = max(most, want)
 		}
-		if got := summarizeGap(tl); got.Max != most {
+		if got := summarizeGap(tl, nil); got.Max != most {
 			t.Fatalf("greatest gap %d, want %d", got.Max, most)
 		}
 	}

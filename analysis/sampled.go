@@ -77,6 +77,7 @@ func sampledDepth(tl *traces.Timeline, blind []BlindSpan, samples []traces.Sampl
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		full, d.Full = 2*n, Known(int64(0))
 	}
+	blind = stale(tl, blind)
 	gap, _ := Gap(tl) // without one there is no sample within the run
 	step := -1
 	for i, at := range c.At {
@@ -125,6 +126,20 @@ func rateBehind(tl *traces.Timeline) Optional[float64] {
 
 func covered(at int64, blind []BlindSpan) bool {
 	return slices.ContainsFunc(blind, func(b BlindSpan) bool { return b.From <= at && at < b.To })
+}
+
+// SampleRuns returns samples as step curves, rounded to whole numbers: a new one begins
+// where no sample was taken for more than four times the usual interval.
+func SampleRuns(c *traces.SampleColumn) []Series {
+	longest := 4 * usualInterval(c)
+	var runs []Series
+	for i, at := range c.At {
+		if i == 0 || int64(at-c.At[i-1]) > longest {
+			runs = append(runs, Series{})
+		}
+		runs[len(runs)-1].add(int64(at), int64(math.Round(c.Value[i])))
+	}
+	return runs
 }
 
 // usualInterval returns the median distance of samples in ns.

@@ -182,6 +182,46 @@ func TestNotObserved(t *testing.T) {
 	}
 }
 
+// TestGapOfABlindSpan holds that heights which stand still because nobody looked are no
+// gap. Blocks are offered and committed one a second; the commits from 10 to 20 s are not
+// seen, and the block of 25 s, 2 s late, is the worst.
+func TestGapOfABlindSpan(t *testing.T) {
+	const n, second = 40, 1000 * ms
+	var offered, committed []int64
+	for i := range int64(n) {
+		offered, committed = append(offered, i*second), append(committed, i*second+100*ms)
+		if i >= 10 && i < 20 {
+			committed[i] = gone
+		}
+		if i >= 25 {
+			committed[i] = max(committed[i], 27*second)
+		}
+	}
+	tl := timeline(map[event.Kind][]int64{event.Offered: offered, event.Committed: committed})
+	if s := StatsOf(tl); s.MaxGap != Known(int64(11)) {
+		t.Errorf("without a word of the span: %v", s.MaxGap)
+	}
+	s := StatsOf(tl, observing("peer0", "", 9_500*ms, 19_500*ms))
+	if s.MaxGap != Known(int64(2)) || s.Gap.MaxAt != 26*second {
+		t.Errorf("gap %+v", s.Gap)
+	}
+	// The orderer's side: the offers of that time are not seen, and block 20 is the next.
+	copy(offered[10:20], []int64{gone, gone, gone, gone, gone, gone, gone, gone, gone, gone})
+	tl.Orderer = "o"
+	copy(tl.MakeColumn(event.Offered), offered)
+	if got := stale(tl, []BlindSpan{{"o", 9_500 * ms, 19_500 * ms}}); got[0].To != 20*second {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSampleRuns(t *testing.T) {
+	c := traces.SampleColumn{At: []event.Time{0, 10, 20, 30, 30, 75, 85}, Value: []float64{1, 2.6, 2, 7, 8, 3, 3}}
+	runs := SampleRuns(&c)
+	if len(runs) != 2 || runs[0].Len() != 4 || runs[0].V[1] != 3 || runs[0].V[3] != 8 || runs[1].T[0] != 75 {
+		t.Errorf("%v", runs)
+	}
+}
+
 func TestSampledStages(t *testing.T) {
 	tl := timeline(map[event.Kind][]int64{event.Offered: {0, 1}, event.Committed: {2, 3}})
 	samples := []traces.SampleColumn{

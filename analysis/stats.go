@@ -125,7 +125,8 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		s.Buffer = Known(n)
 	}
-	if s.Gap = summarizeGap(tl); s.Gap != nil {
+	s.NotObserved = NotObserved(tl, samples...)
+	if s.Gap = summarizeGap(tl, s.NotObserved); s.Gap != nil {
 		s.MaxGap = Known(s.Gap.Max)
 	}
 	first, last, offers := bounds(tl.Column(event.Offered))
@@ -147,7 +148,6 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 	}
 	s.latency(tl)
 	s.committer(tl)
-	s.NotObserved = NotObserved(tl, samples...)
 	s.SampledDepth = sampledDepth(tl, s.NotObserved, samples)
 	s.SampledStages = sampledStages(tl, samples)
 	s.Bottleneck, s.Verdict = verdict(&s)

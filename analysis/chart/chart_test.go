@@ -69,7 +69,7 @@ next:
 func runs(n int) []Run {
 	var r []Run
 	for i := range n {
-		r = append(r, Run{fmt.Sprintf("N = %d", 20*i+2), run(300, int64(4+i)*ms, 8*ms)})
+		r = append(r, Run{Name: fmt.Sprintf("N = %d", 20*i+2), Timeline: run(300, int64(4+i)*ms, 8*ms)})
 	}
 	return r
 }
@@ -106,6 +106,63 @@ func stopped() *traces.Timeline {
 	return tl
 }
 
+// lostPeer returns a run as it is seen from outside of the peer, with a block every so many
+// ms; the peer was not observed from 2 to 3 s. The depth is sampled every 50 ms but then.
+func lostPeer(interval int64) (*traces.Timeline, []traces.SampleColumn) {
+	whole := run(600, interval*ms, 8*ms)
+	tl := without(whole, event.AtDoor, event.Enqueued, event.Dequeued, event.Validated)
+	for i, at := range tl.Column(event.Committed) {
+		if at >= 2000*ms && at < 3000*ms {
+			tl.MakeColumn(event.Committed)[i] = event.Missing
+		}
+	}
+	depth, err := analysis.Depth(whole)
+	if err != nil {
+		panic(err)
+	}
+	c := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesBufferSize, Node: tl.Peer, Channel: tl.Channel}}
+	for at := int64(0); at < depth.T[depth.Len()-1]; at += 50 * ms {
+		if at < 2000*ms || at >= 3000*ms {
+			c.At, c.Value = append(c.At, event.Time(at)), append(c.Value, float64(valueAt(depth, at)))
+		}
+	}
+	return tl, []traces.SampleColumn{
+		{Series: traces.Series{Name: traces.SeriesObserving, Node: tl.Peer}, At: []event.Time{0, 2000 * ms, 3000 * ms}, Value: []float64{1, 0, 1}}, c}
+}
+
+func spread(draw func(*traces.Timeline, ...traces.SampleColumn) (*Figure, error)) (*Figure, error) {
+	tl, samples := lostPeer(4)
+	return draw(tl, samples...)
+}
+
+// A curve is not drawn where its node was not observed, nor until its next change.
+func TestKnown(t *testing.T) {
+	curve := stepCurve{{0, 0}, {5, 0}, {5, 1}, {22, 1}, {22, 4}, {25, 4}, {31, 4}, {31, 5}}
+	b := blind{node: map[string][]analysis.Span{"p": {{From: 10, To: 20}, {From: 24, To: 26}}}}
+	got := fmt.Sprint(b.known("p", curve))
+	if want := fmt.Sprint([]stepCurve{{{0, 0}, {5, 0}, {5, 1}, {10, 1}}, {{22, 4}, {24, 4}}, {{31, 5}}}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := b.known("p", curve[:3]); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if got, want := fmt.Sprint(b.known("p", stepCurve{{0, 1}, {40, 1}})), fmt.Sprint([]stepCurve{{{0, 1}, {10, 1}}, {{26, 1}, {40, 1}}}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := b.known("o", curve); len(got) != 1 || len(got[0]) != len(curve) {
+		t.Errorf("%v", got)
+	}
+	for _, spans := range [][]analysis.Span{{{From: 0, To: 40}}, {{From: 0, To: 3}}, {{From: 30, To: 50}}} {
+		for _, part := range (blind{node: map[string][]analysis.Span{"p": spans}}).known("p", curve) {
+			for _, q := range part {
+				if x := int64(q.x); x > spans[0].From && x < spans[0].To {
+					t.Errorf("%v: a point at %d", spans, x)
+				}
+			}
+		}
+	}
+}
+
 // charts are one of each kind, and what its SVG must say.
 var charts = map[string]struct {
 	draw func() (*Figure, error)
@@ -128,7 +185,7 @@ var charts = map[string]struct {
 	"percentiles": {func() (*Figure, error) { return LatencyPercentiles(runs(3)) }, []string{
 		"99 % of the blocks are delivered within ", ">50 %<", ">90 %<", ">99 %<", "delivery latency ("}},
 	"percentiles, log": {func() (*Figure, error) {
-		return LatencyPercentiles(append(runs(1), Run{"steady", run(2000, 50*ms, 2*ms)}))
+		return LatencyPercentiles(append(runs(1), Run{Name: "steady", Timeline: run(2000, 50*ms, 2*ms)}))
 	}, []string{">10 ms<", ">1 s<", ">99.9 %<"}},
 	"parts": {func() (*Figure, error) { return LatencyParts(run(600, 4*ms, 8*ms)) }, []string{
 		"of the delivery latency", "orderer, link and intake", ">door<", ">buffer<", ">validate<", ">commit<"}},
@@ -150,6 +207,30 @@ var charts = map[string]struct {
 	"heights of a peer whose log ends early": {func() (*Figure, error) { return Heights(stopped()) }, []string{
 		"and was still 84 blocks behind at the end", "570 of them uncommitted when the peer"}},
 	"parts of a peer whose log ends early": {func() (*Figure, error) { return LatencyParts(stopped()) }, []string{"of the delivery latency"}},
+	"heights with a blind span": {func() (*Figure, error) { return spread(Heights) }, []string{
+		"peer0.org1.example.com not observed", "The peer fell "}},
+	"heights when both were lost": {func() (*Figure, error) {
+		tl, samples := lostPeer(4)
+		samples[0].Node = "" // the orderer, which has no name here
+		_, more := lostPeer(4)
+		return Heights(tl, append(samples, more...)...)
+	}, []string{">not observed<"}},
+	"gap with a blind span": {func() (*Figure, error) {
+		tl, samples := lostPeer(4)
+		return GapBySetting([]Run{{Name: "it", Timeline: tl, Samples: samples}})
+	}, []string{"peer0.org1.example.com not observed"}},
+	"parts with a blind span": {func() (*Figure, error) { return spread(LatencyParts) }, []string{
+		"peer0.org1.example.com not observed", "From offer to commit blocks took "}},
+	"sampled depth": {func() (*Figure, error) { return spread(BufferDepth) }, []string{
+		"The buffer of N = 2 was empty in ", "of the samples with the peer behind", "metrics, every 50 ms", "full: 2N + 1 = 5", "not observed"}},
+	"sampled depth, peer kept up": {func() (*Figure, error) {
+		tl, samples := lostPeer(40)
+		return BufferDepth(tl, samples...)
+	}, []string{"The buffer of N = 2 held at most "}},
+	"depth with samples": {func() (*Figure, error) {
+		_, samples := lostPeer(4)
+		return BufferDepth(run(600, 4*ms, 8*ms), samples...)
+	}, []string{"blocks in the buffer", "metrics, every 50 ms", "not observed", "the committer starves"}},
 	"forecast": {func() (*Figure, error) { return PredictedVsMeasured(forecasts()) }, []string{
 		"The forecast is within ", "N = 2 from a run at N = 20", "latency p99.9", "greatest gap", "measured", ">+1 %<"}},
 }
@@ -261,9 +342,9 @@ func TestDegenerateRunsAreDrawn(t *testing.T) {
 		"one block": run(1, ms, ms), "two blocks": run(2, ms, ms), "all at one instant": instant, "no gap": run(100, 10*ms, 0), "high": run(3, ms, ms)} {
 		for chart, f := range map[string]func() (*Figure, error){
 			"heights":     func() (*Figure, error) { return Heights(tl) },
-			"gap":         func() (*Figure, error) { return GapBySetting([]Run{{"it", tl}}) },
+			"gap":         func() (*Figure, error) { return GapBySetting([]Run{{Name: "it", Timeline: tl}}) },
 			"depth":       func() (*Figure, error) { return BufferDepth(tl) },
-			"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{"it", tl}}) },
+			"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: tl}}) },
 			"parts":       func() (*Figure, error) { return LatencyParts(tl) },
 		} {
 			fig, err := f()
@@ -291,15 +372,17 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	tl := run(20, ms, ms)
 	var missing *analysis.MissingError
 	for kind, f := range map[event.Kind]func() (*Figure, error){
-		event.Offered:   func() (*Figure, error) { return Heights(without(tl, event.Offered)) },
-		event.Committed: func() (*Figure, error) { return GapBySetting([]Run{{"it", without(tl, event.Committed)}}) },
-		event.Enqueued:  func() (*Figure, error) { return BufferDepth(without(tl, event.Enqueued)) },
+		event.Offered: func() (*Figure, error) { return Heights(without(tl, event.Offered)) },
+		event.Committed: func() (*Figure, error) {
+			return GapBySetting([]Run{{Name: "it", Timeline: without(tl, event.Committed)}})
+		},
+		event.Enqueued: func() (*Figure, error) { return BufferDepth(without(tl, event.Enqueued)) },
 	} {
 		if _, err := f(); !errors.As(err, &missing) || missing.Kind != kind {
 			t.Errorf("without %v: %v", kind, err)
 		}
 	}
-	if _, err := LatencyPercentiles([]Run{{"it", without(tl, event.Offered)}}); !errors.As(err, &missing) {
+	if _, err := LatencyPercentiles([]Run{{Name: "it", Timeline: without(tl, event.Offered)}}); !errors.As(err, &missing) {
 		t.Errorf("percentiles: %v", err)
 	}
 	if _, err := LatencyParts(without(tl, event.Offered)); !errors.As(err, &missing) {
@@ -311,7 +394,7 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	}
 	var skew *analysis.SkewError
 	for _, f := range []func() (*Figure, error){
-		func() (*Figure, error) { return LatencyPercentiles([]Run{{"it", skewed}}) },
+		func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: skewed}}) },
 		func() (*Figure, error) { return LatencyParts(skewed) },
 	} {
 		if _, err := f(); !errors.As(err, &skew) || skew.Blocks != 20 || !strings.Contains(err.Error(), "--fix-clock-skew") {
@@ -399,9 +482,9 @@ func TestHostileTimes(t *testing.T) {
 	}
 	for name, f := range map[string]func() (*Figure, error){
 		"heights":     func() (*Figure, error) { return Heights(tl) },
-		"gap":         func() (*Figure, error) { return GapBySetting([]Run{{"it", tl}}) },
+		"gap":         func() (*Figure, error) { return GapBySetting([]Run{{Name: "it", Timeline: tl}}) },
 		"depth":       func() (*Figure, error) { return BufferDepth(tl) },
-		"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{"it", tl}}) },
+		"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: tl}}) },
 		"parts":       func() (*Figure, error) { return LatencyParts(tl) },
 	} {
 		fig, err := f()

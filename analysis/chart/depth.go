@@ -17,16 +17,16 @@ const zoomed = 1_000_000_000
 
 // BufferDepth draws how many blocks the payloads buffer holds, the most that it can
 // hold, and when a block stood at the door and the committer starved. A long run
-// has a second panel that shows one second of it.
-func BufferDepth(tl *traces.Timeline) (*Figure, error) {
+// has a second panel that shows one second of it. Of the trace's samples it draws those of
+// the depth, alone where the blocks' times tell nothing of it, and takes when the nodes
+// were not observed.
+func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
 	depth, err := analysis.Depth(tl)
-	if err != nil {
+	d := depthChart{depth: depth, capacity: -1, peer: tl.Peer, sampled: newMeasured(tl, samples)}
+	if err != nil && d.sampled == nil {
 		return nil, err
 	}
-	d := depthChart{depth: depth, origin: depth.T[0], end: depth.T[depth.Len()-1], capacity: -1}
-	if first := offeredFirst(tl); first <= d.origin {
-		d.origin = first
-	}
+	d.reach(tl)
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		d.capacity = 2*n + 1
 	}
@@ -38,15 +38,16 @@ func BufferDepth(tl *traces.Timeline) (*Figure, error) {
 	d.starved, _ = analysis.Starved(tl)
 
 	f := &Figure{Subtitle: settings(tl), height: height}
+	d.hidden, f.legend = unseen(tl, samples, d.origin, d.end, d.origin)
 	f.panels = []panel{{Plot: d.plot(d.origin, d.end), weight: 1}}
-	f.legend = []entry{{name: "blocks in the buffer", style: depthLine}}
+	f.legend = append(d.curves(), f.legend...)
 	if len(d.blocked) > 0 {
 		f.legend = append(f.legend, entry{name: "a block stands at the door", fill: orange})
 	}
 	if len(d.starved) > 0 {
 		f.legend = append(f.legend, entry{name: "the committer starves", fill: vermillion})
 	}
-	if d.end-d.origin > 4*zoomed {
+	if depth.Len() > 0 && d.end-d.origin > 4*zoomed {
 		from := d.interesting()
 		f.height = tall
 		f.panels[0].weight = 1.1
@@ -56,6 +57,32 @@ func BufferDepth(tl *traces.Timeline) (*Figure, error) {
 	}
 	f.Title = d.title(tl)
 	return f, nil
+}
+
+// reach sets from when to when the chart goes: from the first offer or the first change
+// of the depth to the last; of samples alone to the last instant of a block.
+func (d *depthChart) reach(tl *traces.Timeline) {
+	first := offeredFirst(tl)
+	if n := d.depth.Len(); n > 0 {
+		d.origin, d.end = min(d.depth.T[0], first), d.depth.T[n-1]
+		return
+	}
+	last := d.sampled.runs[len(d.sampled.runs)-1]
+	d.origin, d.end = min(d.sampled.runs[0].T[0], first), last.T[last.Len()-1]
+	if orderer, peer, err := analysis.Heights(tl); err == nil {
+		d.origin, d.end = first, max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
+	}
+}
+
+// curves explains the curves.
+func (d *depthChart) curves() (legend []entry) {
+	if d.depth.Len() > 0 {
+		legend = append(legend, entry{name: "blocks in the buffer", style: depthLine})
+	}
+	if d.sampled != nil {
+		legend = append(legend, d.sampled.entry(d.origin, d.end, d.depth.Len() == 0))
+	}
+	return legend
 }
 
 var depthLine = draw.LineStyle{Color: blue, Width: 1.1}
@@ -71,6 +98,9 @@ func offeredFirst(tl *traces.Timeline) int64 {
 
 type depthChart struct {
 	depth            analysis.Series
+	peer             string
+	sampled          *measured // nil when there are no samples
+	hidden           blind     // in the chart's whole reach
 	blocked, starved []analysis.Span
 	origin, end      int64
 	// capacity is 2N + 1, −1 when N is not known; most is the greatest depth seen.
@@ -81,7 +111,11 @@ type depthChart struct {
 func (d *depthChart) plot(from, to int64) *plot.Plot {
 	p := newPlot("", "")
 	timeAxis(&p.X, sinceOffer, float64(from-d.origin), float64(to-d.origin))
-	countAxis(&p.Y, "blocks", float64(max(d.most, d.capacity)))
+	most := max(d.most, d.capacity)
+	if d.sampled != nil {
+		most = max(most, d.sampled.most)
+	}
+	countAxis(&p.Y, "blocks", float64(most))
 	p.Y.Max *= 1.1 // room for the words above the line
 	strip := p.Y.Max * 0.065
 	rows := 0.0
@@ -103,7 +137,13 @@ func (d *depthChart) plot(from, to int64) *plot.Plot {
 	if len(curve) > resolution {
 		style.Width, style.Color = 0.7, tint(blue, 0.7) // a line that fills the panel need not shout
 	}
-	p.Add(between{curve, curve.atZero(), tint(blue, 0.18)}, grid{}, path{curve, style})
+	p.Add(between{curve, curve.atZero(), tint(blue, 0.18)}, d.hidden, grid{})
+	for _, part := range d.hidden.known(d.peer, curve) {
+		p.Add(path{part, style})
+	}
+	if d.sampled != nil {
+		d.sampled.add(p, from, to, d.origin, len(curve) == 0)
+	}
 	if d.capacity >= 0 {
 		p.Add(level{float64(d.capacity), fmt.Sprintf("full: 2N + 1 = %s", analysis.FormatCount(d.capacity)),
 			draw.LineStyle{Color: black, Width: 1, Dashes: []vg.Length{5, 3}}})
@@ -163,6 +203,9 @@ func (d *depthChart) interesting() int64 {
 }
 
 func (d *depthChart) title(tl *traces.Timeline) string {
+	if d.depth.Len() == 0 {
+		return d.sampled.title(tl)
+	}
 	s := analysis.StatsOf(tl)
 	starved, makespan := s.Starved.Or(0), s.Makespan.Or(0)
 	size := "The buffer"

@@ -7,7 +7,7 @@
 // resolution, SVG or PDF, by the file's extension.
 //
 //   - heights.go: [Heights], [GapBySetting]
-//   - depth.go: [BufferDepth]
+//   - depth.go: [BufferDepth]; observed.go: samples, and when nobody looked
 //   - latency.go: [LatencyPercentiles], [LatencyParts]
 //   - sweep.go: [SweepCurve]
 //   - forecast.go: [PredictedVsMeasured]

@@ -51,11 +51,13 @@ type panel struct {
 	left, right vg.Length
 }
 
-// An entry explains a curve (style has a width) or an area (fill is set).
+// An entry explains a curve (style has a width), points (dot is set) or an area (fill is
+// set, or it is hatched).
 type entry struct {
-	name  string
-	style draw.LineStyle
-	fill  color.Color
+	name      string
+	style     draw.LineStyle
+	fill, dot color.Color
+	hatched   bool
 }
 
 // Formats are the file extensions that Save knows.
@@ -202,6 +204,12 @@ func drawLegend(c draw.Canvas, entries []entry) vg.Length {
 		}
 		if e.fill != nil {
 			c.FillPolygon(e.fill, []vg.Point{{X: x, Y: y - 4}, {X: x + swatch, Y: y - 4}, {X: x + swatch, Y: y + 4}, {X: x, Y: y + 4}})
+		}
+		if e.hatched {
+			hatch(c, vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + swatch, Y: y + 4}})
+		}
+		if e.dot != nil {
+			dot(c, vg.Point{X: x + swatch/2, Y: y}, e.dot)
 		}
 		if e.style.Width > 0 {
 			c.StrokeLine2(e.style, x, y, x+swatch, y)

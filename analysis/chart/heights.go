@@ -14,6 +14,8 @@ import (
 type Run struct {
 	Name     string
 	Timeline *traces.Timeline
+	// Samples are those of the stream's trace; nil for none.
+	Samples []traces.SampleColumn
 }
 
 // checkRuns refuses what a chart of several runs cannot show.
@@ -28,13 +30,13 @@ func checkRuns(runs []Run) error {
 }
 
 // Heights draws the heights of the orderer's and the peer's ledgers with the gap
-// between them.
-func Heights(tl *traces.Timeline) (*Figure, error) {
+// between them. Of the trace's samples it takes when the nodes were not observed.
+func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
 	orderer, peer, err := analysis.Heights(tl)
 	if err != nil {
 		return nil, err
 	}
-	gap := analysis.StatsOf(tl).Gap
+	gap := analysis.StatsOf(tl, samples...).Gap
 	origin := orderer.T[0]
 	end := max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
 	above, below := newStepCurve(orderer, origin, end), newStepCurve(peer, origin, end)
@@ -48,20 +50,30 @@ func Heights(tl *traces.Timeline) (*Figure, error) {
 		p.Y.Min, p.Y.Max = first-room, p.Y.Max/1.06+room
 	}
 	upper, lower := line(0), line(1)
-	p.Add(between{above, below, tint(sky, 0.3)}, grid{}, path{above, upper}, path{below, lower})
+	hidden, hiddenEntry := unseen(tl, samples, origin, end, origin)
+	p.Add(between{above, below, tint(sky, 0.3)}, hidden)
+	upperParts, lowerParts := hidden.known(tl.Orderer, above), hidden.known(tl.Peer, below)
+	p.Add(blank{hidden.pending(tl.Orderer, upperParts)}, blank{hidden.pending(tl.Peer, lowerParts)}, grid{})
+	for _, part := range upperParts {
+		p.Add(path{part, upper})
+	}
+	for _, part := range lowerParts {
+		p.Add(path{part, lower})
+	}
 	if gap.Max > 1 {
 		at := float64(valueAt(peer, gap.MaxAt))
 		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + analysis.FormatBlocks(gap.Max),
 			draw.LineStyle{Color: ink, Width: 1}})
 	}
+	legend := append([]entry{
+		{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
+	}, hiddenEntry...)
 	return &Figure{
 		Title:    gapTitle(gap, origin),
 		Subtitle: settings(tl) + openEnd(tl),
 		height:   height,
-		legend: []entry{
-			{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
-		},
-		panels: []panel{{Plot: p, weight: 1}},
+		legend:   legend,
+		panels:   []panel{{Plot: p, weight: 1}},
 	}, nil
 }
 
@@ -92,6 +104,9 @@ func gapTitle(g *analysis.GapSummary, origin int64) string {
 	fell := fmt.Sprintf("The peer fell %s behind", analysis.FormatBlocks(g.Max))
 	if at, ok := g.CaughtUp.Get(); ok {
 		return fmt.Sprintf("%s and caught up after %s", fell, analysis.ApproxDuration(at-origin))
+	}
+	if g.Final == 0 { // while nobody looked
+		return fell + " and had caught up at the end"
 	}
 	return fmt.Sprintf("%s and was still %s behind at the end", fell, analysis.FormatBlocks(g.Final))
 }
@@ -135,20 +150,29 @@ func GapBySetting(runs []Run) (*Figure, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
-		origin := gap.T[0]
-		for _, v := range gap.V {
-			peaks[i] = max(peaks[i], v)
-		}
+		origin, last := gap.T[0], gap.T[gap.Len()-1]
+		peaks[i] = analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max
 		if peaks[i] < peaks[least] {
 			least = i
 		}
 		if peaks[i] > peaks[greatest] {
 			greatest = i
 		}
-		most, end = max(most, peaks[i]), max(end, gap.T[gap.Len()-1]-origin)
+		most, end = max(most, peaks[i]), max(end, last-origin)
 		style := line(i)
-		p.Add(path{newStepCurve(gap, origin, 0), style})
+		hidden, hiddenEntry := unseen(r.Timeline, r.Samples, origin, last, origin)
+		if len(runs) == 1 { // the times of several runs are not the same
+			p.Add(hidden, grid{})
+		} else {
+			hiddenEntry = nil
+		}
+		for _, part := range hidden.known(r.Timeline.Orderer, newStepCurve(gap, origin, 0)) {
+			for _, part := range hidden.known(r.Timeline.Peer, part) {
+				p.Add(path{part, style})
+			}
+		}
 		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (at most %s)", r.Name, analysis.FormatCount(peaks[i])), style: style})
+		f.legend = append(f.legend, hiddenEntry...)
 	}
 	timeAxis(&p.X, sinceOffer, 0, float64(end))
 	countAxis(&p.Y, "height gap (blocks)", float64(most))

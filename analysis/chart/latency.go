@@ -82,9 +82,10 @@ const partColumns = 240
 
 // LatencyParts draws where blocks spend their delivery latency over the run: of
 // each stretch, the parts of its slowest block on top of each other. Where waiting
-// dwarfs the committer's work, a second panel shows that alone.
-func LatencyParts(tl *traces.Timeline) (*Figure, error) {
-	parts, all, err := partsPanel(tl, event.Offered, "latency")
+// dwarfs the committer's work, a second panel shows that alone. Of the trace's samples it
+// takes when the nodes were not observed.
+func LatencyParts(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
+	parts, all, err := partsPanel(tl, event.Offered, "latency", samples)
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +103,22 @@ func LatencyParts(tl *traces.Timeline) (*Figure, error) {
 		f.legend = append(f.legend, entry{name: part.Name, fill: partColors[part.To]})
 	}
 	if service < dwarfed*stats.Latency.Mean {
-		if _, work, err := partsPanel(tl, event.Dequeued, "service"); err == nil {
+		if _, work, err := partsPanel(tl, event.Dequeued, "service", samples); err == nil {
 			work.caption = "From pop to commit alone, of each stretch's slowest block"
 			f.panels[0].weight = 1.2
 			f.panels = append(f.panels, work)
 			f.height = tall
 		}
 	}
+	_, hidden := unseen(tl, samples, offeredFirst(tl), int64(all.X.Max)+offeredFirst(tl), 0)
+	f.legend = append(f.legend, hidden...)
 	if stats.Latency.Mean <= 0 {
 		f.Title = "The blocks were delivered the moment they were offered"
+		return f, nil
+	}
+	if len(parts) == 1 {
+		f.Title = fmt.Sprintf("From offer to commit blocks took %s at the median and at most %s",
+			analysis.ApproxDuration(stats.Latency.P50), analysis.ApproxDuration(stats.Latency.Max))
 		return f, nil
 	}
 	f.Title = fmt.Sprintf("%s %s of the delivery latency", takes(parts[longest].Name),
@@ -142,7 +150,7 @@ func takes(part string) string {
 const dwarfed = 0.1
 
 // partsPanel draws the parts of the time from an instant to the commit.
-func partsPanel(tl *traces.Timeline, from event.Kind, title string) ([]analysis.Part, panel, error) {
+func partsPanel(tl *traces.Timeline, from event.Kind, title string, samples []traces.SampleColumn) ([]analysis.Part, panel, error) {
 	parts, columns, err := analysis.PartsOverTime(tl, from, max(min(partColumns, tl.Len()/4), 1))
 	if err != nil {
 		return nil, panel{}, err
@@ -160,9 +168,11 @@ func partsPanel(tl *traces.Timeline, from event.Kind, title string) ([]analysis.
 	}
 	origin := offeredFirst(tl)
 	p := newPlot("", "")
-	timeAxis(&p.X, "commit, "+sinceOffer, 0, float64(columns[len(columns)-1].Span.To-origin))
+	end := columns[len(columns)-1].Span.To
+	timeAxis(&p.X, "commit, "+sinceOffer, 0, float64(end-origin))
 	timeAxis(&p.Y, title, 0, hi*1.06)
-	p.Add(stack{parts, columns, origin})
+	hidden, _ := unseen(tl, samples, origin, end, origin)
+	p.Add(stack{parts, columns, origin}, hidden)
 	return parts, panel{Plot: p, weight: 1}, nil
 }
 

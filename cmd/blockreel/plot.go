@@ -19,7 +19,7 @@ import (
 // several runs.
 type chartKind struct {
 	name, about string
-	one         func(*traces.Timeline) (*chart.Figure, error)
+	one         func(*traces.Timeline, ...traces.SampleColumn) (*chart.Figure, error)
 	many        func([]chart.Run) (*chart.Figure, error)
 }
 
@@ -134,7 +134,7 @@ func (a *album) add(label, file string, tr *traces.Trace) {
 		if _, seen := a.timelines[tl.Name()]; !seen {
 			a.streams = append(a.streams, tl.Name())
 		}
-		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: label, Timeline: tl})
+		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: label, Timeline: tl, Samples: tr.Samples})
 	}
 }
 
@@ -155,7 +155,7 @@ func (a *album) draw() error {
 				continue
 			}
 			for _, r := range runs {
-				if err := a.save(kind.name, stream, r.Name, func() (*chart.Figure, error) { return kind.one(r.Timeline) }); err != nil {
+				if err := a.save(kind.name, stream, r.Name, func() (*chart.Figure, error) { return kind.one(r.Timeline, r.Samples...) }); err != nil {
 					return err
 				}
 			}
