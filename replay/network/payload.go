@@ -13,13 +13,21 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// flushEvery is the longest time between two flushes of payloads.
-const flushEvery = time.Second
+const (
+	// flushEvery is the longest time between two flushes of payloads.
+	flushEvery = time.Second
+	// While a run is under way its payloads are written in a sixteenth of the time, which
+	// is enough for some 20 MB/s; what they fall behind is made good afterwards. Rests are
+	// long enough for a timer.
+	restFactor = 15
+	leastRest  = 10 * time.Millisecond
+)
 
 // WritePayloads writes a trace of the blocks alone, as the orderer offers them, whole or
 // without their transactions. It reads them from the orderer's file, so that it is in
-// nobody's way and holds a block of each channel. When ctx ends, it writes those that
-// are offered by then, and the end of the trace.
+// nobody's way and holds a block of each channel; it takes its time, and may fall behind.
+// When ctx ends, it writes the rest of those that are offered by then as fast as it can,
+// and the end of the trace.
 func (n *Network) WritePayloads(ctx context.Context, w io.Writer, h traces.Header, headersOnly bool) error {
 	writer, err := traces.NewWriter(w, h, traces.WriterConfig{})
 	if err != nil {
@@ -35,7 +43,7 @@ func (n *Network) WritePayloads(ctx context.Context, w io.Writer, h traces.Heade
 		readers.Wait()
 		close(blocks)
 	}()
-	if err := writePayloads(writer, blocks); err != nil {
+	if err := writePayloads(ctx, writer, blocks); err != nil {
 		close(failed)
 		readers.Wait()
 		return errors.Join(fmt.Errorf("payloads: %w", err), writer.Close())
@@ -43,22 +51,30 @@ func (n *Network) WritePayloads(ctx context.Context, w io.Writer, h traces.Heade
 	return errors.Join(append(errs, writer.Close())...)
 }
 
-func writePayloads(w *traces.Writer, blocks <-chan traces.Payload) error {
+func writePayloads(ctx context.Context, w *traces.Writer, blocks <-chan traces.Payload) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
+	var rest time.Duration
 	for {
+		var began time.Time
 		select {
+		case <-tick.C:
+			began = time.Now()
+			if err := w.Flush(); err != nil {
+				return err
+			}
 		case b, more := <-blocks:
 			if !more {
 				return nil
 			}
+			began = time.Now()
 			if err := w.Payload(b.Channel, b.Block, b.Bytes); err != nil {
 				return err
 			}
-		case <-tick.C:
-			if err := w.Flush(); err != nil {
-				return err
-			}
+		}
+		if rest += restFactor * time.Since(began); rest > leastRest {
+			_ = pause(ctx, rest) // none when ctx is done
+			rest = 0
 		}
 	}
 }
