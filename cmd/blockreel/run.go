@@ -101,10 +101,12 @@ func runNetwork(c *cobra.Command, cfg network.Config, fl runFlags) (err error) {
 		defer func() { err = errors.Join(err, pages.Close()) }()
 	}
 	ctx := c.Context()
-	if err := net.Prepare(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if isTerminal(c.ErrOrStderr()) {
+		fmt.Fprintln(c.ErrOrStderr(), "connecting the peers, making the first blocks")
+	}
+	if err := net.Prepare(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if err := tellReady(c, newReadiness(net, pages, cfg), fl.asJSON); err != nil {

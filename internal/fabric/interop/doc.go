@@ -8,7 +8,8 @@
 //     compares field by field with what our messages and block views say.
 //  3. TestStreams has the clients read blocks from a deliver.Server (stream.js), with requests
 //     that they make and sign, and compares what arrives in the same way; TestNetwork does so
-//     with the orderer and the peers of the embedded network.
+//     with the orderer and the peers of the embedded network, and TestProgram with "blockreel
+//     run", by what it says of itself.
 //
 // A description writes long bytes as their SHA-256 and leaves zero values out: scalars.js and
 // describe_test.go.

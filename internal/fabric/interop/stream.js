@@ -10,6 +10,7 @@
 //   mspid, cert, key: who signs
 //   channel, start, stop: as fabric-common takes them; without a stop it waits for new blocks
 //   last      the block after which to leave, when there is no stop
+//   profile   the path of a connection profile, which tells the gateway all but the identity
 
 const fs = require('fs');
 const {createRequire} = require('module');
@@ -71,17 +72,27 @@ async function eventService(config, emit) {
 	eventer.disconnect();
 }
 
-async function gateway(config, emit) {
-	const network = {
+// gatewayProfile is the connection profile that a gateway gets.
+function gatewayProfile(config) {
+	if (config.profile) {
+		const profile = JSON.parse(fs.readFileSync(config.profile, 'utf8'));
+		const {'ssl-target-name-override': _, ...patience} = connection(config);
+		Object.values(profile.peers).forEach((node) => Object.assign(node.grpcOptions, patience));
+		return profile;
+	}
+	return {
 		name: 'interop', version: '1.0', client: {organization: 'Org1'},
 		organizations: {Org1: {mspid: config.mspid, peers: ['peer0']}},
 		peers: {peer0: {url: config.url, tlsCACerts: {pem: config.ca}, grpcOptions: connection(config)}},
 		channels: {[config.channel]: {peers: {peer0: {eventSource: true}}}},
 	};
+}
+
+async function gateway(config, emit) {
 	const identity = {type: 'X.509', mspId: config.mspid, credentials: {certificate: config.cert, privateKey: config.key}};
 	const tlsInfo = config.tls ? {certificate: config.tls.cert, key: config.tls.key} : undefined;
 	const g = new Gateway();
-	await g.connect(network, {identity, tlsInfo, discovery: {enabled: false}});
+	await g.connect(gatewayProfile(config), {identity, tlsInfo, discovery: {enabled: false}});
 	const channel = await g.getNetwork(config.channel);
 	await new Promise((resolve) => {
 		channel.addBlockListener(async (event) => {

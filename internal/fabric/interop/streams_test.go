@@ -65,6 +65,7 @@ type subscription struct {
 	Start      any      `json:"start"`
 	Stop       any      `json:"stop,omitempty"`
 	Last       int      `json:"last"`
+	Profile    string   `json:"profile,omitempty"`
 }
 
 type keyPair struct {
