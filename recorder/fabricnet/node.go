@@ -75,8 +75,22 @@ type height struct {
 	took time.Duration
 }
 
+// answerWithin bounds the wait for a height: a node that is asked for what it has answers
+// at once, even if it is busy.
+const answerWithin = 30 * time.Second
+
 // height asks for the newest block's number.
 func (n *node) height(ctx context.Context, channel string) (height, error) {
+	limited, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	h, err := n.askHeight(limited, channel)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no answer within %v: %w", answerWithin, err)
+	}
+	return h, err
+}
+
+func (n *node) askHeight(ctx context.Context, channel string) (height, error) {
 	asked := time.Now()
 	stream, err := n.conn.Deliver(ctx, n.service, n.signer,
 		deliver.Seek{Channel: channel, Start: deliver.Newest, Stop: deliver.Newest, HeadersOnly: n.service == deliver.Orderer})
