@@ -54,7 +54,7 @@ type StreamStats struct {
 	// Starved is the time during which the committer was idle although the orderer
 	// held blocks that it lacked, longer than such a block's way takes; and
 	// StarvedAtDoor the part of it during which a block stood at the door: only that
-	// part is the buffer's doing. In ns.
+	// part is the buffer's doing. In ns. A [SweepPoint] has another definition.
 	Starved       Optional[int64] `json:"starved_ns"`
 	StarvedAtDoor Optional[int64] `json:"starved_at_door_ns"`
 	// Busy is the time from a block's pop to its commit, over all blocks, and

@@ -12,7 +12,8 @@ const sweepRows = 24
 
 // Sweep writes the curve over N, the knee and the recommended N. Of a long sweep it
 // writes the rows that are evenly spaced on a log scale, with the first, the last, the
-// knee and the recommended N among them.
+// knee and the recommended N among them. Its starved time is [analysis.SweepPoint]'s, not
+// that of Stats.
 func Sweep(w io.Writer, s *analysis.Sweep) error {
 	knee, hasKnee := s.Knee.Get()
 	best, hasBest := s.RecommendedBuffer.Get()

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,7 +67,25 @@ type traceInfo struct {
 	Whole   bool         `json:"whole"`
 	Dropped int64        `json:"dropped_events"`
 	Streams []streamInfo `json:"streams"`
+	Series  []seriesInfo `json:"series"`
 	Notes   []noteInfo   `json:"notes"`
+
+	DroppedSamples int64 `json:"dropped_samples"`
+}
+
+// seriesInfo is a series of samples.
+type seriesInfo struct {
+	Name    string `json:"name"`
+	Unit    string `json:"unit,omitempty"`
+	Node    string `json:"node,omitempty"`
+	Channel string `json:"channel,omitempty"`
+	Samples int    `json:"samples"`
+	// First and Last are the times of the first and the last sample since the start of
+	// the trace, Least and Greatest the bounds of the values in the series' unit.
+	First    event.Time `json:"first_ns"`
+	Last     event.Time `json:"last_ns"`
+	Least    float64    `json:"least"`
+	Greatest float64    `json:"greatest"`
 }
 
 type streamInfo struct {
@@ -92,7 +112,8 @@ type noteInfo struct {
 }
 
 func describe(path string, tr *traces.Trace) traceInfo {
-	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil, Streams: []streamInfo{}, Notes: []noteInfo{}}
+	about := traceInfo{File: path, Tool: tr.Tool, Source: tr.Source, Whole: tr.Loss == nil,
+		Streams: []streamInfo{}, Series: []seriesInfo{}, Notes: []noteInfo{}}
 	if !tr.Base.IsZero() {
 		base := tr.Base.UTC()
 		about.Start = &base
@@ -110,6 +131,9 @@ func describe(path string, tr *traces.Trace) traceInfo {
 		}
 		about.Streams = append(about.Streams, s)
 	}
+	for i := range tr.Samples {
+		about.Series = append(about.Series, describeSeries(&tr.Samples[i]))
+	}
 	for _, n := range tr.Notes {
 		note := noteInfo{Kind: n.Kind, Text: n.Text}
 		if n.Stream >= 0 && n.Stream < len(about.Streams) {
@@ -125,9 +149,25 @@ func describe(path string, tr *traces.Trace) traceInfo {
 				continue
 			}
 		}
+		if n.Kind == traces.NoteDroppedSamples {
+			var lost int64
+			if _, err := fmt.Sscan(n.Text, &lost); err == nil {
+				about.DroppedSamples += lost
+				continue
+			}
+		}
 		about.Notes = append(about.Notes, note)
 	}
 	return about
+}
+
+func describeSeries(c *traces.SampleColumn) seriesInfo {
+	s := seriesInfo{Name: c.Name, Unit: c.Unit, Node: c.Node, Channel: c.Channel, Samples: c.Len()}
+	if c.Len() > 0 {
+		s.First, s.Last = c.At[0], c.At[c.Len()-1]
+		s.Least, s.Greatest = slices.Min(c.Value), slices.Max(c.Value)
+	}
+	return s
 }
 
 func (t traceInfo) print(w io.Writer) error {
@@ -142,6 +182,9 @@ func (t traceInfo) print(w io.Writer) error {
 		row("damage", "cut short; see blockreel verify")
 	}
 	row("dropped events", "%s", analysis.FormatCount(t.Dropped))
+	if t.DroppedSamples > 0 {
+		row("dropped samples", "%s", analysis.FormatCount(t.DroppedSamples))
+	}
 	for _, s := range t.Streams {
 		fmt.Fprintf(tw, "\t\nstream\t%s\n", s.name)
 		if s.Orderer != "" {
@@ -172,6 +215,9 @@ func (t traceInfo) print(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	if err := t.printSeries(w); err != nil {
+		return err
+	}
 	for i, n := range t.Notes {
 		if i == 0 {
 			fmt.Fprintln(w)
@@ -182,4 +228,40 @@ func (t traceInfo) print(w io.Writer) error {
 		fmt.Fprintf(w, "%s: %s\n", n.Kind, n.Text)
 	}
 	return nil
+}
+
+// printSeries prints a row for each series.
+func (t traceInfo) printSeries(w io.Writer) error {
+	if len(t.Series) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "series\tof\tsamples\ttime\tvalues")
+	for _, s := range t.Series {
+		of := s.Node
+		if s.Channel != "" {
+			of = traces.Stream{Channel: s.Channel, Peer: s.Node}.Name()
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\n", s.Name, of, analysis.FormatCount(int64(s.Samples)),
+			analysis.FormatSpan(analysis.Span{From: int64(s.First), To: int64(s.Last)}), s.values())
+	}
+	return tw.Flush()
+}
+
+// values writes the bounds of the values.
+func (s seriesInfo) values() string {
+	write := analysis.FormatNumber
+	unit := s.Unit
+	switch unit {
+	case traces.UnitNS:
+		write, unit = func(v float64) string { return analysis.FormatDuration(int64(v)) }, ""
+	case "s":
+		write, unit = func(v float64) string { return analysis.FormatDuration(int64(v * 1e9)) }, ""
+	}
+	text := write(s.Least)
+	if s.Greatest != s.Least {
+		text += " to " + write(s.Greatest)
+	}
+	return strings.TrimSpace(text + " " + unit)
 }
