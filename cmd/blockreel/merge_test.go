@@ -53,6 +53,10 @@ func TestMergeAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Wait()
+	// Another recording does not take the place of what is left.
+	if code, talk := recordFabricCommand(t.Context(), c.Args[3:]...); code != 1 || !strings.Contains(talk, `join it with "blockreel merge run.reel run.reel.payloads -o FILE"`) {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
 	var out, stderr bytes.Buffer
 	if code := run(context.Background(), []string{"merge", "run.reel", "run.reel.payloads", "-o", "whole.reel"}, strings.NewReader(""), &out, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())

@@ -14,6 +14,10 @@ import (
 // payloads; blocks is nil if there are none. The files are there from the start, so that
 // a kill leaves what was recorded.
 func recordFiles(output string, payloads bool, run func(times, blocks io.Writer) error) error {
+	second := output + ".payloads"
+	if _, err := os.Lstat(second); err == nil {
+		return fmt.Errorf("%s is left of a recording that was killed: join it with \"blockreel merge %s %s -o FILE\", or remove it", second, output, second)
+	}
 	times, err := os.OpenFile(output, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
@@ -23,7 +27,7 @@ func recordFiles(output string, payloads bool, run func(times, blocks io.Writer)
 		return errors.Join(run(times, nil), times.Close())
 	}
 	// Payloads are somebody's ledger: nobody else reads them.
-	blocks, err := os.OpenFile(output+".payloads", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	blocks, err := os.OpenFile(second, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
