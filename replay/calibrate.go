@@ -128,7 +128,10 @@ func (m *Model) measureDoor() {
 		if i == 0 || enqueued[i-1] == event.Missing {
 			continue
 		}
-		if m.Blocks.Offered[i]+int64(defaultTransit) < enqueued[i-1] {
+		switch came := tl.Value(event.Received, i); {
+		case came != event.Missing:
+			intakes = append(intakes, max(door[i]-max(came, enqueued[i-1]), 0))
+		case m.Blocks.Offered[i]+int64(defaultTransit) < enqueued[i-1]:
 			intakes = append(intakes, max(door[i]-enqueued[i-1], 0))
 		}
 		popped, done := tl.Value(event.Dequeued, i), tl.Value(event.Committed, i-1)

@@ -179,6 +179,7 @@ func (l *live) events(ctx context.Context) error {
 		case f := <-l.done:
 			err = l.learn(f)
 		case <-l.alarm.C:
+			l.armed = never
 		}
 		if err != nil {
 			return err

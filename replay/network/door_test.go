@@ -34,6 +34,7 @@ func TestShutDoorBlocksTheOrderer(t *testing.T) {
 			c.Channels, c.Orgs, c.Bytes, c.Reused = 1, 1, size, true
 			c.Load = Load{Rate: MaxRate, Blocks: blocks}
 			c.Pipeline, _ = pipeline.Preset(preset)
+			c.Pipeline.Policy.Retry = time.Millisecond // the poll is not what this is about
 			n := opened(t, with(c, func(ledger.Config) store { return lag }))
 			seen := newCounter()
 			stop := background(t, n, seen)

@@ -220,8 +220,8 @@ func (n *Network) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// Header describes the run for its trace. The trace begins now: call it after Prepare
-// and right before Run.
+// Header describes the run for its trace. The trace begins now, and the load with Run: call
+// it after Prepare and right before Run.
 func (n *Network) Header(tool string) traces.Header {
 	n.start = time.Now()
 	return traces.Header{Base: n.start.UTC(), Tool: tool, Source: "run", Streams: n.Streams()}
@@ -265,9 +265,10 @@ func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
 			return err
 		})
 	}
+	load := time.Now()
 	for _, ch := range n.channels {
-		ch.minter.started.Store(&n.start)
-		launch(func() error { return ch.offer(inner, n.start, &n.cfg, watch) })
+		ch.minter.started.Store(&load)
+		launch(func() error { return ch.offer(inner, n.start, load, &n.cfg, watch) })
 	}
 	launch(func() error {
 		if err := n.over(inner); err != nil {

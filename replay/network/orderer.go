@@ -53,8 +53,9 @@ func newChannel(c *Config, dir string, index int, orderer *member, peers []*memb
 	return ch, nil
 }
 
-// offer lets the channel's height grow when blocks are due, counted from start.
-func (ch *channel) offer(ctx context.Context, start time.Time, c *Config, o driver.Observer) error {
+// offer lets the channel's height grow when blocks are due, counted from load; the
+// trace's times count from start.
+func (ch *channel) offer(ctx context.Context, start, load time.Time, c *Config, o driver.Observer) error {
 	alarm := driver.NewAlarm()
 	defer alarm.Close()
 	for number := uint64(firstBlock); ; number++ {
@@ -72,16 +73,17 @@ func (ch *channel) offer(ctx context.Context, start time.Time, c *Config, o driv
 			close(ch.offered)
 			return nil
 		}
-		now := time.Since(start)
-		for due := time.Duration(b.due); now < due; now = time.Since(start) {
-			alarm.Set(due - now)
+		passed := time.Since(load)
+		for due := time.Duration(b.due); passed < due; passed = time.Since(load) {
+			alarm.Set(due - passed)
 			select {
 			case <-alarm.C:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
-		ch.late.add(now - time.Duration(b.due))
+		ch.late.add(passed - time.Duration(b.due))
+		now := passed + load.Sub(start)
 		for _, s := range ch.streams {
 			for _, e := range [...]event.Event{
 				{Kind: event.Offered, Value: int64(now)}, {Kind: event.Transactions, Value: int64(c.Transactions)},
