@@ -3,7 +3,9 @@ package serve
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
@@ -49,4 +51,33 @@ func BenchmarkServe(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkLateness tells how long after its moment a block has been sent, at 500 blocks a
+// second.
+func BenchmarkLateness(b *testing.B) {
+	org := fabrictest.NewOrg(b)
+	r := run{channel: "ch1", blocks: org.Chain(b, "ch1", 500, 33_000)}
+	for i := range r.blocks {
+		r.offered = append(r.offered, event.Time(i)*event.Time(2*time.Millisecond))
+	}
+	var late []int64
+	for b.Loop() {
+		n := &node{org: org, Server: newServer(b, Config{Hold: true, Record: &Recording{Path: filepath.Join(b.TempDir(), "out.reel")}}, r)}
+		stop := n.serve(b)
+		if err := read(n.open(b, deliver.Seek{Channel: "ch1"}), r.blocks); err != nil {
+			b.Fatal(err)
+		}
+		stop()
+		tr, err := n.recording.trace()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range r.blocks {
+			late = append(late, tr.Timelines[0].Value(event.Sent, i)-tr.Timelines[0].Value(event.Offered, i))
+		}
+	}
+	slices.Sort(late)
+	b.ReportMetric(float64(late[len(late)/2]), "p50-late-ns")
+	b.ReportMetric(float64(late[len(late)*99/100]), "p99-late-ns")
 }

@@ -21,7 +21,8 @@
 // Invariants:
 //
 //   - A block is never sent before its moment. Deadlines are absolute: a block that was
-//     late delays no other.
+//     late delays no other. Waits end by driver.Alarm: Go's timers are late by up to a
+//     millisecond.
 //   - A reader gets the payloads' bytes as they stand in the trace.
 //   - In memory are some 60 bytes a block, and one block for each reader; a recording has
 //     its streams in memory once, when it is saved. A reader that stops reading holds

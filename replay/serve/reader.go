@@ -9,6 +9,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/replay/driver"
 )
 
 // never is a moment that does not come.
@@ -16,6 +17,8 @@ const never = time.Duration(math.MaxInt64)
 
 // clock is the time since the first block is offered. It stands at zero until it starts.
 type clock struct {
+	// precise lets it wait by the kernel's timers, which synctest does not know.
+	precise bool
 	once    sync.Once
 	started chan struct{}
 	start   time.Time // set before started is closed
@@ -47,10 +50,18 @@ func (c *clock) now() time.Duration {
 	return time.Since(c.start)
 }
 
-// wait waits until a moment, which may be never, or until ctx ends.
+// wait waits until a moment, which may be never, or until ctx ends. It may return a little
+// early: look at the clock.
 func (c *clock) wait(ctx context.Context, until time.Duration) error {
 	var due <-chan time.Time
-	if until != never {
+	switch {
+	case until == never:
+	case c.precise:
+		alarm := driver.NewAlarm()
+		defer alarm.Close()
+		alarm.Set(until - c.now())
+		due = alarm.C
+	default:
 		timer := time.NewTimer(until - c.now())
 		defer timer.Stop()
 		due = timer.C

@@ -69,6 +69,7 @@ func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	s := &Server{cfg: cfg, clock: newClock(), faults: newFaults(cfg), counts: map[string]*counts{}}
+	s.clock.precise = true
 	var err error
 	if cfg.Record != nil {
 		if s.recording, err = newRecording(*cfg.Record, s.clock); err != nil {
