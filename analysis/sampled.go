@@ -52,7 +52,8 @@ const (
 	// for the committer; in so large a share, it mostly waited.
 	seldom, mostly = 0.1, 0.5
 	// longestPoll is twice Fabric's poll of a shut door, in ns. A buffer that is refilled
-	// at every poll and runs dry before the next lets through at least 2N + 1 blocks in it.
+	// at every poll and runs dry before the next lets through 2N + 1 blocks a poll, and so
+	// at the very least 2N + 1 in this time.
 	longestPoll = 200_000_000
 )
 
@@ -101,19 +102,23 @@ func sampledDepth(tl *traces.Timeline, blind []BlindSpan, samples []traces.Sampl
 			d.Full = Known(d.Full.Or(0) + 1)
 		}
 	}
-	d.Rate = rateBehind(tl)
+	d.Rate = rateBehind(tl, blind)
 	return d
 }
 
 // rateBehind returns how many blocks a second were committed while the peer was behind.
-func rateBehind(tl *traces.Timeline) Optional[float64] {
+// Where blocks are committed of which the time was not seen, that time does not count.
+func rateBehind(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
 	if require(tl, "", event.Offered, event.Committed) != nil {
 		return Optional[float64]{}
 	}
 	var time, last int64
 	blocks, gap, height := 0, 0, 0
+	committed := tl.Column(event.Committed)
 	walkHeights(tl, func(t int64, o, p int) {
-		if gap > fewBehind {
+		hidden := slices.Contains(committed[height:p], event.Missing) ||
+			slices.ContainsFunc(blind, func(b BlindSpan) bool { return b.From < t && last < b.To })
+		if gap > fewBehind && !hidden {
 			time, blocks = time+t-last, blocks+p-height
 		}
 		last, gap, height = t, o-p, p
@@ -154,6 +159,12 @@ func usualInterval(c *traces.SampleColumn) int64 {
 	return Percentile(distances, 50)
 }
 
+// stageSeries are the metrics that tell how long a peer's stages take.
+var stageSeries = []string{
+	traces.SeriesCommitDuration, traces.SeriesPrivdataValidation, traces.SeriesPrivdataCommitBlock,
+	traces.SeriesBlockProcessing, traces.SeriesBlockStorageCommit, traces.SeriesStateDBCommit,
+}
+
 // sampledStages returns the stage averages of tl's peer where the trace has no times of
 // its own of a block's validation and commit.
 func sampledStages(tl *traces.Timeline, samples []traces.SampleColumn) []SampledStage {
@@ -165,6 +176,9 @@ func sampledStages(tl *traces.Timeline, samples []traces.SampleColumn) []Sampled
 	var stages []SampledStage
 	for i := range samples {
 		s := &samples[i]
+		if !slices.Contains(stageSeries, s.Name) {
+			continue
+		}
 		unit := map[string]float64{traces.UnitNS: 1, "s": 1e9}[s.Unit]
 		if unit == 0 || s.Node != tl.Peer || s.Channel != "" && s.Channel != tl.Channel || s.Len() == 0 {
 			continue
@@ -223,8 +237,13 @@ func (s *StreamStats) judgeSampled() (Bottleneck, string) {
 		return BottleneckDelivery, fmt.Sprintf("%s was empty in %s%s, and %s blocks/s were committed, fewer than a buffer that is too small lets through: blocks did not reach the peer fast enough, so the orderer, the link or the peer's intake sets the pace%s",
 			while, behind(d.Empty), full, FormatNumber(d.Rate.Or(0)), cannot)
 	}
-	return BottleneckUnknown, fmt.Sprintf("unknown: %s was empty in %s%s: a buffer that is too small and a delivery that is uneven look alike in samples; blocks' times in the peer's log at level DEBUG tell them apart",
-		while, behind(d.Empty), full)
+	pace := ""
+	if n, ok := s.Buffer.Get(); ok && d.Rate.Known() {
+		pace = fmt.Sprintf(" (%s blocks/s were committed meanwhile; a buffer of N = %d that runs dry between two polls of its door lets through about %s)",
+			FormatNumber(d.Rate.Or(0)), n, FormatNumber(2*s.leastRefill()))
+	}
+	return BottleneckUnknown, fmt.Sprintf("unknown: %s was empty in %s%s: a buffer that is too small and a delivery that is uneven look alike in samples%s; blocks' times in the peer's log at level DEBUG tell them apart",
+		while, behind(d.Empty), full, pace)
 }
 
 // leastRefill returns the least rate, in blocks/s, at which a buffer that runs dry between
