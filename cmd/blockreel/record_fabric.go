@@ -44,8 +44,14 @@ func newRecordFabric() *cobra.Command {
 		Long: `Fabric subscribes to an orderer's blocks and to peers' events of committed blocks, with
 the identity of an MSP directory that may read the channels. A block is offered when it
 arrives from the orderer and committed when the peer's event arrives, by the clock of this
-machine for both; run it near the nodes. What happens between the two (buffer, validation)
-is in the peers' logs alone: see "blockreel record logs".
+machine for both; run it near the nodes. The trace tells how long the way to each node takes,
+and when a node was out of sight. What happens to a block between the two (buffer, validation) is
+in the peers' logs alone: see "blockreel record logs", and "blockreel merge" to join both.
+
+With --metrics the pages of the nodes' operations endpoints (operations.listenAddress,
+metrics.provider: prometheus) are sampled as well: depth of the payloads buffer, heights,
+stages. An https page is believed as its node is, by the same CA and host name. A page that
+cannot be read is noted, and does not end the recording.
 
 A node that goes away is tried again, and the recording goes on at the next block; blocks
 that came in between have no times, and the trace says which. A refusal (certificates, host
@@ -62,12 +68,15 @@ The flags are those of Fabric's own tools, and the CORE_PEER_* variables are the
 defaults. A connection profile gives the nodes of its channels (the first orderer, and the
 peers but those with eventSource: false), their TLS CAs and host names, and the identity of
 client.organization if it has signedCert and adminPrivateKey; flags stand for what it says,
-and it stands for the variables.
+and it stands for the variables. Of a profile this much is enough:
 
-With --metrics the pages of the nodes' operations endpoints (operations.listenAddress,
-metrics.provider: prometheus) are read as well: depth of the payloads buffer, heights, stages.
-A page that cannot be read is noted, and does not end the recording. Heights and depths are
-shown on a terminal while it goes on.
+  channels: {mychannel: {orderers: [orderer0], peers: {peer0: {}}}}
+  orderers: {orderer0: {url: "grpcs://orderer.example.com:7050", tlsCACerts: {path: orderer-ca.pem}}}
+  peers:
+    peer0:
+      url: grpcs://localhost:7051
+      tlsCACerts: {path: org1-ca.pem}
+      grpcOptions: {ssl-target-name-override: peer0.org1.example.com}
 
 Nothing on the wire tells how the peers are configured. A replay asks for N: say it with
 --buffer-blocks if you know it.`,
@@ -75,12 +84,18 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
     --peer org1=peer0.org1.example.com:7051 --tlsRootCertFiles org1-tls-ca.pem \
     --mspid Org1MSP --msp users/User1@org1.example.com/msp -C mychannel -o run.reel
   blockreel record fabric --orderer localhost:7050 -C ch1,ch2 --payload full --duration 10m -o full.reel
+  blockreel record fabric --connection-profile network.yaml --mspid Org1MSP --msp users/User1@org1.example.com/msp \
+    --metrics peer0=http://localhost:9443/metrics -o run.reel
   blockreel record fabric --connection-profile connection-org1.yaml --msp users/User1@org1.example.com/msp \
     --orderer orderer.example.com:7050 --tls --cafile orderer-ca.pem -C mychannel --buffer-blocks 20 -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := fl.config(c, &cfg); err != nil {
 				return err
+			}
+			cfg.Waiting = func(err error) { fmt.Fprintf(c.ErrOrStderr(), "waiting: %v\n", err) }
+			if end := cfg.Signer.Certificate.NotAfter; time.Now().After(end) {
+				warn(c.ErrOrStderr(), "the identity's certificate has expired on %s: nodes refuse it", end.UTC().Format(time.DateOnly))
 			}
 			return recordFabric(c, cfg, fl)
 		},

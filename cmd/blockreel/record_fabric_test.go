@@ -16,6 +16,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	"github.com/blockreel/blockreel/traces"
 )
@@ -183,6 +184,27 @@ func TestRecordFabricRefusals(t *testing.T) {
 				t.Errorf("a file is left: %v", err)
 			}
 		})
+	}
+	// An identity whose time is over: the node does not say why it refuses it.
+	org, err := pki.NewOrg("Org1MSP", "org1.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := org.CA.Issue(pki.Request{CommonName: "user", NotAfter: time.Now().Add(-time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := identity.New("Org1MSP", keys.CertPEM, keys.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := org.WriteMSP("expired", &pki.Member{Identity: id, Keys: keys}); err != nil {
+		t.Fatal(err)
+	}
+	code, talk := recordFabricCommand(ctx, "--orderer", address, "--peer", address, "--tls", "--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem",
+		"--mspid", "Org1MSP", "--msp", "expired", "-C", "ch1", "-o", "run.reel")
+	if code != 1 || !strings.Contains(talk, "the identity's certificate has expired on") || !strings.Contains(talk, "FORBIDDEN") {
+		t.Errorf("exit code %d: %s", code, talk)
 	}
 	if left, err := fs.Glob(os.DirFS(dir), "*.payloads"); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)

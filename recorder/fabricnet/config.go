@@ -47,6 +47,9 @@ type Config struct {
 	QueueBytes int
 	// Wait makes Open try again until the nodes and channels are there.
 	Wait bool
+	// Waiting is told why, once for each node and channel that Open waits for. Nil:
+	// nobody.
+	Waiting func(error)
 	// UntilCaughtUp ends the recording when every peer has committed what the orderer has.
 	UntilCaughtUp bool
 	// Metrics are the nodes' metrics pages; Node is a name of the orderer or a peer. One
@@ -103,6 +106,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("channel %q is named twice or empty", name)
 		}
 		seen[name] = true
+	}
+	if c.Waiting == nil {
+		c.Waiting = func(error) {}
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20

@@ -50,13 +50,13 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 			service = deliver.PeerFiltered
 		}
 		nd := &node{Node: to, service: service, signer: cfg.Signer, retry: backoff{first: cfg.RetryAfter, most: cfg.RetryAtMost}}
-		err := insist(ctx, cfg.Wait, nd.retry, func() (err error) {
+		err := n.insist(ctx, nd, "", func() (err error) {
 			nd.conn, err = deliver.Dial(ctx, to.Endpoint)
 			return err
 		})
 		if err != nil {
 			n.Close()
-			return nil, nd.fail("", err)
+			return nil, err
 		}
 		n.nodes = append(n.nodes, nd)
 	}
@@ -86,12 +86,12 @@ func (n *Network) wait(ctx context.Context) error {
 	}
 	for _, nd := range n.nodes {
 		for _, name := range n.cfg.Channels {
-			err := insist(ctx, true, nd.retry, func() error {
+			err := n.insist(ctx, nd, name, func() error {
 				_, err := nd.height(ctx, name)
 				return err
 			})
 			if err != nil {
-				return nd.fail(name, err)
+				return err
 			}
 		}
 	}
@@ -104,12 +104,12 @@ func (n *Network) open(ctx context.Context, name string) (*channel, error) {
 	c := &channel{name: name, net: n}
 	for i, nd := range n.nodes {
 		s := &subscription{node: nd, channel: name, retry: nd.retry}
-		err := insist(ctx, n.cfg.Wait, nd.retry, func() (err error) {
+		err := n.insist(ctx, nd, name, func() (err error) {
 			s.first, err = nd.height(ctx, name)
 			return err
 		})
 		if err != nil {
-			return nil, nd.fail(name, err)
+			return nil, err
 		}
 		s.known.Store(s.first.blocks)
 		if i == 0 {

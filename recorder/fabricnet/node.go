@@ -126,15 +126,24 @@ func (b *backoff) pause(ctx context.Context) bool {
 	}
 }
 
-// insist tries until it succeeds, is refused for good, or ctx ends; once only unless wait.
-func insist(ctx context.Context, wait bool, b backoff, try func() error) error {
-	for {
+// insist tries until it succeeds, is refused for good, or ctx ends; once only unless cfg
+// says to wait.
+func (n *Network) insist(ctx context.Context, nd *node, channel string, try func() error) error {
+	b := nd.retry
+	for told := false; ; told = true {
 		err := try()
-		if err == nil || !wait || deliver.Permanent(err) {
-			return err
+		if err == nil {
+			return nil
+		}
+		failed := nd.fail(channel, err)
+		if !n.cfg.Wait || deliver.Permanent(err) {
+			return failed
+		}
+		if !told {
+			n.cfg.Waiting(failed)
 		}
 		if !b.pause(ctx) {
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(ctx.Err(), failed)
 		}
 	}
 }
