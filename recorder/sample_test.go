@@ -101,3 +101,19 @@ func TestNotANumber(t *testing.T) {
 		t.Errorf("%+v, %d dropped", tr.Samples, r.DroppedSamples())
 	}
 }
+
+// BenchmarkSample is the cost of a sample to the one who takes it.
+func BenchmarkSample(b *testing.B) {
+	r, err := New(&discard{}, header("a"), Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r.Sample(depth, event.Time(i), float64(i%42))
+	}
+	b.ReportMetric(100*float64(r.DroppedSamples())/float64(b.N), "%dropped")
+	if err := r.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
