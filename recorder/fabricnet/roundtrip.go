@@ -58,7 +58,7 @@ func (n *Network) measure(ctx context.Context, nd *node) {
 	defer tick.Stop()
 	for {
 		asked := time.Now()
-		if d, err := nd.conn.RoundTrip(ctx); err == nil {
+		if d, err := nd.conn.RoundTrip(ctx, nd.service); err == nil {
 			nd.trips.add(d)
 			answered := asked.Add(d)
 			nd.answered.Store(&answered)

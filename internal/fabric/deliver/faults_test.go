@@ -352,7 +352,7 @@ func TestRoundTrip(t *testing.T) {
 	stream := open(t, conn, deliver.Orderer, n.user, deliver.Seek{Channel: "ch1"})
 	for range 14 {
 		recv(t, stream)
-		if took, err := conn.RoundTrip(t.Context()); err != nil || took <= 0 || took > patience {
+		if took, err := conn.RoundTrip(t.Context(), deliver.Orderer); err != nil || took <= 0 || took > patience {
 			t.Fatalf("%v, %v", took, err)
 		}
 	}
@@ -361,7 +361,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal("a block after the end")
 	}
 	var connect *deliver.ConnectError
-	if took, err := conn.RoundTrip(t.Context()); !errors.As(err, &connect) || deliver.Permanent(err) {
+	if took, err := conn.RoundTrip(t.Context(), deliver.Orderer); !errors.As(err, &connect) || deliver.Permanent(err) {
 		t.Errorf("%v to a node that is gone: %v", took, err)
 	}
 }
