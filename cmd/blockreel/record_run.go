@@ -88,13 +88,22 @@ func recordRun(c *cobra.Command, cfg network.Config, output, payload, what strin
 	return summary, nil
 }
 
-// tellStreams says what has become of the streams of a run.
+// tellStreams says what has become of a run.
 func tellStreams(stderr io.Writer, summary network.Summary) {
+	for _, ch := range summary.Channels {
+		if ch.Late.Blocks > 0 {
+			warn(stderr, "%s: the orderer was slower than the load: %s blocks were offered late, at most by %v",
+				ch.Name, analysis.FormatCount(int64(ch.Late.Blocks)), ch.Late.Max.Round(time.Millisecond))
+		}
+	}
 	for _, s := range summary.Streams {
 		fmt.Fprintf(stderr, "%s: %s blocks offered, %s committed\n", s.Name,
 			analysis.FormatCount(int64(s.Offered)), analysis.FormatCount(int64(s.Committed)))
 		if s.Lag.Overloaded {
-			warn(stderr, "%s: this machine was too slow for the run: 1 %% of the events were more than %v late", s.Name, s.Lag.P99)
+			warn(stderr, "%s: this machine was too slow for the run: 1 %% of the events were more than %v late", s.Name, s.Lag.P99.Round(time.Millisecond))
+		}
+		if s.Breaks > 0 {
+			warn(stderr, "%s: the stream from the orderer broke %d times and was taken up again", s.Name, s.Breaks)
 		}
 	}
 }

@@ -18,9 +18,13 @@ func (h *height) get() uint64 {
 	return h.blocks
 }
 
-func (h *height) set(blocks uint64) {
+// reach lets the height grow to blocks, if it is lower.
+func (h *height) reach(blocks uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if blocks <= h.blocks {
+		return
+	}
 	h.blocks = blocks
 	if h.grown != nil {
 		close(h.grown)

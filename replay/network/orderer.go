@@ -48,7 +48,7 @@ func newChannel(c *Config, dir string, index int, orderer *member, peers []*memb
 	if err := chain.append(genesis); err != nil {
 		return ch, err
 	}
-	chain.height.set(uint64(firstBlock))
+	chain.height.reach(uint64(firstBlock))
 	ch.minter = newMinter(c, chain, builder, index)
 	return ch, nil
 }
@@ -93,7 +93,7 @@ func (ch *channel) offer(ctx context.Context, start, load time.Time, c *Config, 
 				o.Observe(e)
 			}
 		}
-		ch.chain.height.set(number + 1)
+		ch.chain.height.reach(number + 1)
 		ch.minter.room.Release(b.taken)
 	}
 }

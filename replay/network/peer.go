@@ -31,6 +31,7 @@ type stream struct {
 	peer     *member
 	ledger   store
 	height   height // of ledger
+	sent     height // what the orderer has told of
 	source   *subscription
 	buffered atomic.Int64
 }
@@ -50,7 +51,7 @@ func openStream(c *Config, dir string, index int, s traces.Stream, peer *member)
 	if h := l.Height(); h != event.Height(firstBlock) {
 		return st, fmt.Errorf("the ledger in %s has a height of %d already: choose another directory or remove it", at.Dir, h)
 	}
-	st.height.set(uint64(firstBlock))
+	st.height.reach(uint64(firstBlock))
 	return st, nil
 }
 
@@ -63,7 +64,7 @@ func (s *stream) Validate(ctx context.Context, b *block.Block) error {
 func (s *stream) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	stages, err := s.ledger.Commit(ctx, b)
 	if err == nil {
-		s.height.set(uint64(b.Number) + 1)
+		s.height.reach(uint64(b.Number) + 1)
 	}
 	return stages, err
 }
