@@ -141,7 +141,7 @@ func blindWarnings(tr *traces.Trace) []string {
 	return warnings
 }
 
-// FormatSpan writes a span in seconds: 12.3–15.1 s.
+// FormatSpan writes a span in seconds: 12.3–15.1 s; an instant as 12.312 s.
 func FormatSpan(s Span) string {
 	decimals := 1
 	if s.Length() < 1e9 {
@@ -149,6 +149,9 @@ func FormatSpan(s Span) string {
 	}
 	write := func(ns int64) string {
 		return strings.Replace(fmt.Sprintf("%.*f", decimals, seconds(ns)), "-", "−", 1)
+	}
+	if s.Length() == 0 {
+		return write(s.From) + " s"
 	}
 	return write(s.From) + "–" + write(s.To) + " s"
 }

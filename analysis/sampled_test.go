@@ -231,6 +231,16 @@ func TestSampleRuns(t *testing.T) {
 	}
 }
 
+func TestFormatSpan(t *testing.T) {
+	for want, s := range map[string]Span{
+		"12.3–15.1 s": {12_300 * ms, 15_100 * ms}, "−0.5–4512.0 s": {-500 * ms, 4_512_000 * ms}, "2.000–2.050 s": {2000 * ms, 2050 * ms}, "0.009 s": {9 * ms, 9 * ms},
+	} {
+		if got := FormatSpan(s); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestSampledStages(t *testing.T) {
 	tl := timeline(map[event.Kind][]int64{event.Offered: {0, 1}, event.Committed: {2, 3}})
 	samples := []traces.SampleColumn{

@@ -30,7 +30,8 @@ type Series struct {
 // has happened there is no sample.
 const (
 	// SeriesObserving is 1 from the moment when a node's stream is being watched, and 0
-	// from the moment when it is lost. It is of the node, or of one of its channels.
+	// from the moment when it is lost. It is of the node, or of one of its channels. Before
+	// its first sample it tells nothing: a recorder that waits for a node writes 0 first.
 	SeriesObserving = "observing"
 
 	SeriesBufferSize       = "gossip_payload_buffer_size" // blocks in the payloads buffer, of peer and channel
