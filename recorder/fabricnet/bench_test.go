@@ -20,19 +20,30 @@ import (
 
 // endless is a chain that has all blocks at once: those of a real run again and again,
 // each with a number and a previous hash of its own. It tells a height of 1, so that all
-// others count as made while they were recorded.
+// others count as made while they were recorded. Orderer and peer share it.
 type endless struct {
 	blocks []fabric.Block
+
+	mu     sync.Mutex
+	made   [][fabric.HashSize]byte // hashes of the blocks, by number
+	recent [1 << 10]fabric.Block   // for who reads second
+}
+
+// paced is a node's view of the chain.
+type paced struct {
+	*endless
 	// ahead waits until the recorder is not too far behind.
 	ahead func(ctx context.Context)
+}
 
-	mu   sync.Mutex
-	made [][fabric.HashSize]byte // hashes of the blocks, by number
+func (p paced) Block(ctx context.Context, n uint64) ([]byte, error) {
+	p.ahead(ctx)
+	return p.block(n), ctx.Err()
 }
 
 func newEndless(tb testing.TB, blocks [][]byte) *endless {
 	tb.Helper()
-	e := &endless{ahead: func(context.Context) {}}
+	e := &endless{}
 	for _, raw := range blocks {
 		b, err := fabric.ParseBlock(raw)
 		if err != nil {
@@ -46,22 +57,27 @@ func newEndless(tb testing.TB, blocks [][]byte) *endless {
 func (e *endless) Oldest() uint64 { return 0 }
 func (e *endless) Height() uint64 { return 1 }
 
-func (e *endless) Block(ctx context.Context, n uint64) ([]byte, error) {
-	e.ahead(ctx)
+func (e *endless) block(n uint64) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	recent := &e.recent[n%uint64(len(e.recent))]
+	if recent.Raw != nil && recent.Number == n {
+		return recent.Raw
+	}
 	b := e.blocks[n%uint64(len(e.blocks))]
-	b.Number, b.PreviousHash = n, e.hash(n)
+	b.Number, b.PreviousHash = n, e.previous(n)
 	header := protowire.AppendVarint([]byte{1 << 3}, n)
 	header = protowire.AppendBytes(append(header, 2<<3|2), b.PreviousHash)
 	header = protowire.AppendBytes(append(header, 3<<3|2), b.DataHash)
 	_, _, old := protowire.ConsumeField(b.Raw)
 	raw := append(make([]byte, 0, len(b.Raw)+64), 1<<3|2)
-	return append(protowire.AppendBytes(raw, header), b.Raw[old:]...), ctx.Err()
+	b.Raw = append(protowire.AppendBytes(raw, header), b.Raw[old:]...)
+	*recent = b
+	return b.Raw
 }
 
-// hash gives the hash of the block before n.
-func (e *endless) hash(n uint64) []byte {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// previous gives the hash of the block before n.
+func (e *endless) previous(n uint64) []byte {
 	for i := uint64(len(e.made)); i < n; i++ {
 		b := e.blocks[i%uint64(len(e.blocks))]
 		b.Number, b.PreviousHash = i, nil
@@ -93,14 +109,15 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	if len(blocks) > 1000 {
 		blocks = blocks[len(blocks)-1000:]
 	}
-	chain, events := newEndless(b, blocks), newEndless(b, blocks)
+	chain := newEndless(b, blocks)
+	offered, committed := paced{chain, func(context.Context) {}}, paced{chain, func(context.Context) {}}
 	orderer := newServer(b, org, pki.Request{}, nil)
 	peer := newServer(b, org, pki.Request{}, nil)
 	if plain {
 		orderer.TLS, peer.TLS = nil, nil
 	}
-	orderer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return chain, true }
-	peer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return events, true }
+	orderer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return &offered, true }
+	peer.Server.Ledgers = func(string) (deliver.Ledger, bool) { return &committed, true }
 	orderer.Start(b)
 	peer.Start(b)
 	cfg := Config{Orderer: orderer.node("orderer"), Peers: []Node{peer.node("peer")}, Channels: []string{"ch1"},
@@ -113,13 +130,13 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	for i := range blocks {
 		size += len(blocks[i])
 	}
-	chain.ahead = func(ctx context.Context) {
+	offered.ahead = func(ctx context.Context) {
 		for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) && ctx.Err() == nil {
 			pause(ctx)
 		}
 	}
 	// The peer is never ahead of the orderer by more than a block, and ends it all.
-	events.ahead = func(ctx context.Context) {
+	committed.ahead = func(ctx context.Context) {
 		for net.channels[0].orderer.next.Load() < net.channels[0].streams[0].peer.next.Load() && ctx.Err() == nil {
 			pause(ctx)
 		}
