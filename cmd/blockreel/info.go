@@ -36,7 +36,7 @@ func newInfo() *cobra.Command {
 					return err
 				}
 				for i, p := range payloads {
-					about.Streams[i].Payloads, about.Streams[i].PayloadBytes = p.blocks, p.bytes
+					about.Streams[i].Payloads = &payloadInfo{Blocks: p.blocks, First: p.first, Last: p.last, Bytes: p.bytes}
 				}
 				if asJSON {
 					if err := report.JSON(c.OutOrStdout(), about); err != nil {
@@ -97,12 +97,18 @@ type streamInfo struct {
 	Values   map[string]int  `json:"values"`
 	Settings traces.Settings `json:"settings"`
 	Dropped  int64           `json:"dropped_events"`
-	// Payloads are those of the channel, told of its first stream, and PayloadBytes
-	// what they take in the file.
-	Payloads     int64 `json:"payload_blocks,omitempty"`
-	PayloadBytes int64 `json:"payload_file_bytes,omitempty"`
-	name         string
-	kinds        []string
+	// Payloads are those of the channel, told of its first stream.
+	Payloads *payloadInfo `json:"payloads,omitempty"`
+	name     string
+	kinds    []string
+}
+
+type payloadInfo struct {
+	Blocks int64          `json:"blocks"`
+	First  event.BlockNum `json:"first_block"`
+	Last   event.BlockNum `json:"last_block"`
+	// Bytes is what they take in the file, compressed.
+	Bytes int64 `json:"file_bytes"`
 }
 
 type noteInfo struct {
@@ -205,8 +211,8 @@ func (t traceInfo) print(w io.Writer) error {
 				row("  "+k, "%s blocks", analysis.FormatCount(int64(n)))
 			}
 		}
-		if s.Payloads > 0 {
-			row("  payloads", "%s blocks, %s in the file", analysis.FormatCount(s.Payloads), analysis.FormatBytes(s.PayloadBytes))
+		if p := s.Payloads; p != nil {
+			row("  payloads", "%s blocks, %d to %d, %s in the file", analysis.FormatCount(p.Blocks), p.First, p.Last, analysis.FormatBytes(p.Bytes))
 		}
 		for _, name := range s.Settings.Names() {
 			row("  "+name, "= %s", s.Settings[name])

@@ -8,6 +8,7 @@ import (
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 func newStrip() *cobra.Command {
@@ -49,8 +50,9 @@ every figure and forecast stays the same.`,
 
 // stored is what a channel's payloads take in a trace file.
 type stored struct {
-	blocks int64
-	bytes  int64 // as they are compressed in the file
+	blocks      int64
+	first, last event.BlockNum
+	bytes       int64 // as they are compressed in the file
 }
 
 // payloadsOf tells, by the first stream of each channel, which payloads a trace file
@@ -80,6 +82,11 @@ func payloadsOf(path string) (map[int]stored, error) {
 		s := out[c.Extents[0].Stream] // a chunk is of one channel
 		s.bytes += c.Length
 		for _, x := range c.Extents {
+			last := x.First + event.BlockNum(x.Blocks) - 1
+			if s.blocks == 0 {
+				s.first, s.last = x.First, last
+			}
+			s.first, s.last = min(s.first, x.First), max(s.last, last)
 			s.blocks += int64(x.Blocks)
 		}
 		out[c.Extents[0].Stream] = s

@@ -52,9 +52,10 @@ func verifyFile(c *cobra.Command, path string) error {
 	for _, n := range report.Chunks {
 		chunks += n
 	}
-	fmt.Fprintf(out, "%s: %s, format %d.%d, %s, %s chunks, %s values, %s notes, %s payloads\n",
+	fmt.Fprintf(out, "%s: %s, format %d.%d, %s, %s chunks, %s values, %s samples, %s notes, %s payloads\n",
 		path, state, report.Major, report.Minor, analysis.FormatBytes(report.Bytes), analysis.FormatCount(int64(chunks)),
-		analysis.FormatCount(int64(report.Values)), analysis.FormatCount(int64(report.Notes)), analysis.FormatCount(int64(report.Payloads)))
+		analysis.FormatCount(int64(report.Values)), analysis.FormatCount(int64(report.Samples)),
+		analysis.FormatCount(int64(report.Notes)), analysis.FormatCount(int64(report.Payloads)))
 	if l := report.Loss; l != nil {
 		if l.Bytes == 0 {
 			fmt.Fprintf(out, "  lost: the end; the trace was not closed, and up to about a second of events before that may be missing\n")
