@@ -103,7 +103,7 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	env := os.Getenv
 	f := c.Flags()
 	f.StringVar(&fl.profile, "connection-profile", "", "connection profile of Fabric's SDKs, YAML or JSON: nodes, channels, CAs, identity")
-	f.StringVar(&fl.orderer, "orderer", "", "orderer to subscribe to, HOST:PORT, or its name in the profile")
+	f.StringVar(&fl.orderer, "orderer", "", "orderer to subscribe to, [NAME=]HOST:PORT, or its name in the profile")
 	f.StringArrayVar(&fl.peers, "peer", nil, "peer to subscribe to, [NAME=]HOST:PORT, or its name in the profile; repeatable (CORE_PEER_ADDRESS)")
 	f.StringSliceVarP(&cfg.Channels, "channel", "C", nil, "channel; repeatable (all of the profile unless given)")
 	f.StringVar(&fl.from, "from", "current", "first block: current (each node's height), oldest, or a number")

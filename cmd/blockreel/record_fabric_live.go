@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/recorder/fabricnet"
@@ -68,7 +70,7 @@ func showHeights(c *cobra.Command, net *fabricnet.Network) (stop func()) {
 			case <-tick.C:
 				line, blocks := heightsLine(net.Status(), before, every)
 				before = blocks
-				fmt.Fprintf(stderr, "\r\033[K%s", line)
+				fmt.Fprintf(stderr, "\r\033[K%s", fit(line, stderr))
 			case <-ctx.Done():
 				fmt.Fprint(stderr, "\r\033[K")
 				return
@@ -76,6 +78,18 @@ func showHeights(c *cobra.Command, net *fabricnet.Network) (stop func()) {
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+// fit cuts a line to the width of its terminal: a longer one could not be overwritten.
+func fit(line string, w io.Writer) string {
+	f, ok := w.(*os.File)
+	if !ok {
+		return line
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && len(line) >= width {
+		return line[:width-1]
+	}
+	return line
 }
 
 // heightsLine shows the stream with the widest gap, the commits of all, and who is not

@@ -96,7 +96,8 @@ func (fl *fabricFlags) nodes(c *cobra.Command, described *profile.Profile, cfg *
 		cfg.Orderer, err = fl.described(c, described, n, fl.ordererCA, fl.ordererName)
 	} else {
 		ca := cmp.Or(fl.ordererCA, peerCA(0), os.Getenv("CORE_PEER_TLS_ROOTCERT_FILE"))
-		cfg.Orderer, err = fl.addressed(c, "", fl.orderer, ca, fl.ordererName)
+		name, address := nameOf(fl.orderer)
+		cfg.Orderer, err = fl.addressed(c, name, address, ca, fl.ordererName)
 	}
 	if err != nil {
 		return fmt.Errorf("orderer %s: %w", fl.orderer, err)
@@ -110,10 +111,7 @@ func (fl *fabricFlags) nodes(c *cobra.Command, described *profile.Profile, cfg *
 			}
 			node, err = fl.described(c, described, n, peerCA(i), name)
 		} else {
-			name, address, named := strings.Cut(peer, "=")
-			if !named {
-				name, address = "", peer
-			}
+			name, address := nameOf(peer)
 			node, err = fl.addressed(c, name, address, cmp.Or(peerCA(i), os.Getenv("CORE_PEER_TLS_ROOTCERT_FILE")), fl.name)
 		}
 		if err != nil {
@@ -122,6 +120,14 @@ func (fl *fabricFlags) nodes(c *cobra.Command, described *profile.Profile, cfg *
 		cfg.Peers = append(cfg.Peers, node)
 	}
 	return nil
+}
+
+// nameOf takes [NAME=]HOST:PORT apart.
+func nameOf(text string) (name, address string) {
+	if name, address, named := strings.Cut(text, "="); named {
+		return name, address
+	}
+	return "", text
 }
 
 // pages finds the node of each metrics page: the one that is named, or that has the page's
@@ -150,7 +156,7 @@ func (fl *fabricFlags) pages(c *cobra.Command, cfg *fabricnet.Config) error {
 		}
 		switch {
 		case named && len(found) == 0:
-			return usagef(c, "--metrics %s: no node is called %q; a peer is called by its NAME in --peer, others by their address", text, name)
+			return usagef(c, "--metrics %s: no node is called %q; nodes are called by their NAME in --orderer and --peer or in the profile, or else by their address", text, name)
 		case len(found) != 1:
 			return usagef(c, "--metrics %s: %d nodes are at this host: say whose page it is with NODE=URL", text, len(found))
 		}
