@@ -16,16 +16,15 @@ import (
 )
 
 // mostInFlight bounds what gRPC may hold of a stream whose reader stands still: the
-// largest window that it grows to by itself (16 MiB, google.golang.org/grpc/internal/
-// transport: bdpLimit), as much again that waits in the server's write buffers, and the
-// sockets'.
-const mostInFlight = 40 << 20
+// largest window that it grows to by itself is 16 MiB (google.golang.org/grpc/internal/
+// transport: bdpLimit), and 64 KiB and a message wait before it (defaultWriteQuota).
+const mostInFlight = 20 << 20
 
 // A committer that stands still shuts the door; then nobody reads the stream, HTTP/2's
 // window fills, and the orderer's Send blocks. The peer has 2N + 1 blocks in its buffer,
 // one popped, one at the door and one in hand; gRPC has the rest of what was sent.
 func TestShutDoorBlocksTheOrderer(t *testing.T) {
-	const blocks, size = 3000, 33_000
+	const blocks, size = 1000, 33_000
 	for _, preset := range pipeline.Presets()[:2] {
 		t.Run(preset, func(t *testing.T) {
 			gate := make(chan struct{})
@@ -135,7 +134,7 @@ func TestGapTakesNoMemory(t *testing.T) {
 func TestStreamsAreIsolated(t *testing.T) {
 	const stuck = 2
 	c := small()
-	c.Load = Load{Rate: 2000, Blocks: 1000}
+	c.Load = Load{Rate: 2000, Blocks: 400}
 	c.Bytes, c.Reused = 33_000, true
 	c.Pipeline.Policy.Retry = time.Millisecond
 	gate := make(chan struct{})
