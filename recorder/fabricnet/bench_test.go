@@ -166,6 +166,51 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	peer.Stop()
 }
 
+// BenchmarkTake is what is the recorder's own of BenchmarkRecord, from the bytes of a
+// message on: the block's parts, the chain, the counts, the times, the compressed payload.
+// The nodes, TLS and gRPC are not in it.
+func BenchmarkTake(b *testing.B) {
+	blocks := blocktest.Run(b, "fabric-2.5-burst-n20-info")
+	for mode, payload := range []string{"none", "headers", "full"} {
+		b.Run("payload="+payload, func(b *testing.B) {
+			t := newTestbed(b, 1, 1, 1, "ch1")
+			t.config.Payload = Payload(mode)
+			net := open(b, t.config)
+			if err := net.write(io.Discard, io.Discard); err != nil {
+				b.Fatal(err)
+			}
+			c := net.channels[0]
+			c.begin()
+			chain := newEndless(b, blocks[len(blocks)-1000:])
+			c.orderer.chain = fabric.ChainAt(0)
+			var bytes int64
+			before := cpuTime(b)
+			b.ResetTimer()
+			for n := range uint64(b.N) { // not b.Loop: the last payloads are written behind it
+				d := deliver.Delivered{Arrived: time.Now()}
+				var err error
+				if d.Block, err = fabric.ParseBlock(chain.block(n)); err == nil {
+					_, err = c.orderer.check(&d)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				bytes += int64(len(d.Block.Raw))
+				c.offered(&d, true)
+				for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) {
+					pause(b.Context())
+				}
+			}
+			if err := net.finish(); err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			b.SetBytes(bytes / int64(b.N))
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/block")
+		})
+	}
+}
+
 // cpuTime is that of this process: on a machine that others use it tells more than the
 // clock.
 func cpuTime(b *testing.B) time.Duration {
