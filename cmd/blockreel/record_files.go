@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/blockreel/blockreel/internal/outfile"
-	"github.com/blockreel/blockreel/recorder/fabricnet"
+	"github.com/blockreel/blockreel/recorder/merge"
 )
 
 // recordFiles lets run record into output, by way of a second file if there are
@@ -39,7 +39,7 @@ func recordFiles(output string, payloads bool, run func(times, blocks io.Writer)
 		}
 	}
 	if err := errors.Join(times.Chmod(0o600), outfile.WritePrivate(output, func(w io.Writer) error {
-		return fabricnet.Merge(w, times, blocks)
+		return merge.Files(w, times, blocks)
 	})); err != nil {
 		return errors.Join(ran, fmt.Errorf("the payloads stay in %s: %w", blocks.Name(), err))
 	}

@@ -16,7 +16,7 @@
 //     scrape).
 //  4. Times go through a recorder.Recorder. Payloads, if they are wanted, go through a
 //     bounded queue to a trace of their own, so that a slow disk costs payloads and never
-//     times: payload.go. Merge makes one trace of both.
+//     times: payload.go. merge.Files makes one trace of both.
 //
 // A block that was there before the recording has no time of its own. If the peer had
 // yet to commit it, it counts as offered when the orderer told its height: the heights

@@ -160,7 +160,7 @@ func (n *Network) header() traces.Header {
 
 // Run records until ctx ends, which is no error, or a node refuses. The trace of times
 // goes to w and is readable after every second; payloads go to a second trace, blocks,
-// which may be nil if there are none: see Merge. Run may be called once.
+// which may be nil if there are none: see merge.Files. Run may be called once.
 func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
 	if n.rec != nil {
 		return errors.New("a network is recorded once: open it again")

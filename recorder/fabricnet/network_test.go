@@ -16,6 +16,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/recorder/merge"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -99,7 +100,7 @@ func TestTwoChannels(t *testing.T) {
 	}
 
 	var whole bytes.Buffer
-	if err := Merge(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
+	if err := merge.Files(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	if merged := read(t, whole.Bytes()); merged.Events() != tr.Events() || len(merged.Notes) != len(tr.Notes) {

@@ -2,7 +2,6 @@ package fabricnet
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -86,59 +85,4 @@ func (p *payloads) keep(err error) {
 	if p.err == nil {
 		p.err = err
 	}
-}
-
-// Merge writes to w the trace of times together with that of payloads which Run has
-// written. It holds a chunk at a time.
-func Merge(w io.Writer, times, blocks io.Reader) error {
-	t, err := traces.NewReader(times, traces.ReaderConfig{})
-	if err != nil {
-		return fmt.Errorf("times: %w", err)
-	}
-	p, err := traces.NewReader(blocks, traces.ReaderConfig{SkipData: true})
-	if err != nil {
-		return fmt.Errorf("payloads: %w", err)
-	}
-	out, err := traces.NewWriter(w, t.Header(), traces.WriterConfig{})
-	if err != nil {
-		return err
-	}
-	for chunk, err := range t.Chunks() {
-		if err != nil {
-			return fmt.Errorf("times: %w", err)
-		}
-		if err := appendChunk(out, chunk); err != nil {
-			return err
-		}
-	}
-	for b, err := range p.Payloads() {
-		if err != nil {
-			return fmt.Errorf("payloads: %w", err)
-		}
-		if err := out.Payload(b.Channel, b.Block, b.Bytes); err != nil {
-			return err
-		}
-	}
-	return out.Close()
-}
-
-func appendChunk(out *traces.Writer, chunk *traces.Chunk) error {
-	for _, run := range chunk.Runs {
-		for i, v := range run.Values {
-			if err := out.Append(event.Event{Stream: run.Stream, Kind: run.Kind, Block: run.First + event.BlockNum(i), Value: v}); err != nil {
-				return err
-			}
-		}
-	}
-	for _, s := range chunk.Samples {
-		if err := out.AppendSamples(s); err != nil {
-			return err
-		}
-	}
-	for _, n := range chunk.Notes {
-		if err := out.Note(n); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
+	"github.com/blockreel/blockreel/recorder/merge"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -165,7 +166,7 @@ func TestMergeKeepsSamples(t *testing.T) {
 	b.extend(t, r, 5)
 	tr := r.end(t)
 	var whole bytes.Buffer
-	if err := Merge(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
+	if err := merge.Files(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, whole.Bytes()); len(got.Samples) != len(tr.Samples) || fmt.Sprint(got.Samples) != fmt.Sprint(tr.Samples) {

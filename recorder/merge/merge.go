@@ -4,7 +4,8 @@
 //  2. Traces joins what is in memory. Streams are the same when their channel and peer
 //     are. The clocks must agree: clock.go. Of two values for the same block the one of
 //     the earlier input counts; numbers of transactions must agree.
-//  3. Write does this and passes the payloads on, one at a time.
+//  3. Write does this and passes the payloads on, one at a time. Files does it for the two
+//     files of one recording that has ended in order, where nothing needs to be compared.
 //
 // It joins what a recorder of a live network has left when it was killed (times and
 // payloads, of one clock), a trace of logs with one of the wire, or recordings that followed
