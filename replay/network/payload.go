@@ -16,10 +16,10 @@ import (
 const (
 	// flushEvery is the longest time between two flushes of payloads.
 	flushEvery = time.Second
-	// While a run is under way its payloads are written in a sixteenth of the time, which
-	// is enough for some 20 MB/s; what they fall behind is made good afterwards. Rests are
+	// While a run is under way its payloads are written in 1/32 of the time, which
+	// is enough for some 10 MB/s; what they fall behind is made good afterwards. Rests are
 	// long enough for a timer.
-	restFactor = 15
+	restFactor = 31
 	leastRest  = 10 * time.Millisecond
 )
 
