@@ -42,6 +42,8 @@ func mend(err error) error {
 		hint = "compare the clocks, and --certfile if the node wants mutual TLS"
 	case deliver.HasStatus(err, commonpb.Status_NOT_FOUND):
 		hint = "check --channel, or wait for it with --wait"
+	case errors.Is(err, deliver.ErrHangup):
+		hint = "check --certfile and --keyfile"
 	case errors.As(err, &connect) && connect.Permanent:
 		hint = "check " + ca + ", --certfile and --keyfile"
 	case !deliver.Permanent(err) && errors.As(err, &connect):

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -106,7 +107,7 @@ func (e *ConnectError) hint() string {
 		return " (the node's TLS certificate, or this machine's clock)"
 	case errors.As(e.Err, &record):
 		return " (the node does not speak TLS on this port)"
-	case errors.Is(e.Err, errHangup):
+	case errors.Is(e.Err, ErrHangup):
 		return " (does it want mutual TLS, or another TLS client certificate?)"
 	case isAlert(e.Err):
 		return " (the node has refused the TLS client certificate: does it want mutual TLS?)"
@@ -134,7 +135,7 @@ const maxHangups = 3
 func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 	for try := 1; ; try++ {
 		conn, err := dial(ctx, ep)
-		if err == nil || try == maxHangups || !errors.Is(err, errHangup) {
+		if err == nil || try == maxHangups || !errors.Is(err, ErrHangup) {
 			return conn, err
 		}
 	}
@@ -269,24 +270,37 @@ func (o *observedTLS) Clone() credentials.TransportCredentials {
 type observedConn struct {
 	net.Conn
 	cause *cause
-	// read: something has come. Reads come one after the other.
-	read bool
+	read  atomic.Bool // something has come
 }
 
-// errHangup: the node has closed the connection after the handshake, and said nothing.
-var errHangup = errors.New("the node has hung up after the TLS handshake")
+// ErrHangup: the node has closed the connection after the TLS handshake, and said nothing.
+var ErrHangup = errors.New("the node has hung up after the TLS handshake")
 
 func (c *observedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.read.Store(true)
+	}
+	c.observe(err)
+	return n, err
+}
+
+func (c *observedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.observe(err)
+	return n, err
+}
+
+// observe keeps an alert, and the end of a connection on which nothing has come, unless an
+// alert was seen before.
+func (c *observedConn) observe(err error) {
 	switch {
-	case err == nil || n > 0:
-		c.read = true
+	case err == nil || errors.Is(err, net.ErrClosed):
 	case isAlert(err):
 		c.cause.set(err)
-	case !c.read && !errors.Is(err, net.ErrClosed):
-		c.cause.set(fmt.Errorf("%w: %w", errHangup, err))
+	case !c.read.Load() && !isAlert(c.cause.get()):
+		c.cause.set(fmt.Errorf("%w: %w", ErrHangup, err))
 	}
-	return n, err
 }
 
 // isAlert reports a TLS alert from the other side.
