@@ -29,6 +29,8 @@ var allowed = map[string][]string{
 	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
 	"replay/ledger":                 {"replay/block", "traces/event"},
+	"replay/ledger/blockfiles":      {"internal/fabric/blockfile"},
+	"replay/ledger/couch":           {},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
 	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", fabricProto + "common", "traces", "traces/event"},
 	"replay/cost":                   {"replay/block", "traces/event", "analysis"},
