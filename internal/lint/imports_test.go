@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
-	"replay/ledger":                 {"replay/block", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
+	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
 	"replay/ledger/blockfiles":      {"internal/fabric/blockfile"},
 	"replay/ledger/couch":           {},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
@@ -63,6 +63,9 @@ var allowed = map[string][]string{
 var only = map[string]string{
 	"gonum.org/v1/plot":              "analysis/chart",
 	"github.com/dgraph-io/badger":    "replay/ledger",
+	"github.com/syndtr/goleveldb":    "replay/ledger",
+	"github.com/cockroachdb/pebble":  "replay/ledger",
+	"go.etcd.io/bbolt":               "replay/ledger",
 	"github.com/spf13/cobra":         "cmd/blockreel",
 	"github.com/schollz/progressbar": "cmd/blockreel",
 }

@@ -34,6 +34,7 @@ var backends = []Backend{
 	recordedBackend,
 	memoryBackend,
 	badgerBackend,
+	levelDBBackend,
 }
 
 // How a backend's stages are measured: for Backend.Timing.

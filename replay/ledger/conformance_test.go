@@ -31,6 +31,8 @@ var subjects = []subject{
 	{spec: Memory},
 	{spec: Badger},
 	{spec: BadgerNoSync},
+	{spec: "leveldb"},
+	{spec: "leveldb:sync=false"},
 }
 
 // each runs a test on every subject; with onlyFiles not on those in memory.
