@@ -21,10 +21,11 @@
 // transaction that is good here, the peer's code is taken over. All others are
 // compared with the peer's, and Report counts the differences.
 //
-// A ledger that begins after block 0 does not have the values from before. A read of such
-// a version, of a key that no block has written since, is taken for good; Report counts
-// these as believed. A delete leaves a mark in the state of such a ledger, so that later
-// reads are not believed.
+// A ledger that begins after block 0 does not have the values from before. A read of a key
+// that no block has written since is taken for good if it saw a version from before,
+// or none; Report counts these as believed. If the peer called such a transaction a conflict,
+// its code is taken over. A delete leaves a mark in the state of such a ledger, so
+// that later reads are not believed.
 //
 // Private data is not in blocks. The hashes of a collection are validated and kept in the
 // state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in

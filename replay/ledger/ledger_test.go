@@ -216,23 +216,3 @@ func TestParse(t *testing.T) {
 		t.Error("of these badger alone is durable")
 	}
 }
-
-func BenchmarkCommit(b *testing.B) {
-	for _, spec := range []string{Memory, Badger, BadgerNoSync} {
-		b.Run(spec, func(b *testing.B) {
-			l := open(b, spec, Config{Dir: b.TempDir(), Channel: "ch1"})
-			blk := block.Block{Transactions: 10, Writes: 20, Bytes: 33_000}
-			b.SetBytes(int64(blk.Bytes))
-			b.ReportAllocs()
-			for b.Loop() {
-				commit(b, l, &blk)
-				blk.Number++
-			}
-			perBlock := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
-			b.ReportMetric(perBlock, "ns/block")
-			b.ReportMetric(perBlock/float64(blk.Transactions), "ns/tx")
-			b.ReportMetric(1e9/perBlock, "blocks/s")
-			b.ReportMetric(0, "ns/op")
-		})
-	}
-}

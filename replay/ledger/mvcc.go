@@ -98,11 +98,15 @@ func (l *Ledger) applyState(ctx context.Context, c *candidate, judge bool) error
 			continue
 		}
 		if judge {
+			believed := m.believed
 			code, err := l.conflicts(ctx, &t.Set)
 			if err != nil {
 				return fmt.Errorf("block %d: transaction %d: state: %w", c.number(), i, err)
 			}
-			if t.Code = code; code != valid {
+			if t.Code = code; code == valid && m.believed > believed {
+				c.adoptConflict(i)
+			}
+			if t.Code != valid {
 				continue
 			}
 		}
@@ -110,6 +114,17 @@ func (l *Ledger) applyState(ctx context.Context, c *candidate, judge bool) error
 		sets(&t.Set, func(namespace []byte, n *fabric.NamespaceSet) { m.apply(namespace, n, at) })
 	}
 	return nil
+}
+
+// adoptConflict takes over the peer's word on a transaction whose reads cannot be checked.
+func (c *candidate) adoptConflict(i int) {
+	if c.recorded == nil {
+		return
+	}
+	switch code := peerpb.TxValidationCode(c.recorded[i]); code {
+	case peerpb.TxValidationCode_MVCC_READ_CONFLICT, peerpb.TxValidationCode_PHANTOM_READ_CONFLICT:
+		c.transactions[i].Code, c.adopted[i] = code, true
+	}
 }
 
 // want notes which keys must be looked up.
@@ -203,17 +218,18 @@ func (l *Ledger) current(s *slot, r fabric.Read) bool {
 		return false
 	case s.committed && !s.old.deleted:
 		return r.Exists && s.old.version.is(r.Version)
-	case !r.Exists:
-		return true
 	case s.committed: // deleted since
-		return false
+		return !r.Exists
+	case !r.Exists && l.first == 0:
+		return true
 	}
 	return l.believe(r)
 }
 
-// believe takes a read of a version from before the ledger's first block for good.
+// believe takes a read for good that saw the key as it may have been before the ledger's
+// first block: absent, or with an older version.
 func (l *Ledger) believe(r fabric.Read) bool {
-	if !r.Exists || r.Version.Block >= uint64(l.first) {
+	if r.Exists && r.Version.Block >= uint64(l.first) || l.first == 0 {
 		return false
 	}
 	l.state.believed++

@@ -19,7 +19,7 @@ type Report struct {
 	// in Differences.
 	Compared, Adopted, Different int64
 	Differences                  []Difference
-	// Believed reads are of versions from before the ledger's first block. Merkle range
+	// Believed reads saw a key as it may have been before the ledger's first block. Merkle range
 	// queries were not executed again, as only hashes of their results are recorded. Both
 	// count as good.
 	Believed, Merkle int64
