@@ -123,7 +123,7 @@ func TestFitRecoversCoefficients(t *testing.T) {
 // The forecast's tail is that of what was measured: neither without stalls nor with more
 // of them.
 func TestForecastHasTheTail(t *testing.T) {
-	obs := truth{usual.coefficients, 0.05, 500 * time.Millisecond, 80}.observe(3, 3000, varied)
+	obs := truth{usual.coefficients, 0.05, 500 * time.Millisecond, 40}.observe(3, 3000, varied)
 	m := fitted(t, obs)
 	_, each := forecast(m, obs)
 	stalls := func(times []float64) (n int) {
@@ -289,33 +289,46 @@ func TestTooFewBlocks(t *testing.T) {
 	}
 }
 
-// Draws cover the distribution evenly over every window, and do not run in a row.
-func TestDraw(t *testing.T) {
-	for _, first := range []event.BlockNum{0, 256 * 1000, 256 * 123_457} {
-		var seen [window]bool
-		rises := 0
-		for i := range event.BlockNum(window) {
-			u := draw(first + i)
-			if u < 0 || u >= 1 || seen[int(u*window)] {
-				t.Fatalf("block %d draws %v again, or out of range", first+i, u)
-			}
-			seen[int(u*window)] = true
-			if i > 0 && u > draw(first+i-1) {
-				rises++
-			}
-		}
-		if rises < window/3 || rises > window*2/3 {
-			t.Errorf("from block %d on %d of %d draws rise", first, rises, window)
+// Stalls that came in a burst are forecast in a burst, in the same place of the same run.
+func TestForecastKeepsTheOrder(t *testing.T) {
+	obs := usual.observe(4, 3000, func(*rand.Rand) Shape { return Shape{10, 20, 33_000} })
+	for i := 1000; i < 1020; i++ {
+		obs[i].StateCommit += time.Duration(i) * time.Millisecond
+	}
+	m := fitted(t, obs)
+	for i := range obs {
+		got, want := m.Times(event.BlockNum(4+i), obs[i].Shape).StateCommit, obs[i].StateCommit
+		if d := got - want; d < -time.Microsecond || d > time.Microsecond {
+			t.Fatalf("block %d: state commit takes %v, was %v", i, got, want)
 		}
 	}
-	tail := 0
-	for n := range event.BlockNum(100_000) {
-		if draw(n) > 0.999 {
-			tail++
-		}
+	// Blocks before the calibrated ones and after them take their turn in the same order.
+	n := event.BlockNum(len(obs))
+	if a, b := m.Times(4+1005, Shape{10, 20, 33_000}), m.Times(4+1005+n*7, Shape{10, 20, 33_000}); a != b {
+		t.Errorf("%v, and %v seven runs later", a, b)
 	}
-	if tail < 80 || tail > 120 {
-		t.Errorf("%d of 100,000 draws are in the last thousandth", tail)
+	m.First += 10 * n
+	if a, b := m.Times(4+1005, Shape{10, 20, 33_000}), m.Times(4+1005+n*10, Shape{10, 20, 33_000}); a != b {
+		t.Errorf("%v, and %v ten runs earlier", b, a)
+	}
+}
+
+// Of a long run the order is kept in stretches, and the mean stays that of all.
+func TestLongRun(t *testing.T) {
+	obs := truth{usual.coefficients, 0.1, 2 * time.Second, 3000}.observe(4, 40_000, func(*rand.Rand) Shape { return Shape{10, 20, 33_000} })
+	m := fitted(t, obs)
+	if n := len(m.residuals.order); n != maxOrder {
+		t.Errorf("the order of %d blocks is kept, want %d", n, maxOrder)
+	}
+	want := total(obs)
+	var got time.Duration
+	for i := range 5 * maxOrder {
+		x := m.Times(event.BlockNum(i), obs[0].Shape)
+		got += x.Validation + x.Commit()
+	}
+	// Where the shifted residual would make a stage negative it is zero, which adds a little.
+	if a, b := float64(got)/(5*maxOrder), float64(want)/float64(len(obs)); math.Abs(a/b-1) > 0.01 {
+		t.Errorf("a mean block takes %v ns, was %v ns", a, b)
 	}
 }
 
@@ -380,6 +393,8 @@ func TestReadRefuses(t *testing.T) {
 		{`"ledger": "test"`, `"ledger": ""`, "name its ledger"},
 		{`"merged_terms": []`, `"merged_terms": [{"term":"fixed","into":"per_byte"}]`, "merges"},
 		{`"from_block_cost_ns": 0`, `"from_block_cost_ns": 5`, "begins at"},
+		{`"order_of_ranks_ppm": [`, `"order_of_ranks_ppm": [1000001, `, "a rank of 1000001"},
+		{`"first_block": 4`, `"first_block": -4`, "first block"},
 		{`"strata": [`, `"strata": [{"blocks":0,"stages_ns":[0,0,0,0,0,0]},`, "stands for 0"},
 		{good, strings.Replace(good, "{", "{"+strings.Repeat(" ", MaxFileBytes), 1), "longer"},
 	} {

@@ -21,11 +21,11 @@
 // few such stalls would turn the slopes. But they are part of the truth: they are in the
 // makespan, and in the tail more than anything else. So nothing is thrown away. What the
 // coefficients leave of a measured block, for all stages together, goes into the residuals
-// (residual.go): their distribution, among blocks of about the same cost, with its mean
-// kept exactly and its greatest values one by one. A forecast adds to each block the residual that
-// its number draws, so that sums are right, stalls come as often as they were seen, and
-// the same block always gets the same time. What is lost is their order: stalls that came in
-// bursts come evenly.
+// (residual.go): their distribution among blocks of about the same cost, with its mean
+// kept exactly and its greatest values one by one, and their order in the run. A forecast
+// adds them to its blocks in that order, again and again: so sums are right, stalls
+// come as often as they were seen and in the bursts in which they were seen, and the same
+// block always takes the same time. Of very long runs the order is kept in stretches.
 //
 // # How far to trust it
 //

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // Version is the version of the file's format.
@@ -20,7 +22,8 @@ const (
 	// MaxFileBytes bounds the document; those that Write makes are a tenth of it.
 	MaxFileBytes = 1 << 20
 	// maxBlocks bounds any number of blocks.
-	maxBlocks = 1 << 40
+	maxBlocks   = 1 << 40
+	maxBlockNum = 1 << 62
 	// maxName bounds the ledger's spec and the tool.
 	maxName = 4096
 	// maxCoefficient bounds a coefficient, in ns: an hour for one transaction.
@@ -32,6 +35,7 @@ type document struct {
 	Version int    `json:"blockreel_cost"`
 	Tool    string `json:"tool"`
 	Ledger  string `json:"ledger"`
+	First   int64  `json:"first_block"`
 	Blocks  int    `json:"blocks"`
 	Warmup  int    `json:"warmup_blocks"`
 	MadeUp  bool   `json:"made_up_blocks"`
@@ -46,6 +50,7 @@ type document struct {
 	MeanBlock float64         `json:"mean_block_ns"`
 	Stages    []stageDocument `json:"stages"`
 	Residuals []classDocument `json:"residuals"`
+	Order     []int           `json:"order_of_ranks_ppm"`
 }
 
 type stageDocument struct {
@@ -69,8 +74,9 @@ type stratumDocument struct {
 // Write writes the model as a JSON document.
 func (m *Model) Write(w io.Writer) error {
 	d := document{
-		Version: Version, Tool: m.Tool, Ledger: m.Ledger, Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp,
+		Version: Version, Tool: m.Tool, Ledger: m.Ledger, First: int64(m.First), Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp,
 		Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, MeanBlock: math.Round(m.residuals.mean),
+		Order: m.residuals.order,
 	}
 	if d.Merged == nil {
 		d.Merged = []Merge{}
@@ -94,25 +100,32 @@ func (m *Model) Write(w io.Writer) error {
 	return err
 }
 
-// inRows puts the numbers of each stratum on one line, so that a person can read them.
+// inRows puts lists of numbers into rows, so that a person can read them: the stages of
+// a stratum into one, an order into rows of 16.
 func inRows(text []byte) []byte {
 	var out bytes.Buffer
-	depth := 0
+	const width = 16
+	inside, column := false, 0
 	for line := range bytes.Lines(text) {
 		body := bytes.TrimSpace(line)
 		switch {
-		case depth == 0 && bytes.Equal(body, []byte(`"stages_ns": [`)):
-			depth = 1
+		case !inside && (bytes.Equal(body, []byte(`"stages_ns": [`)) || bytes.Equal(body, []byte(`"order_of_ranks_ppm": [`))):
+			inside, column = true, 0
 			out.Write(bytes.TrimRight(line, "\n"))
-		case depth == 1 && body[0] == ']':
-			depth = 0
+		case inside && body[0] == ']':
+			inside = false
 			out.Write(body)
 			out.WriteByte('\n')
-		case depth == 1:
+		case inside && column == width:
+			column = 1
+			out.WriteByte('\n')
 			out.Write(body)
-			if body[len(body)-1] == ',' {
+		case inside:
+			if column > 0 {
 				out.WriteByte(' ')
 			}
+			column++
+			out.Write(body)
 		default:
 			out.Write(line)
 		}
@@ -171,11 +184,11 @@ func (d *document) model() (*Model, error) {
 		return nil, err
 	}
 	m := &Model{
-		Tool: d.Tool, Ledger: d.Ledger, Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp,
+		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp,
 		Transactions: d.Seen.Transactions, Writes: d.Seen.Writes, Bytes: d.Seen.Bytes,
 		Merged: d.Merged, HeldOut: d.HeldOut, Drift: d.Drift,
 	}
-	m.residuals.mean = d.MeanBlock
+	m.residuals.mean, m.residuals.order = d.MeanBlock, d.Order
 	for i, s := range d.Stages {
 		m.coefficients[i] = coefficients{s.Fixed, s.PerTransaction, s.PerWrite, s.PerByte}
 	}
@@ -194,6 +207,8 @@ func (d *document) check() error {
 	switch {
 	case d.Ledger == "" || len(d.Ledger) > maxName || len(d.Tool) > maxName:
 		return errors.New("it does not name its ledger in a few words")
+	case d.First < 0 || d.First > maxBlockNum:
+		return fmt.Errorf("its first block is %d", d.First)
 	case d.Blocks < 1 || d.Blocks > maxBlocks || d.Warmup < 0 || d.Warmup > maxBlocks:
 		return fmt.Errorf("it is made of %d blocks behind %d", d.Blocks, d.Warmup)
 	case len(d.Stages) != stages:
@@ -228,6 +243,9 @@ func (d *document) check() error {
 			return fmt.Errorf("a range from %d to %d with a mean of %g cannot be", s.Min, s.Max, s.Mean)
 		}
 	}
+	if err := checkOrder(d.Order); err != nil {
+		return err
+	}
 	return checkResiduals(d.Residuals, d.Blocks)
 }
 
@@ -257,6 +275,18 @@ func checkResiduals(classes []classDocument, blocks int) error {
 	}
 	if total != blocks {
 		return fmt.Errorf("its residuals are of %d blocks, and it is made of %d", total, blocks)
+	}
+	return nil
+}
+
+func checkOrder(order []int) error {
+	if len(order) < 1 || len(order) > maxOrder {
+		return fmt.Errorf("it has the order of %d blocks, not of 1 to %d", len(order), maxOrder)
+	}
+	for _, rank := range order {
+		if rank < 0 || rank > rankScale {
+			return fmt.Errorf("its order has a rank of %d, not 0 to %d", rank, rankScale)
+		}
 	}
 	return nil
 }

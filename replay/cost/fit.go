@@ -14,7 +14,9 @@ type Model struct {
 	// Tool wrote the model, Ledger is the spec of the ledger that was measured.
 	Tool   string
 	Ledger string
-	// Blocks that were fitted, behind the Warmup blocks at the start of the run.
+	// First is the number of the first block that was fitted. Blocks that were fitted,
+	// behind the Warmup blocks at the start of the run.
+	First          event.BlockNum
 	Blocks, Warmup int
 	// MadeUp: the blocks were made up in the trace's shape. There was nothing to verify in
 	// them, and the model does not know what validation costs.
@@ -51,7 +53,7 @@ func Fit(first event.BlockNum, obs []Observation, cfg Config) (*Model, error) {
 	rows, times := table(obs)
 	kept, merged := independent(rows)
 	m := &Model{
-		Tool: cfg.Tool, Ledger: cfg.Ledger, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp,
+		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp,
 		Transactions: seen(rows, perTransaction), Writes: seen(rows, perWrite), Bytes: seen(rows, perByte),
 		Merged: merged,
 	}
@@ -78,7 +80,7 @@ func (m *Model) fit(rows []row, times []vector, kept []int) {
 		}
 		m.coefficients[s] = robust(rows, y, kept)
 	}
-	m.residuals = m.classes(rows, times)
+	m.residuals = m.divide(rows, times)
 }
 
 const (
@@ -168,7 +170,7 @@ func (m *Model) Times(n event.BlockNum, s Shape) Times {
 
 func (m *Model) forecast(n event.BlockNum, r *row) vector {
 	v := m.typical(r)
-	left := m.residuals.of(v.sum(), draw(n))
+	left := m.residuals.of(v.sum(), int64(n-m.First))
 	for s := range v {
 		v[s] = max(v[s]+left[s], 0)
 	}
@@ -182,8 +184,16 @@ func (m *Model) Typical(s Shape) Times {
 	return v.times()
 }
 
-// Coefficient returns what a term of a stage costs, in ns.
-func (m *Model) Coefficient(stage, term int) float64 { return m.coefficients[stage][term] }
+// Coefficients are what a stage costs, in ns.
+type Coefficients struct {
+	Fixed, PerTransaction, PerWrite, PerByte float64
+}
+
+// Coefficients returns what stage i of StageNames costs.
+func (m *Model) Coefficients(i int) Coefficients {
+	c := &m.coefficients[i]
+	return Coefficients{c[fixed], c[perTransaction], c[perWrite], c[perByte]}
+}
 
 // MeanBlock is the mean time of a block of the calibration, stalls included.
 func (m *Model) MeanBlock() time.Duration { return time.Duration(m.residuals.mean) }

@@ -37,7 +37,7 @@ func heldOut(first event.BlockNum, rows []row, times []vector, kept []int) HeldO
 	predicted, measured, missed := make([]int64, 0, n), make([]int64, 0, n), make([]int64, 0, n)
 	var allWant, allGot float64
 	for f := range folds {
-		m, middle := without(f, rows, times, kept)
+		m, middle := without(f, first, rows, times, kept)
 		var want, got float64
 		for i := range rows {
 			if fold(i, n) != f {
@@ -68,7 +68,7 @@ func fold(i, n int) int { return i * segments / n % folds }
 
 // without fits the blocks of all folds but f, and returns the median of what their shapes
 // leave.
-func without(f int, rows []row, times []vector, kept []int) (m Model, middle float64) {
+func without(f int, first event.BlockNum, rows []row, times []vector, kept []int) (m Model, middle float64) {
 	var others []row
 	var theirs []vector
 	for i := range rows {
@@ -76,6 +76,7 @@ func without(f int, rows []row, times []vector, kept []int) (m Model, middle flo
 			others, theirs = append(others, rows[i]), append(theirs, times[i])
 		}
 	}
+	m.First = first
 	m.fit(others, theirs, kept)
 	left := make([]int64, len(others))
 	for i := range others {

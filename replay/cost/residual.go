@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	"github.com/blockreel/blockreel/traces/event"
 )
 
 const (
@@ -18,6 +16,11 @@ const (
 	// is the mean of some that lie next to each other.
 	maxStrata   = 192
 	wholeStrata = 64
+	// maxOrder bounds the blocks whose order is kept, in stretches of so many.
+	maxOrder = 8192
+	stretch  = 256
+	// rankScale makes a share a whole number.
+	rankScale = 1_000_000
 	// distinct is how much the costs of two blocks must differ for a border of classes
 	// to lie between them.
 	distinct = 0.05
@@ -29,6 +32,10 @@ type residuals struct {
 	mean float64
 	// classes are in ascending order of cost; there is at least one.
 	classes []class
+	// order has, for each block in the order in which they were committed or for stretches of
+	// them, the share of its class that took less, in millionths: so what came in
+	// bursts comes in bursts.
+	order []int
 }
 
 // A class is blocks of about the same cost.
@@ -46,25 +53,30 @@ type stratum struct {
 	left   vector // mean of theirs, for each stage
 }
 
-// classes divides what m's coefficients leave of the blocks.
-func (m *Model) classes(rows []row, times []vector) residuals {
-	type part struct {
-		cost, sum float64
-		left      vector
-	}
-	parts := make([]part, len(rows))
+// A remainder is a measured block, and what the coefficients leave of it.
+type remainder struct {
+	block     int
+	cost, sum float64
+	left      vector
+}
+
+// divide makes the residuals of the blocks.
+func (m *Model) divide(rows []row, times []vector) residuals {
+	parts := make([]remainder, len(rows))
 	r := residuals{}
 	for i := range rows {
 		v := m.typical(&rows[i])
-		parts[i].cost = v.sum()
+		p := &parts[i]
+		p.block, p.cost = i, v.sum()
 		for s := range v {
-			parts[i].left[s] = times[i][s] - v[s]
+			p.left[s] = times[i][s] - v[s]
 		}
-		parts[i].sum = parts[i].left.sum()
+		p.sum = p.left.sum()
 		r.mean += times[i].sum() / float64(len(rows))
 	}
-	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.cost, b.cost) })
+	slices.SortStableFunc(parts, func(a, b remainder) int { return cmp.Compare(a.cost, b.cost) })
 	n := len(parts)
+	ranks := make([]int, n)
 	wanted := min(maxClasses, max(n/classBlocks, 1))
 	start := 0
 	for k := 1; k <= wanted; k++ {
@@ -78,97 +90,114 @@ func (m *Model) classes(rows []row, times []vector) residuals {
 				continue
 			}
 		}
-		of := parts[start:end]
-		c := class{blocks: len(of)}
+		from := 0.0
 		if start > 0 {
-			c.from = math.Floor(of[0].cost)
+			from = math.Floor(parts[start].cost)
 		}
-		slices.SortStableFunc(of, func(a, b part) int { return cmp.Compare(a.sum, b.sum) })
-		lefts := make([]vector, len(of))
-		for i := range of {
-			lefts[i] = of[i].left
-		}
-		c.strata = divide(lefts)
-		r.classes = append(r.classes, c)
+		r.classes = append(r.classes, newClass(from, parts[start:end], ranks))
 		start = end
 	}
+	for _, i := range stretches(n) {
+		r.order = append(r.order, ranks[i])
+	}
+	r.balance(n)
 	return r
 }
 
-// divide makes strata of residuals in ascending order, to the whole nanosecond.
-func divide(lefts []vector) []stratum {
-	n := len(lefts)
+// newClass makes a class of its blocks, which it reorders, and sets their ranks.
+func newClass(from float64, parts []remainder, ranks []int) class {
+	c := class{from: from, blocks: len(parts)}
+	slices.SortStableFunc(parts, func(a, b remainder) int { return cmp.Compare(a.sum, b.sum) })
+	n := len(parts)
 	whole := min(n/8, wholeStrata)
 	groups := min(maxStrata-whole, n-whole)
-	var strata []stratum
-	add := func(of []vector) {
+	done := 0
+	add := func(of []remainder) {
 		s := stratum{blocks: len(of)}
-		for i := range of {
+		middle := (float64(done) + float64(len(of))/2) / float64(n)
+		done += len(of)
+		for _, p := range of {
+			ranks[p.block] = int(middle * rankScale)
 			for k := range s.left {
-				s.left[k] += of[i][k] / float64(len(of))
+				s.left[k] += p.left[k] / float64(len(of))
 			}
 		}
-		for k := range s.left {
-			s.left[k] = math.Round(s.left[k])
-		}
-		strata = append(strata, s)
+		c.strata = append(c.strata, s)
 	}
 	for g := range groups {
-		add(lefts[(n-whole)*g/groups : (n-whole)*(g+1)/groups])
+		add(parts[(n-whole)*g/groups : (n-whole)*(g+1)/groups])
 	}
 	for i := n - whole; i < n; i++ {
-		add(lefts[i : i+1])
+		add(parts[i : i+1])
 	}
-	return strata
+	return c
 }
 
-// of returns the residual that u, 0 ≤ u < 1, draws for a block of a typical cost.
-func (r *residuals) of(cost, u float64) *vector {
+// at is the stratum of a rank.
+func (c *class) at(rank int) *stratum {
+	before := int(float64(rank) / rankScale * float64(c.blocks))
+	for i := range c.strata {
+		if before -= c.strata[i].blocks; before < 0 {
+			return &c.strata[i]
+		}
+	}
+	return &c.strata[len(c.strata)-1]
+}
+
+// stretches returns the places, among n blocks, of those whose order is kept: all of
+// them, or stretches evenly spread over them.
+func stretches(n int) (places []int) {
+	if n <= maxOrder {
+		for i := range n {
+			places = append(places, i)
+		}
+		return places
+	}
+	const number = maxOrder / stretch
+	for k := range number {
+		from := (n - stretch) * k / (number - 1)
+		for i := range stretch {
+			places = append(places, from+i)
+		}
+	}
+	return places
+}
+
+// balance rounds the strata to the nanosecond. Where not all of the n blocks are in the
+// order, it shifts them such that the mean over the order is that of all blocks.
+func (r *residuals) balance(n int) {
+	for i := range r.classes {
+		c := &r.classes[i]
+		var shift vector
+		if len(r.order) < n {
+			for _, s := range c.strata {
+				for k := range shift {
+					shift[k] += s.left[k] * float64(s.blocks) / float64(c.blocks)
+				}
+			}
+			for _, rank := range r.order {
+				for k, x := range c.at(rank).left {
+					shift[k] -= x / float64(len(r.order))
+				}
+			}
+		}
+		for j := range c.strata {
+			for k := range shift {
+				c.strata[j].left[k] = math.Round(c.strata[j].left[k] + shift[k])
+			}
+		}
+	}
+}
+
+// of returns the residual of a block of a typical cost, the so-manieth after the first
+// that was measured.
+func (r *residuals) of(cost float64, place int64) *vector {
 	c := &r.classes[0]
 	for i := range r.classes {
 		if r.classes[i].from <= cost {
 			c = &r.classes[i]
 		}
 	}
-	rank := int(u * float64(c.blocks))
-	for i := range c.strata {
-		if rank -= c.strata[i].blocks; rank < 0 {
-			return &c.strata[i].left
-		}
-	}
-	return &c.strata[len(c.strata)-1].left
-}
-
-// window is the number of blocks, a power of two, over which each part of the distribution
-// is drawn once.
-const window = 256
-
-// draw returns a number from 0 to 1 that depends on the block's number alone. Every
-// window of blocks has one draw in each of window equal parts, in a scrambled order,
-// and from window to window the place within the part moves on by the golden ratio. So
-// a residual that one block in a thousand has is drawn once in about four windows, and the
-// sum over many blocks is that of the distribution, with less noise than chance has.
-func draw(n event.BlockNum) float64 {
-	w := uint64(n) / window
-	part := shuffle(uint64(n)%window, w)
-	within := float64(w)*math.Phi + float64(mix(part)>>40)/(1<<24)
-	return (float64(part) + within - math.Floor(within)) / window
-}
-
-// shuffle is a permutation of the numbers below window, another for each key: four
-// rounds of Feistel's network on two halves of four bits.
-func shuffle(i, key uint64) uint64 {
-	left, right := i>>4, i&15
-	for round := range uint64(4) {
-		left, right = right, left^mix(key<<8|round<<4|right)&15
-	}
-	return left<<4 | right
-}
-
-// mix scrambles the bits of x: the finalizer of SplitMix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	n := int64(len(r.order))
+	return &c.at(r.order[((place%n)+n)%n]).left
 }
