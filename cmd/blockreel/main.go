@@ -97,7 +97,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 	root.AddCommand(
 		newDemo(), newRecord(),
 		newAttach(), newStrip(),
-		newInfo(), newVerify(), newCat(), newCut(),
+		newInfo(), newVerify(), newCat(), newCut(), newLedger(),
 		newReplay(), newSweep(), newServe(),
 		newStats(), newPlot(),
 	)

@@ -94,7 +94,7 @@ func TestMadeUpBlocks(t *testing.T) {
 		}
 		check(t, l)
 		b, err := l.Block(t.Context(), 39)
-		if err != nil || b.Bytes != testBlock(39).Bytes || !b.MadeUp || len(b.Codes) != testBlock(39).Transactions {
+		if err != nil || b.Bytes != testBlock(39).Bytes || !b.MadeUp || len(b.Contents) != testBlock(39).Transactions {
 			t.Errorf("block 39 comes back as %d bytes, made up %v, %v", b.Bytes, b.MadeUp, err)
 		}
 		if again, err := l.BlockByHash(t.Context(), b.Hash); err != nil || again.Number != 39 {
@@ -161,8 +161,8 @@ func wantCodes(t testing.TB, l *Ledger, n event.BlockNum, want ...byte) {
 		t.Fatal(err)
 	}
 	var got []byte
-	for _, c := range b.Codes {
-		got = append(got, byte(c))
+	for _, x := range b.Contents {
+		got = append(got, byte(x.Code))
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("block %d: validation codes %v, want %v", n, got, want)

@@ -17,7 +17,7 @@ var memoryBackend = Backend{
 		About: "blocks that are kept, with their index and history",
 	}},
 	About:    "state and the last blocks in memory: the cost of the pipeline itself",
-	Timing:   writeEach,
+	Timing:   "each table's own writes to memory",
 	InMemory: true,
 	open: func(_ context.Context, _ Config, o options) (store, error) {
 		return newMemory(o.count("blocks")), nil

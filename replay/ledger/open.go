@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -17,8 +16,11 @@ type Config struct {
 	// is not there. The memory ledger needs none.
 	Dir string
 	// Channel is the name of the ledger's channel. The contents of synthesized
-	// blocks follow from it; transactions of other channels are not valid. Empty: any.
+	// blocks follow from it; transactions of other channels are not valid. Empty: that of
+	// the ledger that is there; a new one without a channel takes transactions of any.
 	Channel string
+	// Existing opens a ledger that is there, and does not begin a new one.
+	Existing bool
 	// First is the number of the first block of a new ledger. Zero is the genesis
 	// block; a trace often starts later. A ledger that exists keeps its own.
 	First event.BlockNum
@@ -55,16 +57,10 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l := &Ledger{spec: k.String(), channel: cfg.Channel, made: newGenerator(cfg.Channel)}
-	l.validator, err = validate.New(validate.Config{Channel: cfg.Channel, Workers: cfg.Validators})
-	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
-	}
+	l := &Ledger{spec: k.String()}
 	if k.backend.InMemory {
 		l.window = uint64(k.options.count("blocks"))
-	} else if l.dir = cfg.Dir; l.dir == "" {
-		return nil, fmt.Errorf("ledger %q: it needs a directory", spec)
-	} else if err := os.MkdirAll(l.dir, 0o755); err != nil {
+	} else if l.dir, err = cfg.directory(); err != nil {
 		return nil, fmt.Errorf("ledger %q: %w", spec, err)
 	}
 	if l.store, err = guarded(ctx, k, cfg); err != nil {
@@ -74,6 +70,21 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 		return nil, errors.Join(fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err), l.Close())
 	}
 	return l, nil
+}
+
+// directory makes the ledger's directory, or finds that it is there.
+func (c Config) directory() (string, error) {
+	if c.Dir == "" {
+		return "", errors.New("it needs a directory")
+	}
+	if c.Existing {
+		entries, err := os.ReadDir(c.Dir)
+		if err == nil && len(entries) == 0 {
+			err = fmt.Errorf("there is no ledger in %s", c.Dir)
+		}
+		return c.Dir, err
+	}
+	return c.Dir, os.MkdirAll(c.Dir, 0o755)
 }
 
 // guarded opens the backend. Some engines panic on a directory that is damaged; for

@@ -17,8 +17,9 @@ type StoredBlock struct {
 	MadeUp bool
 	// Hash of the block's header.
 	Hash [32]byte
-	// Codes are this ledger's verdicts on the transactions.
-	Codes []validate.Code
+	// Contents are the transactions, with this ledger's verdicts. They refer to the
+	// payload.
+	Contents []validate.Result
 }
 
 // Block returns a stored block with its payload. The memory ledger has only the
@@ -34,11 +35,11 @@ func (l *Ledger) Block(ctx context.Context, n event.BlockNum) (StoredBlock, erro
 	if err != nil {
 		return StoredBlock{}, err
 	}
-	b := StoredBlock{Block: r.block, MadeUp: r.madeUp, Hash: r.hash}
-	for _, code := range r.codes {
-		b.Codes = append(b.Codes, validate.Code(code))
+	var c candidate
+	if err := l.reread(&c, r); err != nil {
+		return StoredBlock{}, err
 	}
-	return b, nil
+	return StoredBlock{Block: c.block, MadeUp: c.madeUp, Hash: c.hash, Contents: c.transactions}, nil
 }
 
 // BlockByHash returns the block whose header has this hash.

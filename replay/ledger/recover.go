@@ -17,19 +17,21 @@ func (l *Ledger) load(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if !ok {
-		if err := l.begin(ctx, cfg); err != nil {
-			return err
-		}
-	} else {
-		first, ok := number(origin[:min(8, len(origin))])
-		if !ok {
-			return errors.New("its origin is damaged")
-		}
-		if channel := string(origin[8:]); channel != cfg.Channel {
-			return fmt.Errorf("it belongs to channel %q, not %q", channel, cfg.Channel)
-		}
-		l.first = event.BlockNum(first)
+	switch {
+	case !ok && cfg.Existing:
+		return errors.New("there is no ledger")
+	case !ok:
+		err = l.begin(ctx, cfg)
+	default:
+		err = l.resume(origin, cfg)
+	}
+	if err != nil {
+		return err
+	}
+	l.made = newGenerator(l.channel)
+	l.validator, err = validate.New(validate.Config{Channel: l.channel, Workers: cfg.Validators})
+	if err != nil {
+		return err
 	}
 	if err := l.state.loadMetadata(ctx, l.store); err != nil {
 		return err
@@ -39,7 +41,7 @@ func (l *Ledger) load(ctx context.Context, cfg Config) error {
 
 // begin writes what a ledger without blocks has.
 func (l *Ledger) begin(ctx context.Context, cfg Config) error {
-	l.first = cfg.First
+	l.first, l.channel = cfg.First, cfg.Channel
 	b := &l.batch
 	b.reset()
 	b.put(indexTable, originKey, append(appendNumber(nil, uint64(l.first)), cfg.Channel...))
@@ -47,6 +49,19 @@ func (l *Ledger) begin(ctx context.Context, cfg Config) error {
 		b.put(t, savepointKey, appendNumber(nil, uint64(l.first)))
 	}
 	return l.write(ctx)
+}
+
+// resume takes over what a ledger that exists says of itself.
+func (l *Ledger) resume(origin []byte, cfg Config) error {
+	first, ok := number(origin[:min(8, len(origin))])
+	if !ok {
+		return errors.New("its origin is damaged")
+	}
+	l.first, l.channel = event.BlockNum(first), string(origin[8:])
+	if cfg.Channel != "" && cfg.Channel != l.channel {
+		return fmt.Errorf("it belongs to channel %q, not %q", l.channel, cfg.Channel)
+	}
+	return nil
 }
 
 // catchUp finds the height, and commits to each table the blocks that it lacks.
