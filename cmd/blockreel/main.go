@@ -98,7 +98,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 		newDemo(), newRecord(),
 		newAttach(), newStrip(),
 		newInfo(), newVerify(), newCat(), newCut(), newLedger(),
-		newReplay(), newSweep(), newServe(),
+		newReplay(), newCalibrate(), newSweep(), newServe(),
 		newStats(), newPlot(),
 	)
 	return root
