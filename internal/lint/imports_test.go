@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
 	"replay/ledger/blockfiles":      {"internal/fabric/blockfile"},
 	"replay/ledger/couch":           {},
+	"replay/ledger/couch/couchtest": {},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "traces", "traces/event"},
 	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", fabricProto + "common", "traces", "traces/event"},
 	"replay/cost":                   {"replay/block", "traces/event", "analysis"},
