@@ -35,6 +35,8 @@ var backends = []Backend{
 	memoryBackend,
 	badgerBackend,
 	levelDBBackend,
+	pebbleBackend,
+	bboltBackend,
 }
 
 // How a backend's stages are measured: for Backend.Timing.

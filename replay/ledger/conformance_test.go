@@ -33,6 +33,10 @@ var subjects = []subject{
 	{spec: BadgerNoSync},
 	{spec: "leveldb"},
 	{spec: "leveldb:sync=false"},
+	{spec: "pebble"},
+	{spec: "pebble:sync=false"},
+	{spec: "bbolt"},
+	{spec: "bbolt:sync=false"},
 }
 
 // each runs a test on every subject; with onlyFiles not on those in memory.
@@ -363,7 +367,7 @@ func TestBigValuesAndEmptyBlocks(t *testing.T) {
 		big := strings.Repeat("0123456789abcdef", 10<<20/16)
 		commit(t, l, c.genesis())
 		commit(t, l, c.seal(nil))
-		commit(t, l, c.block(put("big", big), put("small", "")))
+		commit(t, l, c.block(put("big", big), put("small", "x"), put("none", "")))
 		commit(t, l, c.seal(nil))
 		want := event.Height(4)
 		if k, _ := parse(spec); !k.backend.InMemory {
@@ -379,8 +383,11 @@ func TestBigValuesAndEmptyBlocks(t *testing.T) {
 		if v, err := l.State(t.Context(), "basic", "big"); err != nil || string(v.Value) != big {
 			t.Errorf("a value of 10 MB comes back with %d bytes, %v", len(v.Value), err)
 		}
-		if v, err := l.State(t.Context(), "basic", "small"); err != nil || len(v.Value) != 0 {
-			t.Errorf("an empty value comes back as %q, %v", v.Value, err)
+		if v, err := l.State(t.Context(), "basic", "small"); err != nil || string(v.Value) != "x" {
+			t.Errorf("a small value comes back as %q, %v", v.Value, err)
+		}
+		if v, err := l.State(t.Context(), "basic", "none"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("an empty value, which is a deletion, comes back as %q, %v", v.Value, err)
 		}
 		if b, err := l.Block(t.Context(), 3); err != nil || b.Transactions != 0 {
 			t.Errorf("an empty block comes back with %d transactions, %v", b.Transactions, err)

@@ -270,7 +270,7 @@ func parse(id string, raw json.RawMessage) (d *document, _, of string, err error
 	d = &document{}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return nil, id, "", fmt.Errorf("Document must be a JSON object") //nolint:staticcheck // CouchDB's words
+		return nil, id, "", fmt.Errorf("not a JSON object")
 	}
 	for dec.More() {
 		token, err := dec.Token()
@@ -293,7 +293,7 @@ func parse(id string, raw json.RawMessage) (d *document, _, of string, err error
 			err = json.Unmarshal(value, &d.attachments)
 		default:
 			if strings.HasPrefix(name, "_") {
-				err = fmt.Errorf("Bad special document member: %s", name) //nolint:staticcheck // CouchDB's words
+				err = fmt.Errorf("bad special document member: %s", name)
 			}
 			d.fields = append(d.fields, field{name, value})
 		}
@@ -302,7 +302,7 @@ func parse(id string, raw json.RawMessage) (d *document, _, of string, err error
 		}
 	}
 	if id == "" || strings.HasPrefix(id, "_") {
-		return nil, id, "", fmt.Errorf("Only reserved document ids may start with underscore.") //nolint:staticcheck // CouchDB's words
+		return nil, id, "", fmt.Errorf("only reserved document ids may start with underscore: %q", id)
 	}
 	return d, id, of, nil
 }
