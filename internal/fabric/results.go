@@ -1,6 +1,8 @@
 package fabric
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -56,7 +58,8 @@ type RangeQuery struct {
 	Hashed bool
 }
 
-// Write is a key with its new value, or one that was deleted.
+// Write is a key with its new value, or one that was deleted. Fabric takes a value of no
+// bytes for a deletion (rwsetutil: IsKVWriteDelete).
 type Write struct {
 	Key, Value []byte
 	Delete     bool
@@ -177,7 +180,7 @@ func parseCollection(msg []byte) (CollectionSet, error) {
 		case 1:
 			err = appendParsed(&c.Reads, f.bytes, parseRead)
 		case 2:
-			err = appendParsed(&c.Writes, f.bytes, parseWrite)
+			err = appendParsed(&c.Writes, f.bytes, parseHashedWrite)
 		case 3:
 			err = appendParsed(&c.Metadata, f.bytes, parseMetadataWrite)
 		}
@@ -224,6 +227,15 @@ func parseRead(msg []byte) (Read, error) {
 	return r, f.err
 }
 
+// parseHashedWrite reads a KVWriteHash. The hash of no bytes stands for a deletion, too.
+func parseHashedWrite(msg []byte) (Write, error) {
+	w, err := parseWrite(msg)
+	w.Delete = w.Delete || bytes.Equal(w.Value, hashOfNothing[:])
+	return w, err
+}
+
+var hashOfNothing = sha256.Sum256(nil)
+
 // parseWrite reads a KVWrite, or a KVWriteHash, whose is_purge deletes as well.
 func parseWrite(msg []byte) (Write, error) {
 	var w Write
@@ -245,6 +257,7 @@ func parseWrite(msg []byte) (Write, error) {
 			}
 		}
 	}
+	w.Delete = w.Delete || len(w.Value) == 0
 	return w, f.err
 }
 

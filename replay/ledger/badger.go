@@ -69,7 +69,7 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if cfg.Logger != nil {
 		b = b.WithLogger(badgerLog{cfg.Logger})
 	}
-	if err := checkBadgerTables(cfg.Dir); err != nil {
+	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
 	db, err := badger.Open(b)

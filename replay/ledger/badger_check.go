@@ -5,22 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/pb"
+	badgertable "github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"google.golang.org/protobuf/proto"
 )
 
-// checkBadgerTables reads the end of every table in the directory. Badger reads them in
-// goroutines of its own, and a damaged one ends the process there.
-func checkBadgerTables(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+// checkBadgerTables reads the end of every table that the manifest names. Badger reads them
+// in goroutines of its own, and a damaged one ends the process there. Tables that the manifest
+// does not name were left by a crash while they were written; Badger removes them.
+func checkBadgerTables(o badger.Options) error {
+	f, err := os.Open(filepath.Join(o.Dir, badger.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	manifest, _, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(manifest.Tables)) {
+		name := badgertable.NewFilename(id, o.Dir)
 		if err := checkBadgerTable(name); err != nil {
 			return fmt.Errorf("table %s: %w", filepath.Base(name), err)
 		}

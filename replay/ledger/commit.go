@@ -34,16 +34,32 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	c.takeCodes()
 	s.StateValidation = time.Since(clock)
 
+	clock = time.Now()
+	c.previousCommit = l.commit
+	l.setCommitHash(c)
+	hashing := time.Since(clock)
 	l.gather(c, [tables]bool{true, true, true, true})
 	if err := l.write(ctx); err != nil {
 		return s, fmt.Errorf("block %d: %w", b.Number, err)
 	}
-	l.height, l.tip = b.Number.Height(), c.hash
+	l.height, l.tip, l.commit = b.Number.Height(), c.hash, c.goesOnWith()
 	l.report.add(c, &l.state)
 	took := &l.batch.took
-	s.BlockStore = took[blockTable] + took[indexTable]
+	s.BlockStore = hashing + took[blockTable] + took[indexTable]
 	s.StateCommit, s.HistoryCommit = took[stateTable], took[historyTable]
 	return s, nil
+}
+
+// goesOnWith is the commit hash that the next block's is made with: the peer's, so that a
+// difference is one block's.
+func (c *candidate) goesOnWith() hash {
+	if c.hasCommit {
+		return c.peerCommit
+	}
+	if c.number() == 0 {
+		return hash{}
+	}
+	return c.commitHash
 }
 
 // takeCodes keeps the verdicts for the block's record.

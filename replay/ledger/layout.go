@@ -26,13 +26,14 @@ import (
 //	         namespace 0x00 length key number transaction      nothing
 //
 // A block's record is: form (1: 0 marshalled, 1 made up), transactions (4), writes (4),
-// hash of its header (32), a validation code for each transaction, the marshalled block.
+// hash of its header (32), its commit hash (32), a validation code for each transaction, the
+// marshalled block.
 //
 // The keys of state are those of Fabric's stateleveldb; a collection's hashes are in the
 // namespace "namespace$$hcollection", as there. The length in a history key is a uvarint:
 // a key may hold a zero byte, and so be another one's prefix.
 const (
-	blockHeader  = 1 + 4 + 4 + sha256.Size
+	blockHeader  = 1 + 4 + 4 + 2*sha256.Size
 	placeSize    = 8 + 4
 	locationSize = placeSize + 1
 
@@ -168,10 +169,11 @@ func decodeState(b []byte) (s stateValue, ok bool) {
 
 // record is a block as the block table has it.
 type record struct {
-	block  block.Block
-	madeUp bool
-	hash   hash
-	codes  []byte
+	block      block.Block
+	madeUp     bool
+	hash       hash
+	commitHash hash // see commithash.go
+	codes      []byte
 }
 
 func (r *record) append(dst []byte) []byte {
@@ -183,6 +185,7 @@ func (r *record) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(r.block.Transactions))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(r.block.Writes))
 	dst = append(dst, r.hash[:]...)
+	dst = append(dst, r.commitHash[:]...)
 	dst = append(dst, r.codes...)
 	return append(dst, r.block.Payload...)
 }
@@ -200,6 +203,7 @@ func decodeRecord(n event.BlockNum, b []byte) (r record, err error) {
 		return r, damaged
 	}
 	copy(r.hash[:], b[9:])
+	copy(r.commitHash[:], b[9+sha256.Size:])
 	r.codes = rest[:transactions]
 	payload := rest[transactions:]
 	r.block = block.Block{

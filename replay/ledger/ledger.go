@@ -27,6 +27,9 @@
 // its code is taken over. A delete leaves a mark in the state of such a ledger, so
 // that later reads are not believed.
 //
+// The commit hash of each block (commithash.go) is computed as a peer does and compared
+// with the peer's: when they agree, so do the states.
+//
 // Private data is not in blocks. The hashes of a collection are validated and kept in the
 // state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
 // Fabric. Range queries whose results are recorded as hashes of a Merkle tree (more
@@ -85,6 +88,7 @@ type Ledger struct {
 	first     event.BlockNum
 	height    event.Height
 	tip       hash // of the last block's header; zero before the first
+	commit    hash // the last block's commit hash, as the peer has it if it is known
 
 	// next is the block between its Validate and its Commit.
 	next  candidate

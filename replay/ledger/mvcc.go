@@ -23,6 +23,7 @@ type mvcc struct {
 	fresh    []string
 	// changed are the slots with an update, in the order of the first one.
 	changed []int
+	sorted  []int
 
 	believed, merkle int64
 }

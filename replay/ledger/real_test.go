@@ -63,6 +63,11 @@ func TestRealFlags(t *testing.T) {
 				if from > 0 && r.Believed == 0 {
 					t.Errorf("from block %d: nothing was believed", from)
 				}
+				// The first block of a ledger that begins late, and block 0, have nothing to go on.
+				if want := int64(len(blocks) - from - 1); r.ComparedHashes < want || r.DifferentHashes > 0 {
+					t.Errorf("from block %d: %d commit hashes compared, want %d; %d differ, the first of block %d",
+						from, r.ComparedHashes, want, r.DifferentHashes, r.FirstDifferent)
+				}
 				check(t, l)
 			}
 		})

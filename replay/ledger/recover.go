@@ -102,8 +102,15 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 		return nil
 	}
 	last, err := l.record(ctx, event.BlockNum(l.height-1))
-	l.tip = last.hash
-	return err
+	if err != nil {
+		return err
+	}
+	c := &l.next
+	if err := l.reread(c, last); err != nil {
+		return err
+	}
+	l.tip, l.commit = c.hash, c.goesOnWith()
+	return nil
 }
 
 // saved is the savepoint of a table; none is written before the first block's.
@@ -151,7 +158,8 @@ func (l *Ledger) reread(c *candidate, r record) error {
 			return fmt.Errorf("block %d: %w", c.number(), err)
 		}
 		c.transactions = validate.Read(&view, c.transactions)
-		c.recorded = view.Flags()
+		c.take(&view)
+		c.hash = r.hash
 	}
 	if len(c.transactions) != len(r.codes) {
 		return fmt.Errorf("block %d: its record is damaged", c.number())

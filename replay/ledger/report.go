@@ -19,6 +19,11 @@ type Report struct {
 	// in Differences.
 	Compared, Adopted, Different int64
 	Differences                  []Difference
+	// ComparedHashes blocks had a commit hash that a peer recorded; of DifferentHashes what
+	// was written, or a validation code, is not the same here. FirstDifferent is the first of
+	// these.
+	ComparedHashes, DifferentHashes int64
+	FirstDifferent                  event.BlockNum
 	// Believed reads saw a key as it may have been before the ledger's first block. Merkle range
 	// queries were not executed again, as only hashes of their results are recorded. Both
 	// count as good.
@@ -55,6 +60,14 @@ func (r *Report) add(c *candidate, m *mvcc) {
 	r.Transactions += int64(len(c.transactions))
 	r.Believed += m.believed
 	r.Merkle += m.merkle
+	if c.hasCommit && (c.previousCommit != (hash{}) || c.number() == 1) {
+		r.ComparedHashes++
+		if c.peerCommit != c.commitHash {
+			if r.DifferentHashes++; r.DifferentHashes == 1 {
+				r.FirstDifferent = c.number()
+			}
+		}
+	}
 	for i := range c.transactions {
 		t := &c.transactions[i]
 		r.Codes[byte(t.Code)]++

@@ -22,6 +22,10 @@ type candidate struct {
 	known []bool
 	// recorded are the codes that a peer gave; nil when the payload has none.
 	recorded []byte
+	// peerCommit is the commit hash that a peer recorded, if hasCommit; previousCommit that
+	// of the block before.
+	peerCommit, previousCommit hash
+	hasCommit                  bool
 	// adopted: the code is the peer's, since this ledger cannot judge it.
 	adopted []bool
 
@@ -95,6 +99,7 @@ func (c *candidate) take(view *fabric.Block) {
 	c.block.Transactions, c.block.Bytes = view.Transactions, len(view.Raw)
 	c.hash = view.HeaderHash()
 	c.recorded = view.Flags()
+	c.peerCommit, c.hasCommit = peerCommitHash(view)
 }
 
 // findDuplicates flags transactions whose id is in the index, or earlier in the block. An
