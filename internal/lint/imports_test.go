@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
-	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
+	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/outfile", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
 	"replay/ledger/blockfiles":      {"internal/fabric/blockfile"},
 	"replay/ledger/couch":           {},
 	"replay/ledger/couch/couchtest": {},

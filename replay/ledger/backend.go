@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -35,6 +36,7 @@ var backends = []Backend{
 	memoryBackend,
 	badgerBackend,
 	levelDBBackend,
+	couchDBBackend,
 	pebbleBackend,
 	bboltBackend,
 }
@@ -118,6 +120,9 @@ func parse(spec string) (kind, error) {
 			return kind{}, fmt.Errorf("ledger %q is the times of a trace: it can be replayed, not opened", name)
 		}
 		o, err := parseOptions(b.Options, text)
+		if errors.Is(err, errSecret) {
+			return kind{}, fmt.Errorf("ledger %q: %w", name, err)
+		}
 		if err != nil {
 			return kind{}, fmt.Errorf("ledger %q: %w", spec, err)
 		}

@@ -17,8 +17,12 @@ import (
 func TestMain(m *testing.M) {
 	commitUntilKilled() // returns unless this is the child of TestKill
 	openDamaged()       // or of TestHostileDirectories
-	// Badger's caches start these and never stop them.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+	goleak.VerifyTestMain(m,
+		// Badger's caches start these and never stop them.
+		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
+		// goleveldb's end a second after Close.
+		goleak.IgnoreTopFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"),
+	)
 }
 
 func open(t testing.TB, spec string, cfg Config) *Ledger {

@@ -102,7 +102,9 @@ func parseOptions(known []Option, text string) (options, error) {
 			return o, fmt.Errorf("option %s has no value: write %s=%s", name, name, known[i].Default)
 		}
 		var err error
-		if o.values[name], err = known[i].parse(value); err != nil {
+		if o.values[name], err = known[i].parse(value); errors.Is(err, errSecret) {
+			return o, fmt.Errorf("option %s: %w", name, err)
+		} else if err != nil {
 			return o, fmt.Errorf("option %s=%s: %w", name, value, err)
 		}
 	}
@@ -135,6 +137,9 @@ func (k Option) parse(value string) (string, error) {
 			return "", fmt.Errorf("choose one of %s", strings.Join(k.Values, ", "))
 		}
 	case URL:
+		if strings.Contains(value, "@") {
+			return "", errSecret
+		}
 		u, err := url.Parse(value)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return "", fmt.Errorf("choose an address such as %s", k.Default)
@@ -142,6 +147,10 @@ func (k Option) parse(value string) (string, error) {
 	}
 	return value, nil
 }
+
+// errSecret: a spec is printed, and stands in traces and reports.
+var errSecret = errors.New("user and password do not belong in an address: " +
+	"set them in the environment, in the variables that the backend's option names")
 
 // parseSize reads a number of bytes with or without a unit.
 func parseSize(text string) (int64, error) {

@@ -175,6 +175,13 @@ func (db *DB) create(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
+// Size is that of the database's files, in bytes; 0 when the server does not tell.
+func (db *DB) Size(ctx context.Context) (int64, error) {
+	var info struct{ Sizes struct{ File int64 } }
+	err := db.call(ctx, request{method: http.MethodGet, path: db.path(""), what: "reading the database's size"}, &info)
+	return info.Sizes.File, err
+}
+
 // Drop deletes the database and everything in it.
 func (db *DB) Drop(ctx context.Context) error {
 	return db.call(ctx, request{method: http.MethodDelete, path: db.path(""), what: "deleting the database"}, nil)

@@ -280,6 +280,9 @@ func TestSavepoint(t *testing.T) {
 				}
 			}
 		}
+		if _, err := db.Size(t.Context()); err != nil {
+			t.Error(err)
+		}
 		if err := db.Drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -90,6 +90,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case rest == "" && r.Method == http.MethodDelete:
 		delete(s.dbs, name)
 		answer = map[string]bool{"ok": true}
+	case rest == "" && r.Method == http.MethodGet:
+		answer = map[string]any{"db_name": name, "sizes": map[string]int{"file": 4096 + 100*len(db.docs)}}
 	case rest == "_all_docs" && r.Method == http.MethodPost:
 		answer = db.byKeys(body, r.URL.Query())
 	case rest == "_all_docs" && r.Method == http.MethodGet:
