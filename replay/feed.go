@@ -27,8 +27,9 @@ type feed struct {
 	room   *semaphore.Weighted
 	stop   context.CancelFunc
 	done   chan struct{}
-	// waited is the time for which next has waited.
+	// waited is the time for which next has waited, but for the first payload.
 	waited time.Duration
+	begun  bool
 }
 
 type payload struct {
@@ -70,7 +71,12 @@ func newFeed(ctx context.Context, file *traces.PayloadFile, m *Model) *feed {
 // next returns the payload of block n, which is the one after the last that it returned.
 func (f *feed) next(ctx context.Context, n event.BlockNum) ([]byte, error) {
 	start := time.Now()
-	defer func() { f.waited += time.Since(start) }()
+	defer func() {
+		if f.begun {
+			f.waited += time.Since(start)
+		}
+		f.begun = true
+	}()
 	select {
 	case p, ok := <-f.blocks:
 		switch {

@@ -41,7 +41,7 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if s.Keep {
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
-	before, counted := written()
+	onDisk := newMeter(dir)
 	open := openLedger
 	if s.open != nil {
 		open = s.open
@@ -68,7 +68,9 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if j.storage.disk, err = diskUsage(dir); err != nil {
 		return fmt.Errorf("size of the ledger: %w", err)
 	}
-	j.storage.written = writtenSince(before, counted, j.storage.disk)
+	if j.storage.disk.Known() { // a ledger without files has written nothing
+		j.storage.written = onDisk.written()
+	}
 	return nil
 }
 

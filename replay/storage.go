@@ -1,12 +1,9 @@
 package replay
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/blockreel/blockreel/analysis"
 )
@@ -17,35 +14,25 @@ type storage struct {
 	disk, written analysis.Optional[int64]
 }
 
-// written returns how many bytes this process has caused to be written to storage so
-// far: Linux counts pages as they become dirty, whether by a write or through a mapping,
-// and takes back those that are gone before they reach the device.
-func written() (int64, bool) {
-	stat, err := os.ReadFile("/proc/self/io")
-	if err != nil {
-		return 0, false
-	}
-	var counts [2]int64
-	for i, name := range []string{"\nwrite_bytes: ", "\ncancelled_write_bytes: "} {
-		_, rest, ok := bytes.Cut(stat, []byte(name))
-		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		if counts[i], err = strconv.ParseInt(string(line), 10, 64); !ok || err != nil {
-			return 0, false
-		}
-	}
-	return counts[0] - counts[1], true
+// meter measures what is written below a directory.
+type meter struct {
+	before int64
+	known  bool
 }
 
-// writtenSince returns what was written since the counter stood at before, when the
-// counter is to be believed: one that has counted less than stands on the disk does
-// not see this file system (tmpfs, say).
-func writtenSince(before int64, known bool, disk analysis.Optional[int64]) analysis.Optional[int64] {
+func newMeter(dir string) meter {
+	before, ok := written()
+	return meter{before, ok && counts(dir)}
+}
+
+// written is what was written since the meter was made; not known where that is not
+// counted.
+func (m meter) written() analysis.Optional[int64] {
 	now, ok := written()
-	stored, measured := disk.Get()
-	if !known || !ok || !measured || now-before < stored {
+	if !ok || !m.known || now <= m.before {
 		return analysis.Optional[int64]{}
 	}
-	return analysis.Known(now - before)
+	return analysis.Known(now - m.before)
 }
 
 // diskUsage returns the space that the files under dir take on the disk; not known where

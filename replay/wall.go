@@ -46,7 +46,10 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 			return err
 		}
 		for i, r := range results {
-			jobs[i].tellLag(r, set)
+			jobs[i].tellDrops(r)
+			if !s.Unpaced { // without pace there is nothing to be late for
+				jobs[i].tellLag(r, set)
+			}
 		}
 		return nil
 	}
@@ -73,6 +76,7 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 	for i, j := range jobs {
 		j.tellFeed(ledgers[i])
 		j.run = s.measured(j, len(jobs))
+		j.tellIdle()
 	}
 	return nil
 }
@@ -97,13 +101,25 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	return &r
 }
 
+// idleShare is the share of the time that a committer without pace may wait.
+const idleShare = 0.05
+
+// tellIdle warns of a run without pace and buffer whose committer nevertheless waited.
+func (j *job) tellIdle() {
+	rate, known := j.run.BlockRate.Get()
+	capacity := j.run.Capacity.Or(0)
+	if j.unpaced && j.cfg.Policy.Unbounded && known && rate < capacity*(1-idleShare) {
+		j.warnings = append(j.warnings, fmt.Sprintf("%s: the committer took %s blocks/s and could have taken %s: the replayer was the bottleneck",
+			j.set.Label(), analysis.FormatNumber(rate), analysis.FormatNumber(capacity)))
+	}
+}
+
 // tellLag says how late the run was.
 func (j *job) tellLag(r driver.Result, set Setting) {
 	name := set.Label() + ": "
 	if set.Buffer == 0 && set.mode != ModeUnbounded {
 		name = fmt.Sprintf("N = %d on %s: ", j.cfg.Policy.N, set.Ledger)
 	}
-	j.tellDrops(r)
 	j.lag = name + lagText(r.Lag)
 	if r.Lag.Overloaded {
 		j.warnings = append(j.warnings, name+"this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
