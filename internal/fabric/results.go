@@ -71,15 +71,15 @@ type MetadataWrite struct {
 	Key, Entries []byte
 }
 
-// Empty reports whether the set has neither reads nor writes.
-func (n *NamespaceSet) Empty() bool {
-	return len(n.Reads)+len(n.Queries)+len(n.Writes)+len(n.Metadata)+len(n.Collections) == 0
-}
+// maxSetEntries bounds the reads, queries and writes of a transaction: each takes a few
+// bytes of the message and ten times as many here.
+const maxSetEntries = 1 << 20
 
 // ParseReadWriteSet makes a view of a marshalled rwset.TxReadWriteSet. It fails with
-// ErrMalformed.
+// ErrMalformed, also if there are more than a million reads and writes.
 func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 	var set ReadWriteSet
+	left := maxSetEntries
 	f := fields{rest: results}
 	for f.next() {
 		switch f.num {
@@ -91,11 +91,10 @@ func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 			if !f.want(protowire.BytesType) {
 				break
 			}
-			n, err := parseNamespace(f.bytes)
-			if err != nil {
-				return set, fmt.Errorf("read-write set of %q: %w", n.Namespace, err)
+			parse := func(msg []byte) (NamespaceSet, error) { return parseNamespace(msg, &left) }
+			if err := appendParsed(&set.Namespaces, f.bytes, &left, parse); err != nil {
+				return set, fmt.Errorf("read-write set: %w", err)
 			}
-			set.Namespaces = append(set.Namespaces, n)
 		}
 	}
 	if f.err != nil {
@@ -104,7 +103,7 @@ func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 	return set, nil
 }
 
-func parseNamespace(msg []byte) (NamespaceSet, error) {
+func parseNamespace(msg []byte, left *int) (NamespaceSet, error) {
 	var n NamespaceSet
 	var public []byte
 	f := fields{rest: msg}
@@ -118,11 +117,10 @@ func parseNamespace(msg []byte) (NamespaceSet, error) {
 		case 2:
 			public = f.bytes
 		case 3:
-			c, err := parseCollection(f.bytes)
-			if err != nil {
-				return n, fmt.Errorf("collection %q: %w", c.Collection, err)
+			parse := func(msg []byte) (CollectionSet, error) { return parseCollection(msg, left) }
+			if err := appendParsed(&n.Collections, f.bytes, left, parse); err != nil {
+				return n, fmt.Errorf("collection: %w", err)
 			}
-			n.Collections = append(n.Collections, c)
 		}
 	}
 	if f.err != nil {
@@ -136,13 +134,13 @@ func parseNamespace(msg []byte) (NamespaceSet, error) {
 		var err error
 		switch f.num {
 		case 1:
-			err = appendParsed(&n.Reads, f.bytes, parseRead)
+			err = appendParsed(&n.Reads, f.bytes, left, parseRead)
 		case 2:
-			err = appendParsed(&n.Queries, f.bytes, parseQuery)
+			err = appendParsed(&n.Queries, f.bytes, left, func(msg []byte) (RangeQuery, error) { return parseQuery(msg, left) })
 		case 3:
-			err = appendParsed(&n.Writes, f.bytes, parseWrite)
+			err = appendParsed(&n.Writes, f.bytes, left, parseWrite)
 		case 4:
-			err = appendParsed(&n.Metadata, f.bytes, parseMetadataWrite)
+			err = appendParsed(&n.Metadata, f.bytes, left, parseMetadataWrite)
 		}
 		if err != nil {
 			return n, err
@@ -153,7 +151,7 @@ func parseNamespace(msg []byte) (NamespaceSet, error) {
 
 // parseCollection reads a CollectionHashedReadWriteSet and the HashedRWSet in it, whose
 // reads, writes and metadata writes have the shape of the public ones.
-func parseCollection(msg []byte) (CollectionSet, error) {
+func parseCollection(msg []byte, left *int) (CollectionSet, error) {
 	var c CollectionSet
 	var hashed []byte
 	f := fields{rest: msg}
@@ -178,11 +176,11 @@ func parseCollection(msg []byte) (CollectionSet, error) {
 		var err error
 		switch f.num {
 		case 1:
-			err = appendParsed(&c.Reads, f.bytes, parseRead)
+			err = appendParsed(&c.Reads, f.bytes, left, parseRead)
 		case 2:
-			err = appendParsed(&c.Writes, f.bytes, parseHashedWrite)
+			err = appendParsed(&c.Writes, f.bytes, left, parseHashedWrite)
 		case 3:
-			err = appendParsed(&c.Metadata, f.bytes, parseMetadataWrite)
+			err = appendParsed(&c.Metadata, f.bytes, left, parseMetadataWrite)
 		}
 		if err != nil {
 			return c, err
@@ -191,7 +189,10 @@ func parseCollection(msg []byte) (CollectionSet, error) {
 	return c, f.err
 }
 
-func appendParsed[T any](list *[]T, msg []byte, parse func([]byte) (T, error)) error {
+func appendParsed[T any](list *[]T, msg []byte, left *int, parse func([]byte) (T, error)) error {
+	if *left--; *left < 0 {
+		return fmt.Errorf("%w: more than %d entries", ErrMalformed, maxSetEntries)
+	}
 	v, err := parse(msg)
 	*list = append(*list, v)
 	return err
@@ -278,7 +279,7 @@ func parseMetadataWrite(msg []byte) (MetadataWrite, error) {
 	return m, f.err
 }
 
-func parseQuery(msg []byte) (RangeQuery, error) {
+func parseQuery(msg []byte, left *int) (RangeQuery, error) {
 	var q RangeQuery
 	f := fields{rest: msg}
 	for f.next() {
@@ -304,7 +305,7 @@ func parseQuery(msg []byte) (RangeQuery, error) {
 				if reads.num != 1 || !reads.want(protowire.BytesType) {
 					continue
 				}
-				if err := appendParsed(&q.Reads, reads.bytes, parseRead); err != nil {
+				if err := appendParsed(&q.Reads, reads.bytes, left, parseRead); err != nil {
 					return q, err
 				}
 			}
