@@ -26,6 +26,9 @@ type Endorsed struct {
 	Endorsements []Endorsement
 }
 
+// maxEndorsements is more than any policy asks for.
+const maxEndorsements = 1 << 12
+
 // Endorsement is an endorser's signature; Endorser is a marshalled SerializedIdentity.
 type Endorsement struct{ Endorser, Signature []byte }
 
@@ -77,6 +80,9 @@ func (e *Endorsed) parseAction(action []byte) error {
 		var by Endorsement
 		if err := pick(f.bytes, at{1, &by.Endorser}, at{2, &by.Signature}); err != nil {
 			return fmt.Errorf("endorsement: %w", err)
+		}
+		if len(e.Endorsements) == maxEndorsements {
+			return fmt.Errorf("%w: more than %d endorsements", ErrMalformed, maxEndorsements)
 		}
 		e.Endorsements = append(e.Endorsements, by)
 	}

@@ -24,7 +24,7 @@ const (
 func killBlock(n event.BlockNum) *block.Block {
 	b := &block.Block{Number: n, Transactions: 20, Writes: 60, Bytes: 20_000}
 	if n%3 == 2 {
-		b.Writes = 3_000
+		b.Writes = 2_000
 	}
 	return b
 }
