@@ -145,3 +145,42 @@ func TestSpreadOf(t *testing.T) {
 		t.Errorf("spread of nothing is %+v", s)
 	}
 }
+
+// What repeated runs cannot tell apart is named, setting by setting in the order of their
+// figures; without pace that is the rate, otherwise the latency.
+func TestIndistinct(t *testing.T) {
+	runs := func(setting string, unpaced bool, figures ...float64) (all []LedgerRun) {
+		for i, x := range figures {
+			all = append(all, LedgerRun{
+				Setting: setting, Run: i + 1, Channel: "ch", Unpaced: unpaced,
+				BlockRate: Known(x), Latency: &Quantiles{Mean: x * 1e6},
+			})
+		}
+		return all
+	}
+	for _, tc := range []struct {
+		name string
+		runs []LedgerRun
+		want []string
+	}{
+		{"none", nil, nil},
+		{"one setting", runs("a", true, 1, 2, 3), nil},
+		{"once each", append(runs("a", true, 1), runs("b", true, 5)...), []string{"each setting ran once"}},
+		{"apart", append(runs("a", true, 1, 2, 3, 4), runs("b", true, 5, 6, 7, 8)...), nil},
+		{"overlap", append(append(runs("slow", true, 1, 2, 3, 4), runs("fast", true, 50, 60, 70, 80)...), runs("same", true, 55, 65, 75, 45)...),
+			[]string{"blocks/s: same (45 to 75) and fast (50 to 80) cannot be told apart"}},
+		{"paced", append(runs("a", false, 1, 2, 3), runs("b", false, 2.5, 4, 5)...),
+			[]string{"mean latency: a (1 ms to 3 ms) and b (2.5 ms to 5 ms) cannot be told apart"}},
+	} {
+		got := Indistinct(tc.runs)
+		if len(got) != len(tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+			continue
+		}
+		for i := range got {
+			if !strings.Contains(got[i], tc.want[i]) {
+				t.Errorf("%s: %q, want %q", tc.name, got[i], tc.want[i])
+			}
+		}
+	}
+}

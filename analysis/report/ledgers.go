@@ -60,10 +60,12 @@ func footnote(groups []analysis.LedgerRuns) string {
 	case most > 1:
 		text = fmt.Sprintf("medians of %d runs (least–greatest), all settings in turn; ", most)
 	}
-	first := groups[0][0]
-	if first.Warmup == 0 {
+	switch first := groups[0][0]; first.Warmup {
+	case 0:
 		text += "no warm-up is left out"
-	} else {
+	case 1:
+		text += "the first block of a run is its warm-up and counts in bytes only"
+	default:
 		text += fmt.Sprintf("the first %s of a run are its warm-up and count in bytes only", analysis.FormatBlocks(first.Warmup))
 	}
 	return text
