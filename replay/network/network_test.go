@@ -258,17 +258,17 @@ func TestTemporaryLedgersGo(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"channels":       func(c *Config) { c.Channels = 0 },
-		"streams":        func(c *Config) { c.Channels, c.Peers = 17, 17 },
-		"transactions":   func(c *Config) { c.Transactions = -1 },
-		"writes":         func(c *Config) { c.Writes = -1 },
-		"bytes":          func(c *Config) { c.Bytes = 1 << 40 },
-		"known are":      func(c *Config) { c.Ledger = "leveldb" },
-		"not opened":     func(c *Config) { c.Ledger = "recorded" },
-		"buffer size":    func(c *Config) { c.Pipeline.Policy.N = 0 },
-		"non-blocking":   func(c *Config) { c.Pipeline.Policy.NonBlocking = true },
-		"rate of 0":      func(c *Config) { c.Rate = 0 },
-		"badger ledger:": func(c *Config) { c.Ledger, c.Dir = "badger", os.DevNull },
+		"channels":        func(c *Config) { c.Channels = 0 },
+		"streams":         func(c *Config) { c.Channels, c.Peers = 17, 17 },
+		"transactions":    func(c *Config) { c.Transactions = -1 },
+		"writes":          func(c *Config) { c.Writes = -1 },
+		"bytes":           func(c *Config) { c.Bytes = 1 << 40 },
+		"known are":       func(c *Config) { c.Ledger = "granite" },
+		"not opened":      func(c *Config) { c.Ledger = "recorded" },
+		"buffer size":     func(c *Config) { c.Pipeline.Policy.N = 0 },
+		"non-blocking":    func(c *Config) { c.Pipeline.Policy.NonBlocking = true },
+		"rate of 0":       func(c *Config) { c.Rate = 0 },
+		`ledger "badger"`: func(c *Config) { c.Ledger, c.Dir = "badger", os.DevNull },
 	} {
 		c := small()
 		change(&c)
