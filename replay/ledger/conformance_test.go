@@ -497,6 +497,7 @@ func scanKey(random *rand.Rand) string {
 func TestHostileDirectories(t *testing.T) {
 	each(t, true, func(t *testing.T, spec string) {
 		whateverSync(t, spec)
+		t.Parallel() // most of it is waiting for processes
 		cfg := Config{Dir: filepath.Join(t.TempDir(), "a"), Channel: "ch1"}
 		if err := os.WriteFile(cfg.Dir, []byte("a file"), 0o600); err != nil {
 			t.Fatal(err)

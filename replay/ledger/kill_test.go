@@ -79,6 +79,7 @@ func TestKill(t *testing.T) {
 		t.Skip("starts and kills processes")
 	}
 	each(t, true, func(t *testing.T, spec string) {
+		t.Parallel() // most of it is waiting for the disk
 		cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
 		for lines := 4; lines < 10; lines++ {
 			said := runUntilKilled(t, spec, cfg.Dir, lines)
