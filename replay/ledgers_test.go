@@ -285,6 +285,25 @@ func TestMadeUpBlocks(t *testing.T) {
 	}
 }
 
+// What a ledger keeps on a server goes with its directory, and is not counted as this
+// process's writing.
+func TestServersAreLeftClean(t *testing.T) {
+	tr, payloads := sized(t, 20, time.Millisecond, 100)
+	synctest.Test(t, func(t *testing.T) {
+		var specs []string
+		results, _ := replayAll(t, tr, Scenario{
+			Ledgers: []string{"couchdb", "couchdb:batch=10", "couchdb:drop=false"}, Clock: Wall, Unpaced: true,
+			Payloads: payloads, open: known{}.opens(&specs),
+		})
+		if want := []string{"couchdb:drop=true", "couchdb:batch=10,drop=true", "couchdb:drop=false"}; !reflect.DeepEqual(specs, want) {
+			t.Errorf("opened %v, want %v", specs, want)
+		}
+		if m := results[0].Measured[0]; m.Disk.Known() || m.Written.Known() {
+			t.Errorf("%v bytes on a server's disk, %v written", m.Disk, m.Written)
+		}
+	})
+}
+
 // Ledgers are kept where that is asked for, and it is said where.
 func TestKeep(t *testing.T) {
 	tr, payloads := sized(t, 20, time.Millisecond, 100)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,13 +43,7 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
 	onDisk := newMeter(dir)
-	open := openLedger
-	if s.open != nil {
-		open = s.open
-	}
-	l, err := open(ctx, spec, ledger.Config{
-		Dir: dir, Channel: j.model.Stream.Channel, First: j.model.First, Validators: s.Validators,
-	})
+	l, err := s.openFresh(ctx, j, spec, dir)
 	if err != nil {
 		return err
 	}
@@ -59,17 +54,73 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	}
 	s.realFacts(j, spec, blocks.feed != nil)
 	err = use(blocks)
-	if r, ok := l.(interface{ Report() ledger.Report }); ok && err == nil {
+	var engine ledger.Usage
+	if r, ok := l.(interface {
+		Report() ledger.Report
+		Usage() (ledger.Usage, error)
+	}); ok && err == nil {
 		j.tellReport(spec, r.Report())
+		engine, err = r.Usage()
 	}
 	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
+	return j.measureStorage(spec, dir, onDisk, engine)
+}
+
+// openFresh opens a new ledger in dir.
+func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string) (committer, error) {
+	open := openLedger
+	if s.open != nil {
+		open = s.open
+	}
+	// What a backend keeps elsewhere goes with the directory.
+	if b, _ := backend(spec); !s.Keep && !strings.Contains(spec, "drop=") && hasOption(b, func(o ledger.Option) bool { return o.Name == "drop" }) {
+		if strings.Contains(spec, ":") {
+			spec += ",drop=true"
+		} else {
+			spec += ":drop=true"
+		}
+	}
+	return open(ctx, spec, ledger.Config{
+		Dir: dir, Channel: j.model.Stream.Channel, First: j.model.First, Validators: s.Validators,
+	})
+}
+
+// backend returns that of a spec.
+func backend(spec string) (ledger.Backend, bool) {
+	name, _, _ := strings.Cut(spec, ":")
+	for _, b := range ledger.List() {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return ledger.Backend{}, false
+}
+
+func hasOption(b ledger.Backend, is func(ledger.Option) bool) bool {
+	return slices.ContainsFunc(b.Options, is)
+}
+
+// measureStorage sets what a closed ledger takes and what was written for it. Of one that
+// keeps a part on a server this process does not see the writes, and the size is what
+// the ledger has said before it was closed.
+func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
+	if b, _ := backend(spec); hasOption(b, func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
+		if engine.DiskBytes > 0 {
+			j.storage.disk = analysis.Known(engine.DiskBytes)
+		}
+		return nil
+	}
 	if j.storage.disk, err = diskUsage(dir); err != nil {
 		return fmt.Errorf("size of the ledger: %w", err)
 	}
-	if j.storage.disk.Known() { // a ledger without files has written nothing
-		j.storage.written = onDisk.written()
+	if !j.storage.disk.Known() { // a ledger without files has written nothing
+		return nil
+	}
+	if j.storage.written = onDisk.written(); !j.storage.written.Known() && engine.WrittenBytes > 0 {
+		j.storage.written = analysis.Known(engine.WrittenBytes)
+		j.facts = append(j.facts, fmt.Sprintf("bytes written on %s are what its engine counted until it was closed: the system does not count them here", spec))
 	}
 	return nil
 }
@@ -82,16 +133,12 @@ func (s *Scenario) hasPayloads(m *Model) bool {
 
 // realFacts says what the ledger was given, and how its stages were told apart.
 func (s *Scenario) realFacts(j *job, spec string, real bool) {
-	name, _, _ := strings.Cut(spec, ":")
-	stored := true
-	for _, b := range ledger.List() {
-		if b.Name == name {
-			stored = !b.InMemory
-			j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
-		}
+	b, known := backend(spec)
+	if known {
+		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
 	}
 	switch {
-	case !stored:
+	case b.InMemory:
 		j.facts = append(j.facts, fmt.Sprintf("%s stores nothing: it is what a ledger can reach at best", spec))
 	case !ledger.Durable(spec):
 		j.warnings = append(j.warnings, fmt.Sprintf("%s does not wait for the disk: its commits are faster than durable ones", spec))
