@@ -139,8 +139,11 @@ func (l *Ledger) recommit(ctx context.Context, r record, wants [tables]bool) err
 	if err := l.findDuplicates(ctx, c); err != nil {
 		return err
 	}
-	if err := l.applyState(ctx, c, false); err != nil {
-		return err
+	// A state that is whole may be ahead of the block by more than one: it is not looked at.
+	if wants[stateTable] {
+		if err := l.applyState(ctx, c, false); err != nil {
+			return err
+		}
 	}
 	l.gather(c, wants)
 	return l.write(ctx)
