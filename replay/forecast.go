@@ -54,7 +54,7 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 
 // CostFact says in a line what a cost model is made of and how far to trust it.
 func CostFact(c *cost.Model) string {
-	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time (%s for a fifth of the blocks at worst), %s of the p99 block",
+	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time, at worst %s for a fifth of the blocks, and %s for its p99 block",
 		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), signed(c.HeldOut.TotalError), signed(c.HeldOut.WorstFold), signed(c.HeldOut.TailError))
 }
 

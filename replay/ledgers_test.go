@@ -484,3 +484,24 @@ func TestWritten(t *testing.T) {
 		t.Error("a meter that does not count knows a number")
 	}
 }
+
+// BenchmarkFeed is what the replayer itself takes to hand payloads to a ledger.
+func BenchmarkFeed(b *testing.B) {
+	const blocks, size = 2000, 33_000
+	tr, payloads := sized(b, blocks, time.Millisecond, size)
+	m, err := NewModel(tr.Timelines[0], ModelConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		f := newFeed(b.Context(), payloads, m)
+		for i := range blocks {
+			if _, err := f.next(b.Context(), m.First+event.BlockNum(i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		f.close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/blocks, "ns/block")
+	b.SetBytes(blocks * size)
+}

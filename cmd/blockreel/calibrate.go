@@ -123,8 +123,8 @@ func printCost(c *cobra.Command, m *replay.Calibration) error {
 	}
 	h := m.HeldOut
 	percent := func(x float64) string { return analysis.Difference{Error: analysis.Known(x)}.FormatError() }
-	fmt.Fprintf(stdout, "held out, every fifth of the blocks in %d stretches: total time %s (worst fifth %s), median block off by %s, p99 block %s\n",
-		h.Segments, percent(h.TotalError), percent(h.WorstFold), analysis.FormatShare(h.BlockError), percent(h.TailError))
+	fmt.Fprintf(stdout, "held out, every fifth of the blocks in %d stretches: total time %s, median block off by %s; worst fifth: total time %s, p99 block %s\n",
+		h.Segments, percent(h.TotalError), analysis.FormatShare(h.BlockError), percent(h.WorstFold), percent(h.TailError))
 	for _, f := range m.Facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}

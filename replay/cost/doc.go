@@ -33,6 +33,16 @@
 // out and keeps the errors (heldout.go): in the Model, and with every forecast made from it.
 // A ledger that slows down as it grows shows there, and as Drift.
 //
+// # The file
+//
+// A .cost file is one JSON document of at most a megabyte, with the unit in each name:
+// blockreel_cost is the version; ledger, blocks, warmup_blocks, made_up_blocks and per_block
+// say what was measured; merged_terms, held_out and drift how good it is; stages has the
+// coefficients; residuals the strata of each class, a row of six stages each, in ns; and
+// order_of_ranks_ppm, for each measured block in turn, the share of its class that
+// took less. A ledger's costs can be edited by hand, "what if an fsync took half": Read takes what is
+// consistent.
+//
 // Nothing here reads a clock or draws random numbers. Neighbours: package replay drives
 // the ledgers that are fitted, and puts the forecasts into its pipeline.
 package cost

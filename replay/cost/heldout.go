@@ -21,8 +21,9 @@ type HeldOut struct {
 	// BlockError is the median error of a block, by magnitude, forecast by its
 	// shape and the median residual, as a share of the median block.
 	BlockError float64 `json:"block_error_p50"`
-	// TailError is the error of the 99th percentile of the blocks' times.
-	TailError float64 `json:"p99_error"`
+	// TailError is the largest error, by magnitude, of the 99th percentile of the blocks'
+	// times of a fold.
+	TailError float64 `json:"worst_fold_p99_error"`
 }
 
 const (
@@ -34,11 +35,12 @@ const (
 func heldOut(first event.BlockNum, rows []row, times []vector, kept []int) HeldOut {
 	n := len(rows)
 	h := HeldOut{Segments: segments, Folds: folds}
-	predicted, measured, missed := make([]int64, 0, n), make([]int64, 0, n), make([]int64, 0, n)
+	all, missed := make([]int64, 0, n), make([]int64, 0, n)
 	var allWant, allGot float64
 	for f := range folds {
 		m, middle := without(f, first, rows, times, kept)
 		var want, got float64
+		var predicted, measured []int64
 		for i := range rows {
 			if fold(i, n) != f {
 				continue
@@ -49,17 +51,17 @@ func heldOut(first event.BlockNum, rows []row, times []vector, kept []int) HeldO
 			predicted, measured = append(predicted, int64(p)), append(measured, int64(t))
 			missed = append(missed, int64(math.Abs(plain.sum()+middle-t)))
 		}
-		if e := relative(got, want); math.Abs(e) > math.Abs(h.WorstFold) {
-			h.WorstFold = e
-		}
+		all = append(all, measured...)
 		allWant, allGot = allWant+want, allGot+got
+		h.WorstFold = larger(h.WorstFold, relative(got, want))
+		tail := func(v []int64) float64 { return float64(analysis.Percentile(v, 99)) }
+		h.TailError = larger(h.TailError, relative(tail(predicted), tail(measured)))
 	}
 	h.TotalError = relative(allGot, allWant)
 	half := func(v []int64) float64 { return float64(analysis.Percentile(v, 50)) }
-	if m := half(measured); m > 0 {
+	if m := half(all); m > 0 {
 		h.BlockError = round(half(missed)/m, 4)
 	}
-	h.TailError = relative(float64(analysis.Percentile(predicted, 99)), float64(analysis.Percentile(measured, 99)))
 	return h
 }
 
@@ -84,6 +86,14 @@ func without(f int, first event.BlockNum, rows []row, times []vector, kept []int
 		left[i] = int64(theirs[i].sum() - v.sum())
 	}
 	return m, float64(analysis.Percentile(left, 50))
+}
+
+// larger is the one of greater magnitude.
+func larger(a, b float64) float64 {
+	if math.Abs(b) > math.Abs(a) {
+		return b
+	}
+	return a
 }
 
 // relative is the error of got; 0 where there is nothing to get.
