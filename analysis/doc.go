@@ -19,6 +19,8 @@
 //     the run, with a bound on what could be won.
 //  5. downsample.go: step series small enough to draw, without losing a stall.
 //  6. compare.go and sweep.go: the difference of two runs, the curve over N.
+//  7. ledgerrun.go: what a run into a real ledger did a second; apart.go and noise.go:
+//     which settings repeated runs tell apart.
 //
 // A quantity that was not observed is an [Optional] without a value, never zero.
 // There is one definition of a percentile (quantile.go) and one of how numbers are

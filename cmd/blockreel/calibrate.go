@@ -78,7 +78,7 @@ blocks is forecast from the others, and the errors stand in the model.`,
 	f.Var(&bytes, "block-bytes", "size of a block where the trace does not tell it")
 	part.bind(f)
 	place.bind(c)
-	outputFlag(c, &output, "cost model to write")
+	outputFlag(c, &output, "cost model to write, - for stdout")
 	return c
 }
 
@@ -93,6 +93,12 @@ func calibrate(c *cobra.Command, tr *traces.Trace, s replay.Scenario, output str
 	_ = bar.Finish()
 	if err != nil {
 		return err
+	}
+	if output == "-" {
+		if err := m.Write(c.OutOrStdout()); err != nil {
+			return err
+		}
+		return report.Warnings(c.ErrOrStderr(), m.Warnings)
 	}
 	if err := outfile.Write(output, m.Write); err != nil {
 		return err
