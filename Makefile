@@ -1,4 +1,4 @@
-# Everything but interop runs with Go alone; GO picks another toolchain.
+# Everything but interop and couchdb runs with Go alone; GO picks another toolchain.
 GO       ?= go
 # A number of executions: with a time, a target that is busy when it is up may fail for no other reason.
 FUZZTIME ?= 20000x
@@ -6,7 +6,7 @@ PKG      ?= ./...
 # Packages with golden files; the README comes last, since it shows what others print.
 GOLDEN   := ./analysis ./analysis/report ./replay ./replay/pipeline ./traces ./cmd/blockreel
 
-.PHONY: all build test race fuzz bench lint golden proto interop demo clean
+.PHONY: all build test race fuzz bench lint golden proto interop couchdb demo clean
 
 all: lint test
 
@@ -45,9 +45,14 @@ INTEROP := internal/fabric/interop
 interop: $(INTEROP)/.npm/installed
 	BLOCKREEL_INTEROP=$(CURDIR)/$(INTEROP)/.npm $(GO) test -count=1 ./$(INTEROP)
 
-$(INTEROP)/.npm/installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
+# The couchdb ledger against a server that others wrote, in Node.js.
+COUCHTEST := replay/ledger/couch/couchtest
+couchdb: $(COUCHTEST)/.npm/installed
+	BLOCKREEL_COUCHDB=$(CURDIR)/$(COUCHTEST)/.npm $(GO) test -count=1 -short -run '/pouchdb' ./replay/ledger/couch ./replay/ledger
+
+%/.npm/installed: %/package.json %/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || \
-		{ echo "interop needs node and npm (Debian, Ubuntu: apt-get install nodejs npm)" >&2; exit 1; }
+		{ echo "this needs node and npm (Debian, Ubuntu: apt-get install nodejs npm)" >&2; exit 1; }
 	mkdir -p $(@D)
 	cp $^ $(@D)
 	npm ci --prefix $(@D) --omit=optional --ignore-scripts --no-audit --no-fund

@@ -22,6 +22,8 @@
 //     blind.go: when a node was not observed.
 //  6. downsample.go: step series small enough to draw, without losing a stall.
 //  7. compare.go and sweep.go: the difference of two runs, the curve over N.
+//  8. ledgerrun.go: what a run into a real ledger did a second; apart.go and noise.go:
+//     which settings repeated runs tell apart.
 //
 // A quantity that was not observed is an [Optional] without a value, never zero.
 // There is one definition of a percentile (quantile.go) and one of how numbers are

@@ -11,8 +11,14 @@
 //     the trace is how far to trust every forecast made from it.
 //  3. Replay replays a trace for buffers × ledgers, in simulated or in real time, into
 //     result traces; SweepTrace walks a range of buffer sizes.
+//  4. Into a real ledger go the trace's own blocks (real.go), which a feed reads ahead
+//     (feed.go), or made-up ones (shape.go). A run by the wall clock is measured: wall.go,
+//     storage.go.
+//  5. Calibrate fits a cost model to a ledger (measure.go), with which Replay and
+//     SweepCosts forecast it (forecast.go); CheckWall holds a forecast against a run.
 //
-// The core is in pipeline, what drives it in driver, what it commits to in ledger.
+// The core is in pipeline, what drives it in driver, what it commits to in ledger, what
+// that costs in cost.
 // Figures are those of package analysis: a forecast never goes without its measured
 // error, so this package, against the grain, knows that one.
 package replay

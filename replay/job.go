@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
@@ -24,15 +25,52 @@ type job struct {
 	warnings []string
 	// committed is told of every commit; nil when nobody asks.
 	committed func()
+
+	set Setting
+	// unpaced: every block is offered at start, and is not under way. Otherwise blocks
+	// are offered load times as fast as in the trace, from its first block on.
+	unpaced bool
+	start   event.Time
+	load    float64
+	// What a run into a real ledger has told.
+	storage storage
+	run     *analysis.LedgerRun
+	lag     string
 }
 
 func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
-	cfg, err := s.config(m, set.Buffer)
+	cfg, err := s.config(m, set.Buffer, set.mode)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{model: m, cfg: cfg, index: index, committed: s.committed}
+	if set.cost != nil {
+		m = m.withCost(set.cost)
+	}
+	if s.Unpaced {
+		cfg = freed(cfg)
+	}
+	j := &job{
+		model: m, cfg: cfg, index: index, committed: s.committed, set: set,
+		unpaced: s.Unpaced, start: event.Time(m.Blocks.Offered[0]), load: s.load(),
+	}
 	j.times, _, _ = m.Scaled(s.Scale)
+	j.out = traces.NewTimeline(s.resultStream(m, cfg, set), m.First, m.Len())
+	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
+		if c := m.Measured.Column(k); c != nil {
+			copy(j.out.MakeColumn(k), c)
+		}
+	}
+	return j, nil
+}
+
+// freed is cfg without what holds a block up on its way to the buffer.
+func freed(cfg pipeline.Config) pipeline.Config {
+	cfg.Link, cfg.Intake, cfg.Wake = pipeline.Link{}, pipeline.Intake{}, 0
+	return cfg
+}
+
+// resultStream describes the stream of a result, with all settings that it ran under.
+func (s *Scenario) resultStream(m *Model, cfg pipeline.Config, set Setting) traces.Stream {
 	stream := m.Stream
 	stream.Settings = traces.Settings{}
 	for k, v := range m.Stream.Settings {
@@ -47,7 +85,12 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 		stream.Settings[traces.SettingPreset] = s.Preset
 	}
 	stream.Settings[settingClock] = s.Clock
-	if s.Speed != 0 {
+	if s.Unpaced {
+		stream.Settings[settingUnpaced] = "true"
+	}
+	if load := s.load(); load != 1 {
+		stream.Settings[settingLoad] = strconv.FormatFloat(load, 'g', -1, 64)
+	} else if s.Speed != 0 {
 		stream.Settings[settingSpeed] = strconv.FormatFloat(s.Speed, 'g', -1, 64)
 	}
 	if text := s.Scale.String(); text != "" {
@@ -58,13 +101,7 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 	} else if stream.Settings[traces.SettingLedger] == "" {
 		stream.Settings[traces.SettingLedger] = RecordedLedger
 	}
-	j.out = traces.NewTimeline(stream, m.First, m.Len())
-	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
-		if c := m.Measured.Column(k); c != nil {
-			copy(j.out.MakeColumn(k), c)
-		}
-	}
-	return j, nil
+	return stream
 }
 
 // stream is what a driver runs for the job.
@@ -100,16 +137,30 @@ func (s *source) Next() (driver.Arrival, bool) {
 		return driver.Arrival{}, false
 	}
 	s.next++
+	offered, transit := s.start, time.Duration(0)
+	if !s.unpaced {
+		offered, transit = s.offered(i), time.Duration(at(m.Blocks.Transit, i))
+	}
 	return driver.Arrival{
 		Block:   m.block(i),
-		Offered: event.Time(m.Blocks.Offered[i]),
-		Transit: time.Duration(at(m.Blocks.Transit, i)),
+		Offered: offered,
+		Transit: transit,
 		Service: driver.Service{
 			Validate:   s.times[i].Validate,
 			Commit:     s.times[i].Commit,
 			Turnaround: bounded(at(m.Turnaround, i)),
 		},
 	}, true
+}
+
+// offered is when block i is offered, under the job's load.
+func (j *job) offered(i int) event.Time {
+	at := j.model.Blocks.Offered[i]
+	if j.load == 1 {
+		return event.Time(at)
+	}
+	first := j.model.Blocks.Offered[0]
+	return event.Time(first + int64(float64(at-first)/j.load))
 }
 
 // at is the value of a column that may be nil.
@@ -124,7 +175,7 @@ func at(column []int64, i int) int64 {
 // once, as fast as it goes; its times then serve every buffer.
 func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measured measuredServices) error {
 	for _, j := range jobs {
-		if set.Ledger != RecordedLedger {
+		if !set.virtualLedger() {
 			if err := measured.take(ctx, s, j, set.Ledger); err != nil {
 				return err
 			}

@@ -5,139 +5,210 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// What stands in for facts that a trace does not hold when blocks are made up for a
-// real ledger: the shapes of the 2.5 runs with small transactions.
-const (
-	assumedBlockOverhead       = 900
-	assumedBytesPerTransaction = 3200
-	assumedWritesPerTx         = 1
-)
-
-// block returns block i for a ledger.
-func (m *Model) block(i int) block.Block {
-	tl := m.Measured
-	b := block.Block{Number: m.First + event.BlockNum(i), Transactions: 1}
-	if v := tl.Value(event.Transactions, i); v >= 0 {
-		b.Transactions = int(min(v, ledger.MaxBlockTransactions))
-	}
-	b.Bytes = int(m.bytes(i))
-	if v := tl.Value(event.Writes, i); v >= 0 {
-		b.Writes = int(min(v, ledger.MaxBlockWrites))
-	} else {
-		b.Writes = assumedWritesPerTx * b.Transactions
-	}
-	return b
+// A committer is what a run needs of a ledger.
+type committer interface {
+	driver.Ledger
+	Close() error
 }
 
-// forLedger returns block i with a size, since a ledger stores what has one.
-func (m *Model) forLedger(i int) block.Block {
-	b := m.block(i)
-	if b.Bytes == 0 {
-		b.Bytes = min(assumedBlockOverhead+assumedBytesPerTransaction*b.Transactions, ledger.MaxBlockBytes)
-	}
-	return b
+// openLedger opens the ledger that spec names.
+func openLedger(ctx context.Context, spec string, cfg ledger.Config) (committer, error) {
+	return ledger.OpenContext(ctx, spec, cfg)
 }
 
-// realWarnings says what was made up for a real ledger.
-func (j *job) realWarnings(spec string) {
-	m := j.model
-	if spec == ledger.BadgerNoSync {
-		j.warnings = append(j.warnings, "the ledger did not wait for the disk: its commits are faster than durable ones")
-	}
-	j.facts = append(j.facts, fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape; validation takes the trace's own time", spec))
-	if !m.sized {
-		j.warnings = append(j.warnings, fmt.Sprintf("the trace does not tell the sizes of its blocks: %d bytes a transaction are assumed (--block-bytes)", assumedBytesPerTransaction))
-	}
-	if m.Measured.Observed(event.Transactions) == 0 {
-		j.warnings = append(j.warnings, "the trace does not tell the transactions of its blocks: one a block is assumed")
-	}
-	if m.Measured.Observed(event.Writes) == 0 {
-		j.warnings = append(j.warnings, "the trace does not tell the writes of its blocks: one a transaction is assumed")
-	}
-}
-
-// withLedger opens a fresh ledger for the job, lets use have it, and removes it.
-func (s *Scenario) withLedger(j *job, spec string, use func(*ledger.Ledger) error) (err error) {
-	dir, err := os.MkdirTemp(s.LedgerDir, "blockreel-ledger-")
+// withLedger opens a fresh ledger for the job, lets use have it with its blocks, closes
+// it, measures what it has left on the disk, and removes it.
+func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func(*fed) error) (err error) {
+	dir, err := os.MkdirTemp(s.LedgerDir, "blockreel-"+j.set.Name()+"-")
 	if err != nil {
 		return fmt.Errorf("directory for the ledger: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	l, err := ledger.Open(spec, ledger.Config{Dir: dir, Channel: j.model.Stream.Channel, First: j.model.First})
+	defer func() {
+		if !s.Keep {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	if s.Keep {
+		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
+	}
+	onDisk := newMeter(dir)
+	l, err := s.openFresh(ctx, j, spec, dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(l), l.Close())
-}
-
-// measuredServices keeps, by ledger and stream, the times of a ledger that was driven.
-type measuredServices map[measuredKey][]ledger.Times
-
-type measuredKey struct {
-	spec   string
-	stream int
-}
-
-// take gives the job the commit times of a real ledger, driving it if nobody has yet.
-func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec string) error {
-	j.realWarnings(spec)
-	key := measuredKey{spec, j.index}
-	if _, done := c[key]; !done {
-		times := make([]ledger.Times, len(j.times))
-		err := s.withLedger(j, spec, func(l *ledger.Ledger) error {
-			return drive(ctx, l, j, times)
-		})
-		if err != nil {
-			return err
-		}
-		c[key] = times
+	blocks := &fed{committer: l, job: j}
+	if s.hasPayloads(j.model) {
+		blocks.feed = newFeed(ctx, s.Payloads, j.model)
+		defer blocks.feed.close()
 	}
-	j.times = c[key]
-	return nil
-}
-
-// drive commits the job's blocks as fast as the ledger goes.
-func drive(ctx context.Context, l *ledger.Ledger, j *job, times []ledger.Times) error {
-	for i := range times {
-		b := j.model.forLedger(i)
-		if err := l.Validate(ctx, &b); err != nil {
-			return err
-		}
-		start := time.Now()
-		stages, err := l.Commit(ctx, &b)
-		if err != nil {
-			return err
-		}
-		times[i] = ledger.Times{Validate: j.times[i].Validate, Commit: time.Since(start), Stages: stages}
+	s.realFacts(j, spec, blocks.feed != nil)
+	err = use(blocks)
+	var engine ledger.Usage
+	if r, ok := l.(interface {
+		Report() ledger.Report
+		Usage() (ledger.Usage, error)
+	}); ok && err == nil {
+		j.tellReport(spec, r.Report())
+		engine, err = r.Usage()
 	}
-	return nil
-}
-
-// paced is a real ledger whose validation takes the trace's time: the made-up blocks
-// have no signatures to verify.
-type paced struct {
-	*ledger.Ledger
-	job *job
-}
-
-func (p *paced) Validate(ctx context.Context, b *block.Block) error {
-	start := time.Now()
-	i := int(b.Number - p.job.model.First)
-	if b.Bytes == 0 {
-		b.Bytes = p.job.model.forLedger(i).Bytes
-	}
-	if err := p.Ledger.Validate(ctx, b); err != nil {
+	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
-	wait := p.job.times[i].Validate - time.Since(start)
+	return j.measureStorage(spec, dir, onDisk, engine)
+}
+
+// openFresh opens a new ledger in dir.
+func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string) (committer, error) {
+	open := openLedger
+	if s.open != nil {
+		open = s.open
+	}
+	// What a backend keeps elsewhere goes with the directory.
+	if b, _ := backend(spec); !s.Keep && !strings.Contains(spec, "drop=") && hasOption(b, func(o ledger.Option) bool { return o.Name == "drop" }) {
+		if strings.Contains(spec, ":") {
+			spec += ",drop=true"
+		} else {
+			spec += ":drop=true"
+		}
+	}
+	return open(ctx, spec, ledger.Config{
+		Dir: dir, Channel: j.model.Stream.Channel, First: j.model.First, Validators: s.Validators,
+	})
+}
+
+// backend returns that of a spec.
+func backend(spec string) (ledger.Backend, bool) {
+	name, _, _ := strings.Cut(spec, ":")
+	for _, b := range ledger.List() {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return ledger.Backend{}, false
+}
+
+func hasOption(b ledger.Backend, is func(ledger.Option) bool) bool {
+	return slices.ContainsFunc(b.Options, is)
+}
+
+// measureStorage sets what a closed ledger takes and what was written for it. Of one that
+// keeps a part on a server this process does not see the writes, and the size is what
+// the ledger has said before it was closed.
+func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
+	if b, _ := backend(spec); hasOption(b, func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
+		if engine.DiskBytes > 0 {
+			j.storage.disk = analysis.Known(engine.DiskBytes)
+		}
+		return nil
+	}
+	if j.storage.disk, err = diskUsage(dir); err != nil {
+		return fmt.Errorf("size of the ledger: %w", err)
+	}
+	if !j.storage.disk.Known() { // a ledger without files has written nothing
+		return nil
+	}
+	if j.storage.written = onDisk.written(); !j.storage.written.Known() && engine.WrittenBytes > 0 {
+		j.storage.written = analysis.Known(engine.WrittenBytes)
+		j.facts = append(j.facts, fmt.Sprintf("bytes written on %s are what its engine counted until it was closed: the system does not count them here", spec))
+	}
+	return nil
+}
+
+// hasPayloads reports whether the trace holds every block of the model: a ledger of
+// which one block is real and the next is made up would be neither.
+func (s *Scenario) hasPayloads(m *Model) bool {
+	return s.Payloads != nil && s.Payloads.Count(m.Stream.Channel, m.First, m.Len()) == m.Len()
+}
+
+// realFacts says what the ledger was given, and how its stages were told apart.
+func (s *Scenario) realFacts(j *job, spec string, real bool) {
+	b, known := backend(spec)
+	if known {
+		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
+	}
+	switch {
+	case b.InMemory:
+		j.facts = append(j.facts, fmt.Sprintf("%s stores nothing: it is what a ledger can reach at best", spec))
+	case !ledger.Durable(spec):
+		j.warnings = append(j.warnings, fmt.Sprintf("%s does not wait for the disk: its commits are faster than durable ones", spec))
+	}
+	if real {
+		j.facts = append(j.facts, fmt.Sprintf("validation and commits were measured on %s with the trace's own blocks", spec))
+		return
+	}
+	j.facts = append(j.facts, fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape; validation takes the trace's own time", spec))
+	j.warnings = append(j.warnings, j.model.assumptions()...)
+	if s.Payloads == nil {
+		return
+	}
+	if n := s.Payloads.Count(j.model.Stream.Channel, j.model.First, j.model.Len()); n > 0 {
+		j.warnings = append(j.warnings, fmt.Sprintf("the trace holds %d of the %d blocks: all are made up (attach the others, or cut with --from and --to)", n, j.model.Len()))
+	}
+}
+
+// tellReport says how the ledger's validation codes compare with those that the peer has
+// recorded in the blocks.
+func (j *job) tellReport(spec string, r ledger.Report) {
+	if r.Compared == 0 {
+		return
+	}
+	count := analysis.FormatCount
+	if r.Different == 0 {
+		text := fmt.Sprintf("validation codes on %s: all %s transactions have the code that the peer recorded", spec, count(r.Compared))
+		if r.Adopted > 0 {
+			text += fmt.Sprintf(", %s of them taken over from it", count(r.Adopted))
+		}
+		j.facts = append(j.facts, text)
+		return
+	}
+	text := fmt.Sprintf("validation codes on %s: %s of %s transactions have another code than the peer recorded", spec, count(r.Different), count(r.Compared))
+	if len(r.Differences) > 0 {
+		text += ", the first is " + r.Differences[0].String()
+	}
+	j.warnings = append(j.warnings, text)
+}
+
+// fed is a ledger that gets the trace's blocks, or blocks made up in their shape. The
+// validation of these takes the trace's time: they have no signatures to verify.
+type fed struct {
+	committer
+	job  *job
+	feed *feed // nil: blocks are made up
+}
+
+// fill completes block b of the driver, which holds no payloads of blocks that wait.
+func (f *fed) fill(ctx context.Context, b *block.Block) (err error) {
+	if f.feed == nil {
+		if b.Bytes == 0 {
+			b.Bytes = f.job.model.forLedger(int(b.Number - f.job.model.First)).Bytes
+		}
+		return nil
+	}
+	b.Payload, err = f.feed.next(ctx, b.Number)
+	b.Bytes = len(b.Payload)
+	return err
+}
+
+func (f *fed) Validate(ctx context.Context, b *block.Block) error {
+	if err := f.fill(ctx, b); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := f.committer.Validate(ctx, b); err != nil || f.feed != nil {
+		return err
+	}
+	wait := f.job.times[b.Number-f.job.model.First].Validate - time.Since(start)
 	if wait <= 0 {
 		return nil
 	}
@@ -151,51 +222,76 @@ func (p *paced) Validate(ctx context.Context, b *block.Block) error {
 	}
 }
 
-// wall runs the jobs side by side in real time.
-func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
-	streams := make([]driver.Stream, len(jobs))
-	origin := event.Time(jobs[0].model.Blocks.Offered[0])
-	for i, j := range jobs {
-		streams[i] = j.stream()
-		origin = min(origin, event.Time(j.model.Blocks.Offered[0]))
+func (f *fed) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	stages, err := f.committer.Commit(ctx, b)
+	b.Payload = nil
+	if f.job.out != nil && f.feed != nil {
+		f.job.out.MakeColumn(event.Bytes)[b.Number-f.job.model.First] = int64(b.Bytes)
 	}
-	run := func() error {
-		w := driver.Wall{Speed: s.Speed, Origin: origin}
-		results, err := w.Run(ctx, streams...)
+	return stages, err
+}
+
+// drive commits all blocks as fast as the ledger goes. The validation of blocks that are
+// made up is the trace's.
+func (f *fed) drive(ctx context.Context) ([]ledger.Times, error) {
+	j := f.job
+	times := make([]ledger.Times, len(j.times))
+	for i := range times {
+		b := j.model.block(i)
+		if err := f.fill(ctx, &b); err != nil {
+			return nil, err
+		}
+		start := time.Now()
+		if err := f.committer.Validate(ctx, &b); err != nil {
+			return nil, err
+		}
+		validated := time.Now()
+		stages, err := f.committer.Commit(ctx, &b)
+		if err != nil {
+			return nil, err
+		}
+		times[i] = ledger.Times{Validate: validated.Sub(start), Commit: time.Since(validated), Stages: stages}
+		if f.feed == nil {
+			times[i].Validate = j.times[i].Validate
+		}
+		if j.committed != nil {
+			j.committed()
+		}
+	}
+	return times, nil
+}
+
+// measuredServices keeps, by ledger and stream, the times of a ledger that was driven.
+type measuredServices map[measuredKey]drivenLedger
+
+type measuredKey struct {
+	spec   string
+	stream int
+}
+
+// drivenLedger is what driving a ledger has told.
+type drivenLedger struct {
+	times           []ledger.Times
+	facts, warnings []string
+}
+
+// take gives the job the times of a real ledger, driving it if nobody has yet.
+func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec string) error {
+	key := measuredKey{spec, j.index}
+	if _, done := c[key]; !done {
+		probe := &job{model: j.model, set: j.set, times: j.times}
+		err := s.withLedger(ctx, probe, spec, func(l *fed) error {
+			times, err := l.drive(ctx)
+			c[key] = drivenLedger{times: times}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		for i, r := range results {
-			name := fmt.Sprintf("N = %d on %s: ", jobs[i].cfg.Policy.N, set.Ledger)
-			jobs[i].tellDrops(r)
-			jobs[i].facts = append(jobs[i].facts, name+lagText(r.Lag))
-			if r.Lag.Overloaded {
-				jobs[i].warnings = append(jobs[i].warnings, name+"this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
-			}
-		}
-		return nil
+		c[key] = drivenLedger{c[key].times, probe.facts, probe.warnings}
 	}
-	if set.Ledger == RecordedLedger {
-		for _, j := range jobs {
-			j.keepStages()
-		}
-		return run()
-	}
-	// Open one ledger inside the other, so that each is closed and removed.
-	for i, j := range jobs {
-		inner := run
-		run = func() error {
-			return s.withLedger(j, set.Ledger, func(l *ledger.Ledger) error {
-				j.realWarnings(set.Ledger)
-				streams[i].Ledger = &paced{l, j}
-				return inner()
-			})
-		}
-	}
-	return run()
-}
-
-// lagText tells how late a wall run was.
-func lagText(l driver.Lag) string {
-	return fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(l.P50), round(l.P99), round(l.Max))
+	driven := c[key]
+	j.times = driven.times
+	j.facts, j.warnings = append(j.facts, driven.facts...), append(j.warnings, driven.warnings...)
+	return nil
 }

@@ -18,6 +18,10 @@ const (
 	settingClock = "replay_clock"
 	settingSpeed = "replay_speed"
 	settingScale = "replay_scale"
+	// How many times as fast blocks arrived at a real ledger; that they did not arrive,
+	// but were all there.
+	settingLoad    = "replay_load"
+	settingUnpaced = "replay_unpaced"
 )
 
 // An Outcome is the answer to a Scenario.
@@ -33,6 +37,20 @@ type Outcome struct {
 type Result struct {
 	Setting
 	Trace *traces.Trace
+	// Run is the number of the repetition, from 1 on; 0 when there is but one.
+	Run int
+	// Measured has the figures of each stream of a run by the wall clock into a real
+	// ledger. Nil: it was none.
+	Measured []analysis.LedgerRun
+}
+
+// Name names the result, fit for a file: that of its setting, and n20-badger-run2 when it
+// was repeated.
+func (r Result) Name() string {
+	if r.Run == 0 {
+		return r.Setting.Name()
+	}
+	return fmt.Sprintf("%s-run%d", r.Setting.Name(), r.Run)
 }
 
 // maxSettings bounds the settings of one scenario. Each is a whole replay with a trace
@@ -73,20 +91,36 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 		out.Warnings = append(out.Warnings, named(models, m, m.Warnings)...)
 	}
 	measured := measuredServices{}
-	s.countBlocks(models, len(settings))
-	for _, set := range settings {
-		if err := ctx.Err(); err != nil {
-			return out, err
-		}
-		result, err := s.replay(ctx, tr, models, set, out, measured)
-		if err != nil {
-			return out, fmt.Errorf("setting %s: %w", set.Name(), err)
-		}
-		if err := each(result); err != nil {
-			return nil, err
+	facts, warned := s.tellCosts(models)
+	out.Facts, out.Warnings = append(out.Facts, facts...), append(out.Warnings, warned...)
+	rounds := max(s.Repeat, 1)
+	s.countBlocks(models, len(settings)*rounds)
+	for round := range rounds {
+		for _, set := range settings {
+			if err := ctx.Err(); err != nil {
+				return out, err
+			}
+			result, err := s.replay(ctx, tr, models, set, out, measured)
+			if err != nil {
+				return out, fmt.Errorf("setting %s: %w", set.Name(), err)
+			}
+			if rounds > 1 {
+				result.number(round + 1)
+			}
+			if err := each(result); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil
+}
+
+// number says which repetition the result is.
+func (r *Result) number(run int) {
+	r.Run = run
+	for i := range r.Measured {
+		r.Measured[i].Run = run
+	}
 }
 
 // countBlocks makes Progress a count of commits over all settings.
@@ -151,6 +185,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	if err != nil {
 		return Result{}, err
 	}
+	out := Result{Setting: resolved(set, models)}
 	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}, Notes: inherit(tr)}
 	for i, j := range jobs {
 		result.Streams = append(result.Streams, j.out.Stream)
@@ -166,10 +201,21 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		for _, w := range slices.Concat(models[i].Warnings, j.warnings) {
 			note(traces.NoteWarning, w)
 		}
+		if j.lag != "" {
+			note(traces.NoteFact, j.lag)
+			if s.Repeat <= 1 {
+				j.facts = append(j.facts, j.lag)
+			}
+		}
+		if j.run != nil {
+			j.run.Setting = out.Setting.Name()
+			out.Measured = append(out.Measured, *j.run)
+		}
 		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
 		o.Warnings = appendNew(o.Warnings, named(models, models[i], j.warnings))
 	}
-	return Result{Setting: resolved(set, models), Trace: result}, nil
+	out.Trace = result
+	return out, nil
 }
 
 // inherit returns what weakens the replayed trace, and so all that is made of it.

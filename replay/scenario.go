@@ -1,10 +1,13 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -29,6 +32,9 @@ const (
 // RecordedLedger is the name of the ledger that takes the service times of the trace.
 const RecordedLedger = "recorded"
 
+// forecastSuffix follows the name of a ledger for which a cost model stands.
+const forecastSuffix = " (forecast)"
+
 // A Scenario is the question: the settings to replay a trace under.
 type Scenario struct {
 	// Model says what the trace does not.
@@ -51,13 +57,36 @@ type Scenario struct {
 	// Services is a trace whose service times replace those of the replayed trace,
 	// stream by stream. Nil: none.
 	Services *traces.Trace
+	// Costs are cost models, each of which is replayed like a ledger, in addition to
+	// Ledgers; with them no Ledgers are none.
+	Costs []*cost.Model
+	// Payloads has the blocks of the replayed trace for real ledgers, which are given
+	// made-up ones where it lacks some. Nil: it has none.
+	Payloads *traces.PayloadFile
 	// Clock is Virtual or Wall. Empty: Virtual.
 	Clock string
-	// Speed is how many seconds of the trace pass in a second by the wall clock. 0: 1.
+	// Speed is how many seconds of the trace pass in a second by the wall clock. A real
+	// ledger takes the time that it takes: it gets blocks that arrive so many times as
+	// fast, and all else is in real time. 0: 1.
 	Speed float64
+	// Unpaced drops the arrivals: every block is at the orderer from the start, and nothing
+	// holds it up before the buffer. With neither Buffers, Mode nor Preset the buffer is
+	// unbounded, so that the committer alone is measured.
+	Unpaced bool
+	// Repeat is how often each setting is run by the wall clock, all in turn and then
+	// all again, so that what the machine does meanwhile meets all of them. 0: once.
+	Repeat int
+	// Warmup is the number of blocks at the start that the figures of a run into a real
+	// ledger do not count. 0: a tenth, but no more than 100; below 0: none.
+	Warmup int
 	// LedgerDir is where real ledgers are made, each in a fresh directory of its own
-	// that is removed when its run is over. Empty: the system's temporary directory.
+	// that is removed when its run is over, unless Keep. Empty: the system's temporary
+	// directory.
 	LedgerDir string
+	Keep      bool
+	// Validators is how many transactions a real ledger validates at once. 0: the
+	// number of CPUs.
+	Validators int
 	// Tool names the program for the headers of result traces.
 	Tool string
 	// Progress is called now and then with the number of blocks, over all settings,
@@ -65,49 +94,28 @@ type Scenario struct {
 	Progress func(done, all int)
 
 	committed func() // counts for Progress
+	// open opens a real ledger; nil: ledger.Open.
+	open func(ctx context.Context, spec string, cfg ledger.Config) (committer, error)
 }
+
+// MaxRepeat bounds Repeat: beyond it the rank test knows no more.
+const MaxRepeat = 25
 
 // Validate says what is wrong with the question, whatever the trace.
 func (s *Scenario) Validate() error {
-	switch s.Clock {
-	case "":
-		s.Clock = Virtual
-	case Virtual, Wall:
-	default:
-		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
-	}
-	if s.Speed < 0 {
-		return errors.New("a speed is more than 0")
-	}
-	if s.Speed != 0 && s.Clock == Virtual {
-		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
+	if err := s.validateClock(); err != nil {
+		return err
 	}
 	switch s.Mode {
 	case "", ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking:
 	default:
 		return fmt.Errorf("there is no buffer mode %q; choose %s, %s, %s or %s", s.Mode, ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking)
 	}
-	if len(s.Ledgers) == 0 {
+	if len(s.Ledgers) == 0 && len(s.Costs) == 0 {
 		s.Ledgers = []string{RecordedLedger}
 	}
-	seen := map[string]bool{}
-	for _, spec := range s.Ledgers {
-		if seen[spec] {
-			return fmt.Errorf("ledger %s is named twice", spec)
-		}
-		seen[spec] = true
-		if spec == RecordedLedger {
-			continue
-		}
-		if _, err := ledger.Parse(spec); err != nil {
-			return err
-		}
-		if s.Clock == Wall && s.Speed != 0 && s.Speed != 1 {
-			return fmt.Errorf("ledger %s takes the time that it takes: at %g times the speed it would seem slower by that factor", spec, s.Speed)
-		}
-		if s.Scale != ledger.Unscaled() {
-			return fmt.Errorf("the scale %s is of recorded services: ledger %s measures its own", s.Scale, spec)
-		}
+	if err := s.validateLedgers(); err != nil {
+		return err
 	}
 	if s.Preset != "" {
 		if _, ok := pipeline.Preset(s.Preset); !ok {
@@ -117,13 +125,88 @@ func (s *Scenario) Validate() error {
 	return nil
 }
 
+func (s *Scenario) validateClock() error {
+	switch s.Clock {
+	case "":
+		s.Clock = Virtual
+	case Virtual, Wall:
+	default:
+		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
+	}
+	switch {
+	case s.Speed < 0:
+		return errors.New("a speed is more than 0")
+	case s.Speed != 0 && s.Clock == Virtual:
+		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
+	case s.Speed != 0 && s.Unpaced:
+		return errors.New("a speed is of arrivals, and without pace there are none: choose one of them")
+	case s.Repeat < 0 || s.Repeat > MaxRepeat:
+		return fmt.Errorf("%d repetitions: choose 1 to %d", s.Repeat, MaxRepeat)
+	case s.Repeat > 1 && s.Clock == Virtual:
+		return errors.New("repetitions belong to the wall clock: in simulated time all are the same")
+	}
+	return nil
+}
+
+func (s *Scenario) validateLedgers() error {
+	seen := map[string]bool{}
+	recorded := len(s.Costs) > 0
+	for _, spec := range s.Ledgers {
+		if seen[spec] {
+			return fmt.Errorf("ledger %s is named twice", spec)
+		}
+		seen[spec] = true
+		if spec == RecordedLedger {
+			recorded = true
+			continue
+		}
+		if _, err := ledger.Parse(spec); err != nil {
+			return err
+		}
+		if s.Scale != ledger.Unscaled() {
+			return fmt.Errorf("the scale %s is of recorded services: ledger %s measures its own", s.Scale, spec)
+		}
+	}
+	if recorded && s.RealLedgers() && s.Speed != 0 && s.Speed != 1 {
+		return fmt.Errorf("at %g times the speed a real ledger gets blocks faster, while recorded and forecast services pass faster: replay them apart", s.Speed)
+	}
+	costs := map[string]bool{}
+	for _, m := range s.Costs {
+		if costs[m.Ledger] {
+			return fmt.Errorf("there are two cost models of %s", m.Ledger)
+		}
+		costs[m.Ledger] = true
+		if s.Scale != ledger.Unscaled() {
+			return fmt.Errorf("the scale %s is of recorded services: the cost model of %s has its own", s.Scale, m.Ledger)
+		}
+	}
+	return nil
+}
+
+// RealLedgers reports whether there are ledgers that take real time.
+func (s *Scenario) RealLedgers() bool {
+	return slices.ContainsFunc(s.Ledgers, func(spec string) bool { return spec != RecordedLedger })
+}
+
+// load is how many times as fast blocks arrive at real ledgers.
+func (s *Scenario) load() float64 {
+	if s.Speed == 0 || !s.RealLedgers() {
+		return 1
+	}
+	return s.Speed
+}
+
 // A Setting is one combination of a scenario.
 type Setting struct {
 	// Buffer is N; 0 is the recorded one.
 	Buffer int
 	Ledger string
 	mode   string
+	cost   *cost.Model // that stands for the ledger; nil: none
 }
+
+// virtualLedger reports whether the services are known, and no ledger measures them.
+func (s Setting) virtualLedger() bool { return s.Ledger == RecordedLedger || s.cost != nil }
 
 // Name names the setting's result, fit for a file: n20, n20-badger, n20-ideal.
 func (s Setting) Name() string {
@@ -137,14 +220,23 @@ func (s Setting) Name() string {
 		parts = append(parts, s.mode)
 	}
 	if s.Ledger != RecordedLedger {
-		parts = append(parts, strings.Map(func(r rune) rune {
-			if strings.ContainsRune(":=,/\\ ", r) {
-				return '-'
-			}
-			return r
-		}, s.Ledger))
+		spec, forecast := strings.CutSuffix(s.Ledger, forecastSuffix)
+		parts = append(parts, FileName(spec))
+		if forecast {
+			parts = append(parts, "forecast")
+		}
 	}
 	return strings.Join(parts, "-")
+}
+
+// FileName makes the spec of a ledger fit for a file's name.
+func FileName(spec string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(":=,/\\ ", r) {
+			return '-'
+		}
+		return r
+	}, spec)
 }
 
 // Label names the setting for people: N = 20, N = 20 on badger.
@@ -164,7 +256,11 @@ func (s Setting) Label() string {
 // settings lists the combinations in the order of the question.
 func (s *Scenario) settings() []Setting {
 	buffers := s.Buffers
-	if s.Mode == ModeUnbounded {
+	mode := s.Mode
+	if s.Unpaced && mode == "" && s.Preset == "" && len(buffers) == 0 {
+		mode = ModeUnbounded
+	}
+	if mode == ModeUnbounded {
 		buffers = nil // all are the same
 	}
 	if len(buffers) == 0 {
@@ -176,14 +272,20 @@ func (s *Scenario) settings() []Setting {
 	var all []Setting
 	for _, l := range s.Ledgers {
 		for _, n := range buffers {
-			all = append(all, Setting{Buffer: n, Ledger: l, mode: s.Mode})
+			all = append(all, Setting{Buffer: n, Ledger: l, mode: mode})
+		}
+	}
+	for _, m := range s.Costs {
+		for _, n := range buffers {
+			all = append(all, Setting{Buffer: n, Ledger: m.Ledger + forecastSuffix, mode: mode, cost: m})
 		}
 	}
 	return all
 }
 
-// config returns m's pipeline under the scenario with buffer n, 0 for the recorded one.
-func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
+// config returns m's pipeline under the scenario with buffer n, 0 for the recorded one,
+// in a mode.
+func (s *Scenario) config(m *Model, n int, mode string) (pipeline.Config, error) {
 	cfg := m.Config
 	if n != 0 {
 		cfg.Policy.N = n
@@ -192,7 +294,7 @@ func (s *Scenario) config(m *Model, n int) (pipeline.Config, error) {
 	if p, ok := pipeline.Preset(s.Preset); ok {
 		cfg.Hand = p.Hand
 	}
-	switch s.Mode {
+	switch mode {
 	case ModeFabric:
 		cfg.Policy.NonBlocking, cfg.Policy.Unbounded = false, false
 		if cfg.Policy.Retry == 0 {

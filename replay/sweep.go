@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
 )
@@ -21,6 +22,10 @@ import (
 // the memory.
 type SweepResult struct {
 	analysis.Sweep
+	// Ledger is the spec of the ledger whose cost model was swept, HeldOut its
+	// errors; without one the services are the recorded.
+	Ledger  string        `json:"ledger,omitempty"`
+	HeldOut *cost.HeldOut `json:"held_out_error,omitempty"`
 	// Streams has the curve of each stream when there are several.
 	Streams []analysis.Sweep `json:"streams,omitempty"`
 	// Identity is, for each stream, how its replay differs from the trace.
@@ -29,14 +34,34 @@ type SweepResult struct {
 	Facts []string `json:"facts"`
 }
 
-// SweepTrace finds the curve for s.Buffers, of recorded services only, in simulated
-// time and on all processors. s.Progress counts buffer sizes.
+// SweepCosts finds the curve of every cost model of s, in its order.
+func SweepCosts(ctx context.Context, tr *traces.Trace, s Scenario) ([]*SweepResult, error) {
+	costs, report := s.Costs, s.Progress
+	all := make([]*SweepResult, len(costs))
+	for i, c := range costs {
+		s.Costs = []*cost.Model{c}
+		if report != nil {
+			s.Progress = func(done, n int) { report(i*n+done, len(costs)*n) }
+		}
+		var err error
+		if all[i], err = SweepTrace(ctx, tr, s); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// SweepTrace finds the curve for s.Buffers, of recorded services or those of the only one of
+// s.Costs, in simulated time and on all processors. s.Progress counts buffer sizes.
 func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if len(s.Buffers) == 0 {
+	switch {
+	case len(s.Buffers) == 0:
 		return nil, errors.New("a sweep needs buffer sizes")
+	case len(s.Costs) > 1:
+		return nil, errors.New("a sweep is of one cost model: SweepCosts takes several")
 	}
 	if s.Mode != "" && s.Mode != ModeFabric && s.Mode != ModeIdeal {
 		return nil, fmt.Errorf("a sweep over buffer sizes makes no sense for a buffer that is %s", s.Mode)
@@ -57,6 +82,7 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 	if err := s.takeServices(models); err != nil {
 		return nil, err
 	}
+	s.forecast(models, r)
 	curves := make([]*curve, len(models))
 	for i, m := range models {
 		if curves[i], err = s.curve(m); err != nil {
@@ -75,6 +101,18 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 	}
 	r.finish()
 	return r, nil
+}
+
+// forecast gives the models the services of the scenario's cost model, if it has one.
+func (s *Scenario) forecast(models []*Model, r *SweepResult) {
+	facts, warnings := s.tellCosts(models)
+	r.Facts, r.Warnings = append(r.Facts, facts...), append(r.Warnings, warnings...)
+	for _, c := range s.Costs {
+		r.Ledger, r.HeldOut = c.Ledger, &c.HeldOut
+		for i, m := range models {
+			models[i] = m.withCost(c)
+		}
+	}
 }
 
 // walk finds all points of r, every processor those of a stretch of buffer sizes.
@@ -190,7 +228,7 @@ type curve struct {
 func (c *curve) len() int { return c.blocks.Len() }
 
 func (s *Scenario) curve(m *Model) (*curve, error) {
-	cfg, err := s.config(m, s.Buffers[0])
+	cfg, err := s.config(m, s.Buffers[0], s.Mode)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,8 @@
 //  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads);
 //     decode.go takes its bytes apart and checks them.
 //  4. frame.go, header.go, index.go: what stands between the compressed parts.
-//     seek.go reads only the chunks that a cut needs.
+//     seek.go reads only the chunks that a cut needs, payloadfile.go payloads by
+//     channel and block number.
 //  5. data.go, sample.go, note.go, payload.go: what a chunk holds.
 //  6. column.go: one column: its spans (span.go), its predictor (predict.go), its
 //     packed residuals (pack.go).

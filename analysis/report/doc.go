@@ -6,6 +6,9 @@
 //   - sweep.go: [Sweep], the curve over N in a screenful of rows.
 //   - differences.go: [Identity], how far to trust a forecast, in a line; [Forecasts],
 //     what was forecast beside what was measured.
+//   - ledgers.go: [Ledgers], what was measured of real ledgers, medians of their runs.
+//   - costs.go: [Costs], what a ledger's stages cost; [LedgerSweeps], the curves over N
+//     of several ledgers side by side.
 //   - json.go: [JSON].
 //   - table.go: columns that line up.
 //

@@ -97,8 +97,8 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 	root.AddCommand(
 		newDemo(), newRun(), newRecord(),
 		newAttach(), newMerge(), newStrip(),
-		newInfo(), newVerify(), newCat(), newCut(),
-		newReplay(), newSweep(), newServe(),
+		newInfo(), newVerify(), newCat(), newCut(), newLedger(),
+		newReplay(), newCalibrate(), newSweep(), newServe(),
 		newStats(), newPlot(),
 	)
 	return root

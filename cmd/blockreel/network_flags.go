@@ -80,17 +80,13 @@ func withoutSync(spec string) string {
 	return spec
 }
 
-// ledgerNames lists the specs of ledgers that can be opened.
+// ledgerNames lists the ledgers that can be opened.
 func ledgerNames() string {
-	var specs []string
+	var names []string
 	for _, b := range ledger.List() {
-		if !b.IsStore {
-			continue
-		}
-		specs = append(specs, b.Name)
-		for _, o := range b.Options {
-			specs = append(specs, b.Name+":"+o)
+		if b.IsStore() {
+			names = append(names, b.Name)
 		}
 	}
-	return strings.Join(specs, ", ")
+	return strings.Join(names, ", ") + `; options follow as in badger:sync=false ("blockreel ledger list" names them)`
 }

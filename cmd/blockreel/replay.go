@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -12,17 +13,22 @@ import (
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/analysis/report"
 	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces"
 )
 
 func newReplay() *cobra.Command {
 	var (
-		flags                  scenarioFlags
-		ledgers                []string
-		clock, output, scratch string
-		speed                  float64
-		asJSON, noSync         bool
-		measured               against
+		flags           scenarioFlags
+		place           ledgerPlace
+		ledgers         string
+		costs           []string
+		clock, output   string
+		speed           float64
+		repeat          int
+		asJSON, unpaced bool
+		noSync          bool
+		measured        against
 	)
 	c := &cobra.Command{
 		Use:   "replay FILE",
@@ -33,31 +39,52 @@ line says by how much a replay with the trace's own settings differs from the tr
 how far to trust the rest.
 
 By the virtual clock a replay takes the service times of the trace; a ledger other than
-"recorded" is first driven as fast as it goes, and its measured commits are used. By the
-wall clock everything happens in real time. Blocks that the trace does not hold are made
-up with its transactions, bytes and writes; validation then takes the trace's own time.`,
+"recorded" is first driven as fast as it goes, and its measured times are used; --cost
+takes those that a cost model forecasts (see calibrate).
+
+By the wall clock everything happens in real time, each setting into a fresh ledger, and
+what the ledger did is measured: blocks a second, stages, bytes on the disk and bytes
+written to it. A trace with payloads commits its own blocks. Others have blocks made up
+with their transactions, bytes and writes; validation then takes the trace's own time.
+--speed 4 lets blocks arrive four times as fast at a real ledger; --unpaced has them
+all at the orderer from the start, and without --buffer nothing but the committer limits
+them. --repeat runs all settings in turn, so many times, and prints medians, ranges and
+which settings the runs cannot tell apart.`,
 		Example: `  blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel replay run.reel --scale commit=0.5
-  blockreel replay run.reel --ledger recorded,badger --buffer 20 -o what-if
-  blockreel replay run.reel --clock wall --ledger badger -o what-if
-  blockreel replay run.reel --clock wall --speed 4
+  blockreel replay run.reel --clock wall --ledger badger,memory --buffer 2,20 -o what-if
+  blockreel replay full.reel --clock wall --ledger badger,memory --unpaced --repeat 5 --dir /mnt/ssd
+  blockreel replay full.reel --clock wall --ledger badger --speed 4
+  blockreel replay run.reel --cost badger.cost --buffer 20
   blockreel replay n2.reel --services-from n20.reel --json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			s, err := flags.scenario(c)
 			if err != nil {
 				return err
 			}
-			s.Clock, s.Speed, s.LedgerDir, s.Ledgers = clock, speed, scratch, ledgers
+			s.Clock, s.Speed, s.Unpaced, s.Repeat = clock, speed, unpaced, repeat
+			if ledgers != "" {
+				s.Ledgers = ledger.ParseList(ledgers)
+			}
+			place.apply(&s)
 			if noSync {
 				for i, l := range s.Ledgers {
 					s.Ledgers[i] = withoutSync(l)
 				}
 			}
+			if s.Costs, err = loadCosts(costs); err != nil {
+				return err
+			}
 			tr, err := flags.load(c, args[0], &s)
 			if err != nil {
 				return err
 			}
+			done, err := blocksOf(c, args[0], &s, s.RealLedgers())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, done()) }()
 			if err := measured.load(c); err != nil {
 				return err
 			}
@@ -76,13 +103,16 @@ up with its transactions, bytes and writes; validation then takes the trace's ow
 		},
 	}
 	flags.bind(c)
+	place.bind(c)
 	measured.bind(c)
 	f := c.Flags()
-	f.StringSliceVar(&ledgers, "ledger", nil, "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")
+	f.StringVar(&ledgers, "ledger", "", "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")
+	f.StringSliceVar(&costs, "cost", nil, "cost models to replay like ledgers: badger.cost,leveldb.cost")
 	f.BoolVar(&noSync, "no-sync", false, noSyncUsage)
 	f.StringVar(&clock, "clock", replay.Virtual, "virtual or wall")
-	f.Float64Var(&speed, "speed", 0, "seconds of the trace in a second of the wall clock")
-	f.StringVar(&scratch, "dir", "", "directory for ledgers while they are used (the system's temporary one unless given)")
+	f.Float64Var(&speed, "speed", 0, "seconds of the trace in a second of the wall clock; for real ledgers: how many times as fast blocks arrive")
+	f.BoolVar(&unpaced, "unpaced", false, "drop the arrivals: all blocks are at the orderer from the start")
+	f.IntVar(&repeat, "repeat", 1, "by the wall clock, run all settings in turn so many times")
 	f.StringVarP(&output, "output", "o", "", "directory for the result traces (none are written unless given)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
@@ -93,8 +123,12 @@ type whatIf struct {
 	dir     string
 	outcome *replay.Outcome
 	streams []runStats
-	written []string
-	against against
+	// ledgers are the figures of runs into real ledgers.
+	ledgers []analysis.LedgerRun
+	// repeated: there are several runs of a setting.
+	repeated bool
+	written  []string
+	against  against
 	// keep, if set, gets every result.
 	keep func(replay.Result)
 }
@@ -116,7 +150,7 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 		for _, path := range w.written { // a failed command leaves no file
 			err = errors.Join(err, os.Remove(path))
 		}
-		w.written, w.streams = nil, nil
+		w.written, w.streams, w.ledgers = nil, nil, nil
 		return err
 	}
 	if w.outcome == nil {
@@ -133,6 +167,8 @@ func (w *whatIf) add(r replay.Result) error {
 	for _, s := range analysis.Stats(r.Trace).Streams {
 		w.streams = append(w.streams, runStats{r.Name(), s})
 	}
+	w.ledgers = append(w.ledgers, r.Measured...)
+	w.repeated = w.repeated || r.Run > 1
 	if w.keep != nil {
 		w.keep(r)
 	}
@@ -156,8 +192,23 @@ type replayResult struct {
 	Identity map[string]analysis.Differences `json:"identity_error"`
 	// Forecasts are errors against a measured trace, by setting; null without one.
 	Forecasts map[string]analysis.Differences `json:"forecast_error"`
-	Facts     []string                        `json:"facts"`
-	Warnings  []string                        `json:"warnings"`
+	// Ledgers are what was measured of real ledgers by the wall clock, run by run.
+	Ledgers  []ledgerRun `json:"ledger_runs,omitempty"`
+	Facts    []string    `json:"facts"`
+	Warnings []string    `json:"warnings"`
+}
+
+// ledgerRun is what was measured of a ledger in one run.
+type ledgerRun struct {
+	analysis.LedgerRun
+	WriteAmplification analysis.Optional[float64] `json:"write_amplification"`
+}
+
+func ledgerRuns(runs []analysis.LedgerRun) (all []ledgerRun) {
+	for _, r := range runs {
+		all = append(all, ledgerRun{r, r.WriteAmplification()})
+	}
+	return all
 }
 
 // print prints how far to trust the replays, a row for each setting and stream, and the
@@ -171,6 +222,7 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	if err := w.against.draw(c, forecasts); err != nil {
 		return err
 	}
+	out.Warnings = append(out.Warnings, analysis.Indistinct(w.ledgers)...)
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
@@ -183,7 +235,7 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 			}
 			errors[f.Name] = f.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, out.Facts, out.Warnings})
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, ledgerRuns(w.ledgers), out.Facts, out.Warnings})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -195,21 +247,39 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}
 	fmt.Fprintln(stdout)
-	rows := make([]analysis.StreamStats, len(streams))
-	for i, s := range streams {
+	if err := w.tables(stdout); err != nil {
+		return err
+	}
+	if err := w.against.print(c, forecasts); err != nil {
+		return err
+	}
+	return report.Warnings(c.ErrOrStderr(), out.Warnings)
+}
+
+// tables prints what the settings make of the streams, what was measured of real ledgers,
+// and the verdicts. Of repeated runs only the medians are printed.
+func (w *whatIf) tables(stdout io.Writer) error {
+	if len(w.ledgers) > 0 {
+		if err := report.Ledgers(stdout, w.ledgers); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout)
+	}
+	if w.repeated {
+		return nil
+	}
+	rows := make([]analysis.StreamStats, len(w.streams))
+	for i, s := range w.streams {
 		rows[i] = s.StreamStats
 	}
 	if err := report.Settings(stdout, rows); err != nil {
 		return err
 	}
 	fmt.Fprintln(stdout)
-	for _, s := range streams {
-		fmt.Fprintf(stdout, "%s: %s\n", label(s, len(out.Identity)), s.Verdict)
+	for _, s := range w.streams {
+		fmt.Fprintf(stdout, "%s: %s\n", label(s, len(w.outcome.Identity)), s.Verdict)
 	}
-	if err := w.against.print(c, forecasts); err != nil {
-		return err
-	}
-	return report.Warnings(c.ErrOrStderr(), out.Warnings)
+	return nil
 }
 
 // label names a row of several streams or one.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -74,6 +77,69 @@ func (s *scenarioFlags) load(c *cobra.Command, path string, sc *replay.Scenario)
 		return nil, err
 	}
 	return s.part.cut(c, tr)
+}
+
+// blocksOf opens the trace's file for the payloads of its blocks, where they are wanted; the
+// function that it returns closes it. Standard input and the text twin have none here:
+// real ledgers then get made-up blocks.
+func blocksOf(c *cobra.Command, path string, sc *replay.Scenario, wanted bool) (func() error, error) {
+	none := func() error { return nil }
+	if !wanted {
+		return none, nil
+	}
+	if path == "-" {
+		warn(c.ErrOrStderr(), "blocks of a trace from standard input are made up: name a file to have its own")
+		return none, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return none, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return none, errors.Join(err, f.Close())
+	}
+	sc.Payloads, err = traces.OpenPayloads(f, info.Size())
+	if errors.Is(err, traces.ErrNotTrace) {
+		warn(c.ErrOrStderr(), "blocks of a trace in text are made up: use the .reel file to have its own")
+		return none, f.Close()
+	}
+	if err != nil {
+		return none, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return f.Close, nil
+}
+
+// ledgerPlace is the flags that say where real ledgers are made and what of a run counts.
+type ledgerPlace struct {
+	dir                string
+	keep               bool
+	warmup, validators int
+}
+
+func (l *ledgerPlace) bind(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&l.dir, "dir", "", "directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
+	f.BoolVar(&l.keep, "keep", false, "keep the ledgers' directories")
+	f.IntVar(&l.validators, "validators", 0, "transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
+	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out; -1: none (a tenth, at most 100, unless given)")
+}
+
+func (l *ledgerPlace) apply(s *replay.Scenario) {
+	s.LedgerDir, s.Keep, s.Warmup, s.Validators = l.dir, l.keep, l.warmup, l.validators
+}
+
+// loadCosts reads the cost models.
+func loadCosts(paths []string) ([]*cost.Model, error) {
+	var all []*cost.Model
+	for _, path := range paths {
+		m, err := cost.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
 }
 
 // parseLink reads latency=5ms,bandwidth=12.5MB,window=1MB.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -17,23 +18,41 @@ func newSweep() *cobra.Command {
 	var flags scenarioFlags
 	var plot string
 	asJSON := false
+	var costs []string
+	var checkWall string
+	var place ledgerPlace
 	c := &cobra.Command{
 		Use:   "sweep FILE",
 		Short: "Find the buffer size: the curve over N, its knee, the memory it costs",
 		Long: `Sweep replays a trace for every buffer size of a range, in simulated time, and prints
 the curve: makespan, gap, latency, the time that the committer starves because of the
 buffer, and the memory that the admitted blocks can take. It recommends the smallest N
-that starves the committer for less than 0.1 % of the makespan.`,
+that starves the committer for less than 0.1 % of the makespan.
+
+With --cost the services are those that cost models forecast, one curve a ledger; see
+calibrate. The errors of each model on held-out blocks are printed with it, and --check-wall
+replays the trace once into the real ledger, in real time, and prints forecast,
+measurement and error.`,
 		Example: `  blockreel sweep run.reel
   blockreel sweep run.reel --buffer 1..500 --plot sweep.png
-  blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json`,
+  blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json
+  blockreel sweep run.reel --cost badger.cost,memory.cost --buffer 1..500
+  blockreel sweep full.reel --cost badger.cost --check-wall=20 --dir /mnt/ssd`,
 		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if plot != "" && !slices.Contains(chart.Formats, filepath.Ext(plot)) {
 				return usagef(c, "--plot %s: name a .png, .svg or .pdf file", plot)
 			}
+			check, err := parseCheck(c, checkWall, len(costs))
+			if err != nil {
+				return err
+			}
 			s, err := flags.scenario(c)
 			if err != nil {
+				return err
+			}
+			place.apply(&s)
+			if s.Costs, err = loadCosts(costs); err != nil {
 				return err
 			}
 			if len(s.Buffers) == 0 {
@@ -42,6 +61,14 @@ that starves the committer for less than 0.1 % of the makespan.`,
 			tr, err := flags.load(c, args[0], &s)
 			if err != nil {
 				return err
+			}
+			done, err := blocksOf(c, args[0], &s, check != nil)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, done()) }()
+			if len(s.Costs) > 0 {
+				return sweepLedgers(c, tr, s, check, plot, asJSON)
 			}
 			bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)), "sweeping", false)
 			s.Progress = func(done, _ int) { _ = bar.Set(done) }
@@ -57,8 +84,13 @@ that starves the committer for less than 0.1 % of the makespan.`,
 		},
 	}
 	flags.bind(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().StringVar(&plot, "plot", "", "draw the curve into this .png, .svg or .pdf file")
+	place.bind(c)
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&plot, "plot", "", "draw the curve into this .png, .svg or .pdf file; with several ledgers one each, sweep-badger.png")
+	f.StringSliceVar(&costs, "cost", nil, "cost models of ledgers: badger.cost,leveldb.cost")
+	f.StringVar(&checkWall, "check-wall", "", "replay into the real ledgers with this N (the recorded one unless given) and compare")
+	f.Lookup("check-wall").NoOptDefVal = recordedBuffer
 	return c
 }
 

@@ -49,3 +49,7 @@ func (b *Block) Committed(flags, commitHash []byte) []byte {
 	}
 	return out
 }
+
+// MetadataValue gives the value of a block's metadata entry, a marshalled common.Metadata:
+// of COMMIT_HASH, the hash.
+func MetadataValue(entry []byte) ([]byte, error) { return find(entry, 1) }

@@ -1,111 +1,161 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
-	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/internal/fabric"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-var errNoBlock = errors.New("not in the ledger")
-
-// Block returns a stored block with its payload. The memory ledger has only the
-// last blocks.
-func (l *Ledger) Block(n event.BlockNum) (block.Block, error) {
-	if event.Height(n) >= l.height {
-		return block.Block{}, fmt.Errorf("block %d: %w", n, errNoBlock)
-	}
-	b, _, err := l.block(n)
-	return b, err
-}
-
-func (l *Ledger) block(n event.BlockNum) (b block.Block, before hash, err error) {
-	value, ok, err := l.store.get(nil, appendBlockKey(nil, n))
-	if err == nil && !ok {
-		err = errNoBlock
-	}
-	if err != nil {
-		return b, before, fmt.Errorf("block %d: %w", n, err)
-	}
-	if b, before, ok = decodeBlock(n, value); !ok {
-		return b, before, fmt.Errorf("block %d: its record is damaged", n)
-	}
-	return b, before, nil
-}
-
 // Check reads the whole ledger and returns nil when its parts agree: every block
-// is there and hashes to what the next one says, every transaction is in the
-// index and every write in the history, the state holds the newest write of each
+// is there, is what its hash says and follows the one before it, every transaction is in
+// the index and every write in the history, the state holds the newest write of each
 // key, and nothing is stored above the height. It takes one entry of memory for
 // each key of the state.
 func (l *Ledger) Check(ctx context.Context) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
 	from := l.first
 	if kept := event.Height(l.window); kept > 0 && l.height > event.Height(from)+kept {
 		from = event.BlockNum(l.height - kept)
 	}
-	newest := make(map[string]version)
-	var chain hash
+	newest := make(map[string]stateValue)
+	var before hash
 	for n := from; event.Height(n) < l.height; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b, before, err := l.block(n)
+		r, err := l.record(ctx, n)
 		if err != nil {
 			return err
 		}
-		if n == from && n > l.first {
-			chain = before
+		var c candidate
+		if err := l.reread(&c, r); err != nil {
+			return err
 		}
-		if before != chain {
-			return fmt.Errorf("block %d: does not follow block %d", n, n-1)
-		}
-		ids := appendIDs(nil, n, b.Payload, b.Transactions)
-		if err := l.checkBlock(&b, ids, newest); err != nil {
+		if err := errors.Join(l.checkChain(&c, before, n == from), l.checkEntries(ctx, &c)); err != nil {
 			return fmt.Errorf("block %d: %w", n, err)
 		}
-		chain = chainHash(&chain, ids)
+		c.replay(newest)
+		before = r.hash
 	}
-	if chain != l.chain {
+	if before != l.tip && l.height > event.Height(l.first) {
 		return fmt.Errorf("block %d: is not the block that was committed last", l.height-1)
 	}
 	for key, want := range newest {
-		value, ok, err := l.store.get(nil, []byte(key))
-		if err != nil {
+		if err := l.checkState(ctx, key, want); err != nil {
 			return err
 		}
-		if !ok || len(value) < versionSize || versionOf(value) != want {
-			return fmt.Errorf("state %q: is not the write %d of block %d", key[1:], want.position, want.block)
-		}
 	}
-	if _, _, err := l.block(event.BlockNum(l.height)); !errors.Is(err, errNoBlock) {
+	if _, err := l.record(ctx, event.BlockNum(l.height)); !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("block %d: is stored above the height", l.height)
 	}
 	return nil
 }
 
-// checkBlock holds one block against index and history, and notes its writes.
-func (l *Ledger) checkBlock(b *block.Block, ids []hash, newest map[string]version) error {
-	for i := range ids {
-		value, ok, err := l.store.get(nil, appendIndexKey(nil, &ids[i]))
-		if err != nil {
-			return err
+// checkChain holds a block against its hash and the block before it.
+func (l *Ledger) checkChain(c *candidate, before hash, first bool) error {
+	if c.madeUp {
+		if first && c.number() > l.first {
+			return nil // the hash of the block before it is gone
 		}
-		if !ok || len(value) != versionSize || versionOf(value) != (version{b.Number, uint32(i)}) {
-			return fmt.Errorf("transaction %d is not in the index", i)
+		if sum := madeUpHash(before, c.transactions); sum != c.hash {
+			return errors.New("is not the block that its hash says, or does not follow the one before it")
+		}
+		return nil
+	}
+	view, err := fabric.ParseBlock(c.block.Payload)
+	if err != nil {
+		return err
+	}
+	if sum := view.SumData(); !bytes.Equal(sum[:], view.DataHash) {
+		return fabric.ErrDataHash
+	}
+	if view.HeaderHash() != c.hash {
+		return errors.New("is not the block that its hash says")
+	}
+	if !first && before != (hash{}) && !bytes.Equal(view.PreviousHash, before[:]) {
+		return fabric.ErrFork
+	}
+	return nil
+}
+
+// checkEntries holds a block against index and history.
+func (l *Ledger) checkEntries(ctx context.Context, c *candidate) error {
+	value, ok, err := l.get(ctx, indexTable, appendHashKey(nil, &c.hash))
+	if err != nil {
+		return err
+	}
+	if n, whole := number(value); !ok || !whole || n != uint64(c.number()) {
+		return errors.New("its hash is not in the index")
+	}
+	for i := range c.transactions {
+		t := &c.transactions[i]
+		if t.TxID != "" {
+			at, err := l.Transaction(ctx, t.TxID)
+			if err != nil {
+				return err
+			}
+			here := at == Location{c.number(), i, t.Code}
+			earlier := at.Block < c.number() || at.Block == c.number() && at.Transaction < i
+			if !here && (!earlier || t.Code == valid && t.Type == commonpb.HeaderType_ENDORSER_TRANSACTION) {
+				return fmt.Errorf("transaction %d is not in the index", i)
+			}
+		}
+		if t.Code != valid || t.Type != commonpb.HeaderType_ENDORSER_TRANSACTION {
+			continue
+		}
+		for _, n := range t.Set.Namespaces {
+			for k, w := range n.Writes {
+				key := version{c.number(), uint32(i)}.append(appendHistoryPrefix(nil, n.Namespace, w.Key))
+				if _, ok, err := l.get(ctx, historyTable, key); err != nil || !ok {
+					return errors.Join(err, fmt.Errorf("transaction %d, write %d is not in the history", i, k))
+				}
+			}
 		}
 	}
-	for i := range b.Writes {
-		key := l.made.appendStateKey(nil, b.Number, i)
-		_, ok, err := l.store.get(nil, appendHistoryKey(nil, key, b.Number, i))
-		if err != nil {
-			return err
+	return nil
+}
+
+// replay notes what the block makes of the state. Metadata is not looked at.
+func (c *candidate) replay(newest map[string]stateValue) {
+	for i := range c.transactions {
+		t := &c.transactions[i]
+		if t.Code != valid {
+			continue
 		}
-		if !ok {
-			return fmt.Errorf("write %d is not in the history", i)
-		}
-		newest[string(key)] = version{b.Number, uint32(i)}
+		at := version{c.number(), uint32(i)}
+		sets(&t.Set, func(namespace []byte, n *fabric.NamespaceSet) {
+			for _, w := range n.Writes {
+				key := string(appendStateKey(nil, namespace, w.Key))
+				newest[key] = stateValue{version: at, deleted: w.Delete}
+			}
+			for _, w := range n.Metadata {
+				key := string(appendStateKey(nil, namespace, w.Key))
+				if s, ok := newest[key]; ok && !s.deleted {
+					newest[key] = stateValue{version: at}
+				}
+			}
+		})
+	}
+}
+
+func (l *Ledger) checkState(ctx context.Context, key string, want stateValue) error {
+	value, ok, err := l.get(ctx, stateTable, []byte(key))
+	if err != nil {
+		return err
+	}
+	if want.deleted && !ok {
+		return nil
+	}
+	s, whole := decodeState(value)
+	if !ok || !whole || s.version != want.version || s.deleted != want.deleted {
+		return fmt.Errorf("state %q: is not what transaction %d of block %d wrote", key, want.version.transaction, want.version.block)
 	}
 	return nil
 }

@@ -1,163 +1,213 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 
+	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Entries of a ledger, told apart by the first byte of the key. Numbers are
-// big-endian; a position is four bytes.
+// Entries of a ledger, by table. Numbers are big-endian, a number of a block takes eight
+// bytes, one of a transaction four.
 //
-//	m          channel's first block number, channel name
-//	n          height
-//	b number   transactions (4), writes (4), hash of the chain before (32), payload
-//	t id       number, position: where the transaction with this hash is
-//	s key      number, position, value: the newest value and who wrote it
-//	h key number position   nothing: that the transaction wrote the key
+//	blocks   number                                record (below)
+//	index    0x00                                  height: blocks whose index is there
+//	         0x01                                  first block's number, channel
+//	         h hash of a block's header            number
+//	         t transaction id                      number, transaction, validation code (1)
+//	state    0x00                                  height: blocks whose state is there
+//	         0x00 0x01 namespace                   nothing: some key of it has had metadata
+//	         namespace 0x00 key                    version (12), form (1), metadata, value
+//	history  0x00                                  height: blocks whose history is there
+//	         namespace 0x00 length key number transaction      nothing
+//
+// A block's record is: form (1: 0 marshalled, 1 made up), transactions (4), writes (4),
+// hash of its header (32), its commit hash (32), a validation code for each transaction, the
+// marshalled block.
+//
+// The keys of state are those of Fabric's stateleveldb; a collection's hashes are in the
+// namespace "namespace$$hcollection", as there. The length in a history key is a uvarint:
+// a key may hold a zero byte, and so be another one's prefix.
 const (
-	metaPrefix    = 'm'
-	heightPrefix  = 'n'
-	blockPrefix   = 'b'
-	indexPrefix   = 't'
-	statePrefix   = 's'
-	historyPrefix = 'h'
+	blockHeader  = 1 + 4 + 4 + 2*sha256.Size
+	placeSize    = 8 + 4
+	locationSize = placeSize + 1
 
-	blockHeader = 4 + 4 + sha256.Size
-	versionSize = 8 + 4
+	hashKey        = 'h'
+	transactionKey = 't'
+
+	formMarshalled = 0
+	formMadeUp     = 1
 )
 
 var (
-	metaKey   = []byte{metaPrefix}
-	heightKey = []byte{heightPrefix}
+	savepointKey = []byte{0}
+	originKey    = []byte{1}
+	usedMetadata = []byte{0, 1}
 )
 
-// version names the write that a state value comes from.
+type hash = [sha256.Size]byte
+
+// version is the place of the transaction that wrote a value.
 type version struct {
-	block    event.BlockNum
-	position uint32 // of the write in its block
+	block       event.BlockNum
+	transaction uint32
 }
 
-func appendVersion(dst []byte, n event.BlockNum, position int) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(n))
-	return binary.BigEndian.AppendUint32(dst, uint32(position))
+func (v version) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(v.block))
+	return binary.BigEndian.AppendUint32(dst, v.transaction)
 }
 
-func versionOf(value []byte) version {
-	return version{event.BlockNum(binary.BigEndian.Uint64(value)), binary.BigEndian.Uint32(value[8:])}
+// is compares with the version that a read was recorded with.
+func (v version) is(r fabric.Version) bool {
+	return uint64(v.block) == r.Block && uint64(v.transaction) == r.Transaction
 }
 
-func indexedBlock(value []byte) event.BlockNum { return versionOf(value).block }
-
-func appendBlockKey(dst []byte, n event.BlockNum) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, blockPrefix), uint64(n))
+func versionOf(b []byte) version {
+	return version{event.BlockNum(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint32(b[8:])}
 }
 
-func appendIndexKey(dst []byte, id *hash) []byte {
-	return append(append(dst, indexPrefix), id[:]...)
-}
+func appendNumber(dst []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(dst, n) }
 
-// appendHistoryKey turns a state key into that of one write to it.
-func appendHistoryKey(dst, stateKey []byte, n event.BlockNum, position int) []byte {
-	dst = append(append(dst, historyPrefix), stateKey[1:]...)
-	return appendVersion(dst, n, position)
-}
-
-// decodeBlock is the inverse of putBlock; ok is false when value is too short.
-func decodeBlock(n event.BlockNum, value []byte) (b block.Block, before hash, ok bool) {
-	if len(value) < blockHeader {
-		return b, before, false
+// number is the inverse of appendNumber.
+func number(b []byte) (uint64, bool) {
+	if len(b) != 8 {
+		return 0, false
 	}
-	b.Number = n
-	b.Transactions = int(binary.BigEndian.Uint32(value))
-	b.Writes = int(binary.BigEndian.Uint32(value[4:]))
-	b.Payload = value[blockHeader:]
-	b.Bytes = len(b.Payload)
-	copy(before[:], value[8:])
-	return b, before, b.Transactions <= MaxBlockTransactions && b.Writes <= MaxBlockWrites
+	return binary.BigEndian.Uint64(b), true
 }
 
-// A batch is the entries of one block, in order, in one piece of memory that is
-// used again for the next block.
-type batch struct {
-	data    []byte
-	entries []extent
+func appendHashKey(dst []byte, h *hash) []byte { return append(append(dst, hashKey), h[:]...) }
+
+func appendTransactionKey(dst []byte, id string) []byte {
+	return append(append(dst, transactionKey), id...)
 }
 
-type extent struct{ key, value, end int }
-
-func (b *batch) reset() { b.data, b.entries = b.data[:0], b.entries[:0] }
-
-func (b *batch) len() int { return len(b.entries) }
-
-// entry returns key and value of entry i. They are good until reset.
-func (b *batch) entry(i int) (key, value []byte) {
-	e := b.entries[i]
-	return b.data[e.key:e.value:e.value], b.data[e.value:e.end:e.end]
+func appendStateKey[N, K string | []byte](dst []byte, namespace N, key K) []byte {
+	dst = append(dst, namespace...)
+	dst = append(dst, 0)
+	return append(dst, key...)
 }
 
-// A key is appended to data, then startValue, then a value, then end.
-func (b *batch) startKey()   { b.entries = append(b.entries, extent{key: len(b.data)}) }
-func (b *batch) startValue() { b.entries[len(b.entries)-1].value = len(b.data) }
-func (b *batch) end()        { b.entries[len(b.entries)-1].end = len(b.data) }
-
-func (b *batch) putBlock(blk *block.Block, before *hash, payload []byte) {
-	b.startKey()
-	b.data = appendBlockKey(b.data, blk.Number)
-	b.startValue()
-	b.data = binary.BigEndian.AppendUint32(b.data, uint32(blk.Transactions))
-	b.data = binary.BigEndian.AppendUint32(b.data, uint32(blk.Writes))
-	b.data = append(append(b.data, before[:]...), payload...)
-	b.end()
+// splitStateKey is the inverse of appendStateKey.
+func splitStateKey(stateKey []byte) (namespace, key []byte) {
+	namespace, key, _ = bytes.Cut(stateKey, []byte{0})
+	return namespace, key
 }
 
-func (b *batch) putIndex(n event.BlockNum, ids []hash) {
-	for i := range ids {
-		b.startKey()
-		b.data = appendIndexKey(b.data, &ids[i])
-		b.startValue()
-		b.data = appendVersion(b.data, n, i)
-		b.end()
+// appendCollection appends the namespace of a collection's hashes.
+func appendCollection(dst, namespace, collection []byte) []byte {
+	dst = append(append(dst, namespace...), "$$h"...)
+	return append(dst, collection...)
+}
+
+// appendHistoryPrefix appends what the history keys of a key begin with.
+func appendHistoryPrefix[N, K string | []byte](dst []byte, namespace N, key K) []byte {
+	dst = append(append(dst, namespace...), 0)
+	dst = binary.AppendUvarint(dst, uint64(len(key)))
+	return append(dst, key...)
+}
+
+// stateValue is a value of the state table.
+type stateValue struct {
+	version version
+	// deleted: the key has no value since this version. Only a ledger that does not begin
+	// with the genesis block keeps such: see claims.
+	deleted bool
+	// metadata are marshalled entries; empty when there are none.
+	metadata, value []byte
+}
+
+const (
+	formDeleted  = 1
+	formMetadata = 2
+)
+
+func (s *stateValue) append(dst []byte) []byte {
+	dst = s.version.append(dst)
+	switch {
+	case s.deleted:
+		return append(dst, formDeleted)
+	case len(s.metadata) > 0:
+		dst = append(dst, formMetadata)
+		dst = binary.AppendUvarint(dst, uint64(len(s.metadata)))
+		dst = append(dst, s.metadata...)
+	default:
+		dst = append(dst, 0)
 	}
+	return append(dst, s.value...)
 }
 
-func (b *batch) putState(made *generator, blk *block.Block) {
-	for i := range blk.Writes {
-		b.startKey()
-		b.data = made.appendStateKey(b.data, blk.Number, i)
-		b.startValue()
-		b.data = appendVersion(b.data, blk.Number, i)
-		b.data = made.appendStateValue(b.data, blk.Number, i)
-		b.end()
+// decodeState is the inverse of append. The slices are parts of b.
+func decodeState(b []byte) (s stateValue, ok bool) {
+	if len(b) <= placeSize {
+		return s, false
 	}
-}
-
-func (b *batch) putHistory(made *generator, blk *block.Block) {
-	var room [32]byte
-	for i := range blk.Writes {
-		key := made.appendStateKey(room[:0], blk.Number, i)
-		b.startKey()
-		b.data = appendHistoryKey(b.data, key, blk.Number, i)
-		b.startValue()
-		b.end()
+	s.version = versionOf(b)
+	form, rest := b[placeSize], b[placeSize+1:]
+	switch form {
+	case 0:
+		s.value = rest
+	case formDeleted:
+		s.deleted = true
+	case formMetadata:
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return s, false
+		}
+		s.metadata, s.value = rest[n:n+int(size)], rest[n+int(size):]
+	default:
+		return s, false
 	}
+	return s, true
 }
 
-func (b *batch) putHeight(h event.Height) {
-	b.startKey()
-	b.data = append(b.data, heightPrefix)
-	b.startValue()
-	b.data = binary.BigEndian.AppendUint64(b.data, uint64(h))
-	b.end()
+// record is a block as the block table has it.
+type record struct {
+	block      block.Block
+	madeUp     bool
+	hash       hash
+	commitHash hash // see commithash.go
+	codes      []byte
 }
 
-func (b *batch) putMeta(first event.BlockNum, channel string) {
-	b.startKey()
-	b.data = append(b.data, metaPrefix)
-	b.startValue()
-	b.data = binary.BigEndian.AppendUint64(b.data, uint64(first))
-	b.data = append(b.data, channel...)
-	b.end()
+func (r *record) append(dst []byte) []byte {
+	form := byte(formMarshalled)
+	if r.madeUp {
+		form = formMadeUp
+	}
+	dst = append(dst, form)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(r.block.Transactions))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(r.block.Writes))
+	dst = append(dst, r.hash[:]...)
+	dst = append(dst, r.commitHash[:]...)
+	dst = append(dst, r.codes...)
+	return append(dst, r.block.Payload...)
+}
+
+// decodeRecord is the inverse of append. The slices are parts of b.
+func decodeRecord(n event.BlockNum, b []byte) (r record, err error) {
+	damaged := fmt.Errorf("block %d: its record is damaged", n)
+	if len(b) < blockHeader || b[0] > formMadeUp {
+		return r, damaged
+	}
+	r.madeUp = b[0] == formMadeUp
+	transactions, writes := binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint32(b[5:])
+	rest := b[blockHeader:]
+	if transactions > MaxBlockTransactions || writes > MaxBlockWrites || int(transactions) > len(rest) {
+		return r, damaged
+	}
+	copy(r.hash[:], b[9:])
+	copy(r.commitHash[:], b[9+sha256.Size:])
+	r.codes = rest[:transactions]
+	payload := rest[transactions:]
+	r.block = block.Block{
+		Number: n, Transactions: int(transactions), Writes: int(writes), Bytes: len(payload), Payload: payload,
+	}
+	return r, nil
 }

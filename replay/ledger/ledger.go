@@ -1,28 +1,49 @@
 // Package ledger holds what a peer commits blocks to when a run is live or
 // replayed in real time, and the cost model that stands in for it otherwise.
 //
-// The way of a block, one at a time and in order:
+// The way of a block, one at a time and in order, with Fabric's names of the stages:
 //
-//  1. Validate takes the block's payload, or makes one up (synthetic.go), hashes
-//     each of its transactions, and looks the hash up in the transaction index, as
-//     Fabric's validator does to refuse a transaction that came before. There are
-//     no signatures in a synthesized block, so none are verified: validation here
-//     is much cheaper than Fabric's, where it is mostly ECDSA.
-//  2. Commit reads the state version of every key that the block writes (the work
-//     of Fabric's MVCC check; made-up transactions have no read versions that
-//     could conflict, so all are valid), and then writes block, transaction index,
-//     state, history and height (layout.go) as one batch.
-//  3. The backend, one file each (memory.go, badger.go), stores the batch.
+//  1. Validate (validate.go) reads the block's payload to the bottom and judges every
+//     transaction: signatures, ids, duplicates (internal/fabric/validate).
+//  2. Commit takes state validation (mvcc.go): what the transactions have read must be what
+//     the state holds, earlier transactions of the block applied first. Then
+//     it gathers what the block writes to the four tables (layout.go) into one batch
+//     (commit.go): block, index, state, history.
+//  3. The backend, one file each, stores the batch. backend.go lists them.
 //
-// A batch starts with the block and ends with the height. A backend writes it all
-// or nothing, or, when it is too big for that, in order. Open finds a block that
-// is stored but above the height and commits it again, so a crash at any moment
-// leaves a ledger whose height, index, state and history agree; Check verifies
-// it. This is Fabric's own rule of recovery: the block store leads.
+// A trace without payloads drives the same way with blocks that are made up of its counts
+// (synthetic.go). They have no signatures, so none are verified: validation of such is
+// much cheaper than Fabric's, and a replay takes the trace's own times instead. Nor have they
+// read versions that could conflict; the versions of the keys that they write are looked up.
 //
-// One batch is one durable write, so its parts cannot be timed apart: the write
-// itself counts as BlockStore, and StateCommit and HistoryCommit are the time of
-// preparing their entries.
+// A validation code is this ledger's own, except those that depend on what it does not
+// hold (validate.Unknowable): where the payload comes from a peer that gave such a code to a
+// transaction that is good here, the peer's code is taken over. All others are
+// compared with the peer's, and Report counts the differences.
+//
+// A ledger that begins after block 0 does not have the values from before. A read of a key
+// that no block has written since is taken for good if it saw a version from before,
+// or none; Report counts these as believed. If the peer called such a transaction a conflict,
+// its code is taken over. A delete leaves a mark in the state of such a ledger, so
+// that later reads are not believed.
+//
+// The commit hash of each block (commithash.go) is computed as a peer does and compared
+// with the peer's: when they agree, so do the states.
+//
+// Private data is not in blocks. The hashes of a collection are validated and kept in the
+// state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
+// Fabric. Range queries whose results are recorded as hashes of a Merkle tree (more
+// than 50 results) are not executed again and count as good; Report counts them.
+//
+// Each table has a savepoint: the height up to which it is complete, the last entry that a
+// block writes to it. Open brings tables that are behind the block table up
+// to it (recover.go), with the validation codes that stand in the block's record, so a crash
+// at any moment leaves a ledger whose tables agree; Check verifies it. This is
+// Fabric's own rule of recovery: the block store leads.
+//
+// What is timed as which stage depends on the backend (Backend.Timing): one that writes a
+// block in one piece cannot tell the stages apart, and that write counts as BlockStore; then
+// StateCommit and HistoryCommit are the time of preparing their entries.
 //
 // The ledger "recorded" is no store: it is the Times that a trace holds, and what a
 // Scale makes of them (scale.go).
@@ -32,12 +53,12 @@
 package ledger
 
 import (
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"time"
+	"io/fs"
+	"path/filepath"
 
+	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -49,38 +70,42 @@ const (
 	MaxBlockWrites       = 1 << 20
 )
 
+var (
+	errClosed = errors.New("ledger is closed")
+	// ErrNotFound: the ledger has no such block, transaction or key.
+	ErrNotFound = errors.New("not in the ledger")
+)
+
 // A Ledger is one channel's ledger on one peer.
 type Ledger struct {
-	spec   string
-	store  store
-	window uint64 // blocks that the backend keeps; 0 means all
-	made   generator
-	first  event.BlockNum
-	height event.Height
-	chain  hash // of the last block
+	spec      string
+	dir       string
+	channel   string
+	store     store // nil: closed
+	validator *validate.Validator
+	made      generator
+	window    uint64 // blocks that the backend keeps; 0 means all
+	first     event.BlockNum
+	height    event.Height
+	tip       hash // of the last block's header; zero before the first
+	commit    hash // the last block's commit hash, as the peer has it if it is known
 
-	// Of the block between its Validate and its Commit.
-	validated bool
-	number    event.BlockNum
-	payload   []byte
-	ids       []hash
-
-	room  []byte // room for a synthesized payload
+	// next is the block between its Validate and its Commit.
+	next  candidate
+	state mvcc
 	batch batch
-	key   []byte
-	value []byte
+	rooms rooms
+
+	logical int64
+	report  Report
+	// failed: a write failed, and what is stored may be ahead of what is known here.
+	failed error
 }
 
-type hash = [sha256.Size]byte
-
-// A store is a backend. It is used from one goroutine at a time.
-type store interface {
-	// get appends the value of key to dst; ok is false when there is none.
-	get(dst, key []byte) (value []byte, ok bool, err error)
-	// write stores the batch for good: all or nothing, or, when it is too big for
-	// that, in order.
-	write(b *batch) error
-	close() error
+// rooms are pieces of memory that are used again.
+type rooms struct {
+	key  []byte
+	keys [][]byte
 }
 
 // Name returns the ledger's spec, as Open takes it.
@@ -89,36 +114,29 @@ func (l *Ledger) Name() string { return l.spec }
 // Height returns the number of the block that the ledger wants next.
 func (l *Ledger) Height() event.Height { return l.height }
 
-// Validate checks the next block. It keeps b.Payload until Commit returns.
-func (l *Ledger) Validate(ctx context.Context, b *block.Block) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// First returns the number of the ledger's first block.
+func (l *Ledger) First() event.BlockNum { return l.first }
+
+// Channel returns the name of the ledger's channel.
+func (l *Ledger) Channel() string { return l.channel }
+
+// usable reports why the ledger takes no blocks and gives no answers.
+func (l *Ledger) usable() error {
+	switch {
+	case l.store == nil:
+		return errClosed
+	case l.failed != nil:
+		return fmt.Errorf("ledger has failed, open it again: %w", l.failed)
 	}
-	if err := l.wants(b); err != nil {
-		return err
-	}
-	l.take(b)
-	for i := range l.ids {
-		l.key = appendIndexKey(l.key[:0], &l.ids[i])
-		v, ok, err := l.store.get(l.value[:0], l.key)
-		if err != nil {
-			return fmt.Errorf("block %d: transaction index: %w", b.Number, err)
-		}
-		l.value = v
-		// An entry of this very block was left by a commit that was broken off.
-		if ok && indexedBlock(v) != b.Number {
-			return fmt.Errorf("block %d: transaction %d is in block %d already", b.Number, i, indexedBlock(v))
-		}
-	}
-	l.validated = true
 	return nil
 }
 
 // wants reports whether b is a block that may come next.
 func (l *Ledger) wants(b *block.Block) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
 	switch {
-	case l.store == nil:
-		return errors.New("ledger is closed")
 	case event.Height(b.Number) != l.height:
 		return fmt.Errorf("block %d: the ledger wants block %d next", b.Number, l.height)
 	case b.Transactions < 0 || b.Transactions > MaxBlockTransactions:
@@ -131,71 +149,41 @@ func (l *Ledger) wants(b *block.Block) error {
 	return nil
 }
 
-// take sets payload and ids to those of b.
-func (l *Ledger) take(b *block.Block) {
-	l.validated, l.number, l.payload = false, b.Number, b.Payload
-	if l.payload == nil {
-		l.room = l.made.appendPayload(l.room[:0], b)
-		l.payload = l.room
+// Usage tells what the ledger takes. A ledger in memory has no files.
+func (l *Ledger) Usage() (Usage, error) {
+	if l.store == nil {
+		return Usage{}, errClosed
 	}
-	l.ids = appendIDs(l.ids[:0], b.Number, l.payload, b.Transactions)
-}
-
-// Commit stores the block that was validated last and returns how long each part
-// took. It does not stop half way when ctx ends.
-func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
-	if err := ctx.Err(); err != nil {
-		return block.Stages{}, err
-	}
-	if !l.validated || l.number != b.Number {
-		return block.Stages{}, fmt.Errorf("block %d: commit without validation", b.Number)
-	}
-	l.validated = false
-	var s block.Stages
-	clock := time.Now()
-	lap := func() time.Duration {
-		now := time.Now()
-		d := now.Sub(clock)
-		clock = now
-		return d
-	}
-
-	if err := l.checkVersions(b); err != nil {
-		return s, err
-	}
-	s.StateValidation = lap()
-	l.batch.reset()
-	l.batch.putBlock(b, &l.chain, l.payload)
-	l.batch.putIndex(b.Number, l.ids)
-	s.BlockStore = lap()
-	l.batch.putState(&l.made, b)
-	s.StateCommit = lap()
-	l.batch.putHistory(&l.made, b)
-	s.HistoryCommit = lap()
-	l.batch.putHeight(b.Number.Height())
-	if err := l.store.write(&l.batch); err != nil {
-		return s, fmt.Errorf("block %d: %w", b.Number, err)
-	}
-	l.chain = chainHash(&l.chain, l.ids)
-	l.height = b.Number.Height()
-	s.BlockStore += lap()
-	return s, nil
-}
-
-// checkVersions reads the version of every key that b writes.
-func (l *Ledger) checkVersions(b *block.Block) error {
-	for i := range b.Writes {
-		l.key = l.made.appendStateKey(l.key[:0], b.Number, i)
-		v, ok, err := l.store.get(l.value[:0], l.key)
+	u := Usage{LogicalBytes: l.logical}
+	if l.dir != "" {
+		err := filepath.WalkDir(l.dir, func(_ string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() {
+				return skipGone(err)
+			}
+			info, err := e.Info()
+			if err == nil {
+				u.DiskBytes += allocated(info)
+			}
+			return skipGone(err)
+		})
 		if err != nil {
-			return fmt.Errorf("block %d: state: %w", b.Number, err)
-		}
-		l.value = v
-		if ok && versionOf(v).block > b.Number {
-			return fmt.Errorf("block %d: state is ahead of it, at block %d: the ledger is damaged", b.Number, versionOf(v).block)
+			return Usage{}, fmt.Errorf("size of the ledger: %w", err)
 		}
 	}
-	return nil
+	if m, ok := l.store.(meter); ok {
+		if err := m.usage(&u); err != nil {
+			return Usage{}, fmt.Errorf("size of the ledger: %w", err)
+		}
+	}
+	return u, nil
+}
+
+// skipGone forgives a file that a compaction has removed meanwhile.
+func skipGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Close releases the backend. A closed ledger refuses blocks.
@@ -204,6 +192,6 @@ func (l *Ledger) Close() error {
 		return nil
 	}
 	err := l.store.close()
-	l.store, l.validated = nil, false
+	l.store, l.next.validated = nil, false
 	return err
 }

@@ -1,50 +1,126 @@
 package ledger
 
-// memoryWindow is the number of blocks whose payload, index and history the
-// memory ledger keeps: the state is bounded by its key space, these are not.
-const memoryWindow = 256
+import (
+	"cmp"
+	"context"
+	"slices"
+)
 
-// memory is the cheapest backend: maps, and nothing survives Close. What a run
-// with it takes is the cost of the pipeline itself.
+// memoryBackend keeps the state of all keys, and of the last blocks all else: the state
+// grows with the number of keys that a trace writes, nothing else grows. What it has
+// forgotten it cannot refuse: a transaction that comes again after so many blocks is
+// taken for a new one.
+var memoryBackend = Backend{
+	Name: "memory",
+	Options: []Option{{
+		Name: "blocks", Kind: Count, Default: "256", Min: 1, Max: 1 << 20,
+		About: "blocks that are kept, with their index and history",
+	}},
+	About:    "state and the last blocks in memory: the cost of the pipeline itself",
+	Timing:   "each table's own writes to memory",
+	InMemory: true,
+	open: func(_ context.Context, _ Config, o options) (store, error) {
+		return newMemory(o.count("blocks")), nil
+	},
+}
+
+// memory is the cheapest store: maps, and nothing survives close.
 type memory struct {
-	values map[string][]byte
-	// recent holds the keys that each of the last blocks will take with it when
-	// it leaves the window, by block number modulo the window.
-	recent [memoryWindow][]string
+	tables [tables]map[string][]byte
+	// recent holds the keys that each of the last blocks will take with it when it
+	// leaves the window, in turn.
+	recent [][]tableKey
 	writes int
+	// order has the keys of the scanned tables in order, without those that came after
+	// the last scan: fresh. A deleted key stays until then.
+	order, fresh [tables][]string
 }
 
-func newMemory() *memory { return &memory{values: make(map[string][]byte)} }
-
-func (m *memory) get(dst, key []byte) ([]byte, bool, error) {
-	v, ok := m.values[string(key)]
-	return append(dst, v...), ok, nil
+type tableKey struct {
+	table table
+	key   string
 }
 
-func (m *memory) write(b *batch) error {
-	slot := &m.recent[m.writes%memoryWindow]
-	m.writes++
-	for _, key := range *slot {
-		delete(m.values, key)
+func newMemory(window int) *memory {
+	m := &memory{recent: make([][]tableKey, window)}
+	for t := range m.tables {
+		m.tables[t] = make(map[string][]byte)
 	}
-	*slot = (*slot)[:0]
-	for i := range b.len() {
-		key, value := b.entry(i)
-		if old, ok := m.values[string(key)]; ok && len(old) == len(value) {
-			copy(old, value)
-			continue
-		}
-		k := string(key)
-		m.values[k] = append([]byte(nil), value...)
-		switch key[0] {
-		case blockPrefix, indexPrefix, historyPrefix:
-			*slot = append(*slot, k)
+	return m
+}
+
+func (m *memory) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
+	for i, key := range keys {
+		if v, ok := m.tables[t][string(key)]; ok {
+			each(i, v)
 		}
 	}
 	return nil
 }
 
+func (m *memory) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
+	m.sort(t)
+	keys := m.order[t]
+	i, _ := slices.BinarySearch(keys, string(from))
+	for ; i < len(keys) && (to == nil || keys[i] < string(to)); i++ {
+		if v, ok := m.tables[t][keys[i]]; ok && !each([]byte(keys[i]), v) {
+			break
+		}
+	}
+	return nil
+}
+
+// sort brings order up to date.
+func (m *memory) sort(t table) {
+	if len(m.fresh[t]) == 0 {
+		return
+	}
+	all := slices.DeleteFunc(append(m.order[t], m.fresh[t]...), func(key string) bool {
+		_, ok := m.tables[t][key]
+		return !ok
+	})
+	slices.SortFunc(all, cmp.Compare[string])
+	m.order[t], m.fresh[t] = slices.Compact(all), m.fresh[t][:0]
+}
+
+func (m *memory) write(_ context.Context, b *batch) error {
+	slot := &m.recent[m.writes%len(m.recent)]
+	m.writes++
+	for _, k := range *slot {
+		delete(m.tables[k.table], k.key)
+	}
+	*slot = (*slot)[:0]
+	for t := range table(tables) {
+		values := m.tables[t]
+		for e := range b.entries(t) {
+			old, there := values[string(e.key)]
+			switch {
+			case e.deleted:
+				delete(values, string(e.key))
+				continue
+			case there && len(old) == len(e.value):
+				copy(old, e.value)
+				continue
+			}
+			key := string(e.key)
+			values[key] = append([]byte(nil), e.value...)
+			if there {
+				continue
+			}
+			// Savepoints and the like have keys of one byte, and stay.
+			if t != stateTable && len(key) > 1 {
+				*slot = append(*slot, tableKey{t, key})
+			}
+			if t == stateTable || t == historyTable {
+				m.fresh[t] = append(m.fresh[t], key)
+			}
+		}
+		b.wrote(t)
+	}
+	return nil
+}
+
 func (m *memory) close() error {
-	m.values = nil
+	*m = memory{}
 	return nil
 }

@@ -2,12 +2,10 @@ package ledger
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
+	"os"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -18,165 +16,84 @@ type Config struct {
 	// is not there. The memory ledger needs none.
 	Dir string
 	// Channel is the name of the ledger's channel. The contents of synthesized
-	// blocks follow from it.
+	// blocks follow from it; transactions of other channels are not valid. Empty: that of
+	// the ledger that is there; a new one without a channel takes transactions of any.
 	Channel string
+	// Existing opens a ledger that is there, and does not begin a new one.
+	Existing bool
 	// First is the number of the first block of a new ledger. Zero is the genesis
 	// block; a trace often starts later. A ledger that exists keeps its own.
 	First event.BlockNum
+	// Validators is how many transactions are validated at once: Fabric's
+	// peer.validatorPoolSize. Zero: the number of CPUs.
+	Validators int
 	// Logger takes the backend's messages; nil means that nobody wants them.
 	Logger *slog.Logger
 }
 
-// Specs of the ledgers that Open makes, as Name returns them.
-const (
-	Memory       = "memory"
-	Badger       = "badger"
-	BadgerNoSync = "badger:sync=false"
-)
-
-// A Backend is a kind of ledger that Open, or the caller, can make.
-type Backend struct {
-	// Name is the first word of a spec, Options the forms that may follow it.
-	Name    string
-	Options []string
-	// About is one line for people.
-	About string
-	// IsStore tells a ledger that Open makes from a cost model over a trace.
-	IsStore bool
-}
-
-// List returns the backends in a fixed order.
-func List() []Backend {
-	return []Backend{
-		{"recorded", nil, "the times that the trace holds, to scale per stage; stores nothing", false},
-		{Memory, nil, "state and the last " + strconv.Itoa(memoryWindow) + " blocks in memory: the cost of the pipeline itself", true},
-		{Badger, []string{"sync=false"}, "Badger v4, every block one durable commit; badger:sync=false leaves durability to the operating system", true},
+func (c Config) validate() error {
+	if len(c.Channel) > maxChannel {
+		return fmt.Errorf("a ledger's channel has at most %d bytes, not %d", maxChannel, len(c.Channel))
 	}
+	return nil
 }
 
-// Names returns the names of the backends, for messages.
-func Names() string {
-	var names []string
-	for _, b := range List() {
-		names = append(names, b.Name)
-	}
-	return strings.Join(names, ", ")
-}
+// maxChannel is longer than Fabric lets a channel's name be.
+const maxChannel = 1 << 10
 
 // Open opens the ledger that spec names, a backend's name with its options after
 // a colon: memory, badger, badger:sync=false. A ledger that was broken off in the
 // middle of a block is brought to that block's end.
 func Open(spec string, cfg Config) (*Ledger, error) {
+	return OpenContext(context.Background(), spec, cfg)
+}
+
+// OpenContext is Open for a backend that may keep the caller waiting.
+func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) {
 	k, err := parse(spec)
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{spec: k.String(), made: newGenerator(cfg.Channel)}
-	switch k.name {
-	case Memory:
-		l.store, l.window = newMemory(), memoryWindow
-	case Badger:
-		if l.store, err = openBadger(cfg.Dir, k.sync, cfg.Logger); err != nil {
-			return nil, err
-		}
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
-	if err := l.load(cfg); err != nil {
-		return nil, errors.Join(err, l.Close())
+	l := &Ledger{spec: k.String()}
+	if k.backend.InMemory {
+		l.window = uint64(k.options.count("blocks"))
+	} else if l.dir, err = cfg.directory(); err != nil {
+		return nil, fmt.Errorf("ledger %q: %w", spec, err)
+	}
+	if l.store, err = guarded(ctx, k, cfg); err != nil {
+		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err)
+	}
+	if err := l.load(ctx, cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err), l.Close())
 	}
 	return l, nil
 }
 
-// Parse checks a spec without opening anything, so that a run can fail before it
-// has begun, and returns it as Name will.
-func Parse(spec string) (string, error) {
-	k, err := parse(spec)
-	return k.String(), err
-}
-
-// kind is a spec taken apart.
-type kind struct {
-	name string
-	sync bool
-}
-
-func (k kind) String() string {
-	if k.name == Badger && !k.sync {
-		return BadgerNoSync
+// directory makes the ledger's directory, or finds that it is there.
+func (c Config) directory() (string, error) {
+	if c.Dir == "" {
+		return "", errors.New("it needs a directory")
 	}
-	return k.name
-}
-
-func parse(spec string) (kind, error) {
-	name, options, _ := strings.Cut(spec, ":")
-	k := kind{name: name, sync: true}
-	switch {
-	case name == "recorded":
-		return kind{}, errors.New("ledger \"recorded\" is the times of a trace: it can be replayed, not opened")
-	case name != Memory && name != Badger:
-		return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
-	case options == "":
-		return k, nil
-	case name == Memory:
-		return kind{}, fmt.Errorf("ledger %q: memory has no options", spec)
-	}
-	value, ok := strings.CutPrefix(options, "sync=")
-	var err error
-	if k.sync, err = strconv.ParseBool(value); !ok || err != nil {
-		return kind{}, fmt.Errorf("ledger %q: the options of badger are sync=true and sync=false", spec)
-	}
-	return k, nil
-}
-
-// load reads height and chain of a ledger that exists, brings it to the end of a
-// block that was broken off, or begins a new ledger.
-func (l *Ledger) load(cfg Config) error {
-	meta, ok, err := l.store.get(nil, metaKey)
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	if !ok {
-		l.first, l.height = cfg.First, event.Height(cfg.First)
-		l.batch.reset()
-		l.batch.putMeta(l.first, cfg.Channel)
-		l.batch.putHeight(l.height)
-		return l.store.write(&l.batch)
-	}
-	height, ok, err := l.store.get(nil, heightKey)
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	if !ok || len(height) != 8 || len(meta) < 8 {
-		return errors.New("ledger has no height: it is damaged")
-	}
-	if channel := string(meta[8:]); channel != cfg.Channel {
-		return fmt.Errorf("the ledger in %s belongs to channel %q, not %q", cfg.Dir, channel, cfg.Channel)
-	}
-	l.first = event.BlockNum(binary.BigEndian.Uint64(meta))
-	l.height = event.Height(binary.BigEndian.Uint64(height))
-	if l.height > event.Height(l.first) {
-		b, before, err := l.block(event.BlockNum(l.height) - 1)
-		if err != nil {
-			return err
+	if c.Existing {
+		entries, err := os.ReadDir(c.Dir)
+		if err == nil && len(entries) == 0 {
+			err = fmt.Errorf("there is no ledger in %s", c.Dir)
 		}
-		l.ids = appendIDs(l.ids[:0], b.Number, b.Payload, b.Transactions)
-		l.chain = chainHash(&before, l.ids)
+		return c.Dir, err
 	}
-	return l.redo()
+	return c.Dir, os.MkdirAll(c.Dir, 0o755)
 }
 
-// redo commits the block that is stored above the height, if there is one.
-func (l *Ledger) redo() error {
-	b, _, err := l.block(event.BlockNum(l.height))
-	if errors.Is(err, errNoBlock) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	if err := l.Validate(ctx, &b); err != nil {
-		return err
-	}
-	_, err = l.Commit(ctx, &b)
-	return err
+// guarded opens the backend. Some engines panic on a directory that is damaged; for
+// whoever opens it that is an error like others.
+func guarded(ctx context.Context, k kind, cfg Config) (s store, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the directory is damaged: %v", r)
+		}
+	}()
+	return k.backend.open(ctx, cfg, k.options)
 }

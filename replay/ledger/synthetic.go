@@ -3,11 +3,15 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/blockreel/blockreel/internal/fabric"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -23,6 +27,9 @@ const (
 	// a block, not their sizes.
 	valueBytes = 100
 )
+
+// madeUpNamespace is the chaincode of made-up transactions.
+var madeUpNamespace = []byte("basic")
 
 // A generator makes up what a trace does not hold of a block: the same bytes for
 // the same channel and number, always. The bytes do not compress.
@@ -65,44 +72,65 @@ func (g *generator) appendBytes(dst []byte, from uint64, n int) []byte {
 	return dst
 }
 
-// appendStateKey appends the key of the i-th write of block n.
-func (g *generator) appendStateKey(dst []byte, n event.BlockNum, i int) []byte {
-	dst = append(dst, statePrefix)
+// appendKey appends the key of the i-th write of block n.
+func (g *generator) appendKey(dst []byte, n event.BlockNum, i int) []byte {
 	dst = append(dst, "asset"...)
 	return strconv.AppendUint(dst, g.draw(n, uint64(i)+1)%keySpace, 10)
 }
 
-// appendStateValue appends the value of the i-th write of block n.
-func (g *generator) appendStateValue(dst []byte, n event.BlockNum, i int) []byte {
-	return g.appendBytes(dst, g.draw(n, uint64(i)+1)>>20, valueBytes)
+// value is that of the i-th write of block n: a piece of the pool.
+func (g *generator) value(n event.BlockNum, i int) []byte {
+	at := int(g.draw(n, uint64(i)+1) >> 20 % (poolBytes - valueBytes))
+	return g.pool[at : at+valueBytes : at+valueBytes]
 }
 
-// appendIDs cuts the payload into equal pieces, one a transaction, and hashes
-// each together with its place.
-func appendIDs(dst []hash, n event.BlockNum, payload []byte, transactions int) []hash {
-	var place [versionSize]byte
-	var id hash
-	h := sha256.New()
-	for i := range transactions {
-		from := len(payload) * i / transactions
-		to := len(payload) * (i + 1) / transactions
-		h.Reset()
-		h.Write(appendVersion(place[:0], n, i))
-		h.Write(payload[from:to])
-		h.Sum(id[:0])
-		dst = append(dst, id)
-	}
-	return dst
+// makeUp fills in what the trace does not hold of a block.
+func (l *Ledger) makeUp(c *candidate) {
+	c.room = l.made.appendPayload(c.room[:0], &c.block)
+	c.block.Payload = c.room
+	c.transactions = l.made.read(c.transactions, &c.block)
+	c.hash = madeUpHash(l.tip, c.transactions)
 }
 
-// chainHash is the hash of the chain that ends with a block of these transactions.
-func chainHash(before *hash, ids []hash) hash {
+// madeUpHash stands for the hash of a made-up block's header.
+func madeUpHash(before hash, transactions []validate.Result) hash {
 	h := sha256.New()
 	h.Write(before[:])
-	for i := range ids {
-		h.Write(ids[i][:])
+	for _, t := range transactions {
+		h.Write([]byte(t.TxID))
 	}
 	var sum hash
 	h.Sum(sum[:0])
 	return sum
+}
+
+// read makes up the transactions of a block whose payload is there. The payload is cut
+// into equal pieces, one a transaction, and each hashed together with its place; the
+// writes are dealt out in turn, and each key is read before it is written.
+func (g *generator) read(dst []validate.Result, b *block.Block) []validate.Result {
+	var id [sha256.Size]byte
+	h := sha256.New()
+	n := max(b.Transactions, 0)
+	for i := range n {
+		h.Reset()
+		h.Write(version{b.Number, uint32(i)}.append(id[:0]))
+		h.Write(b.Payload[len(b.Payload)*i/n : len(b.Payload)*(i+1)/n])
+		h.Sum(id[:0])
+		t := validate.Result{Type: commonpb.HeaderType_ENDORSER_TRANSACTION, TxID: hex.EncodeToString(id[:])}
+		if i < b.Writes {
+			t.Set.Namespaces = []fabric.NamespaceSet{{Namespace: madeUpNamespace}}
+		}
+		dst = append(dst, t)
+	}
+	if n == 0 {
+		return dst
+	}
+	made := dst[len(dst)-n:]
+	for i := range b.Writes {
+		set := &made[i%n].Set.Namespaces[0]
+		key := g.appendKey(nil, b.Number, i)
+		set.Reads = append(set.Reads, fabric.Read{Key: key})
+		set.Writes = append(set.Writes, fabric.Write{Key: key, Value: g.value(b.Number, i)})
+	}
+	return dst
 }

@@ -210,7 +210,7 @@ func TestOpenRefuses(t *testing.T) {
 		"writes":             func(c *Config) { c.Writes = -1 },
 		"bytes":              func(c *Config) { c.Bytes = 1 << 40 },
 		"blocks ahead":       func(c *Config) { c.AheadBlocks = -1 },
-		"granite":            func(c *Config) { c.Ledger = "granite" },
+		"known are":          func(c *Config) { c.Ledger = "granite" },
 		"not opened":         func(c *Config) { c.Ledger = "recorded" },
 		"buffer size":        func(c *Config) { c.Pipeline.Policy.N = 0 },
 		"non-blocking":       func(c *Config) { c.Pipeline.Policy.NonBlocking = true },

@@ -4,7 +4,8 @@
 //  1. source.go: a Source is a file; Expand finds those that a path names.
 //  2. reader.go: a Reader undoes gzip or zstd, tells the layout by the file's first
 //     bytes (layout.go), and gives back block by block as a fabric.Block.
-//  3. ledger.go: a record of a ledger file becomes the marshalled block.
+//  3. ledger.go: a record of a ledger file becomes the marshalled block; append.go goes
+//     the other way, for those who write such files.
 //
 // The layouts are
 //

@@ -17,34 +17,73 @@ const (
 
 var errShort = errors.New("it ends too early")
 
-// appendMarshalled appends the marshalled common.Block that a ledger file's record stands for,
-// with the bytes that the peer's Deliver service sends: fields in order, header, data
-// and metadata always there, and nothing in the header that is zero.
+// A Record is a view of a ledger file's record, without the length before it.
 // (common/ledger/blkstorage/block_serialization.go: serializeBlock)
-func appendMarshalled(dst, record []byte) ([]byte, error) {
+type Record struct {
+	Number                 uint64
+	DataHash, PreviousHash []byte
+
+	data, metadata entries
+}
+
+// ParseRecord makes a view of record and checks that all of it is accounted for.
+func ParseRecord(record []byte) (Record, error) {
 	c := recordCursor{b: record}
-	number := c.uvarint()
-	dataHash, previousHash := c.bytes(), c.bytes()
-	data, metadata := c.entries(), c.entries()
+	r := Record{Number: c.uvarint()}
+	r.DataHash, r.PreviousHash = c.bytes(), c.bytes()
+	r.data, r.metadata = c.entries(), c.entries()
 	if c.err == nil && len(c.b) > 0 {
 		c.err = fmt.Errorf("%d bytes behind its metadata", len(c.b))
 	}
 	if c.err != nil {
-		return dst, c.err
+		return Record{}, c.err
 	}
+	return r, nil
+}
+
+// AppendBlock appends the marshalled common.Block that the record stands for, with the
+// bytes that the peer's Deliver service sends: fields in order, header, data and metadata
+// always there, and nothing in the header that is zero.
+func (r *Record) AppendBlock(dst []byte) []byte {
 	header := make([]byte, 0, maxHeader)
-	if number != 0 {
-		header = protowire.AppendVarint(protowire.AppendTag(header, fieldNumber, protowire.VarintType), number)
+	if r.Number != 0 {
+		header = protowire.AppendVarint(protowire.AppendTag(header, fieldNumber, protowire.VarintType), r.Number)
 	}
-	if len(previousHash) > 0 {
-		header = appendField(header, fieldPreviousHash, previousHash)
+	if len(r.PreviousHash) > 0 {
+		header = appendField(header, fieldPreviousHash, r.PreviousHash)
 	}
-	if len(dataHash) > 0 {
-		header = appendField(header, fieldDataHash, dataHash)
+	if len(r.DataHash) > 0 {
+		header = appendField(header, fieldDataHash, r.DataHash)
 	}
 	dst = appendField(dst, fieldHeader, header)
-	dst = data.append(dst, fieldData)
-	return metadata.append(dst, fieldMetadata), nil
+	dst = r.data.append(dst, fieldData)
+	return r.metadata.append(dst, fieldMetadata)
+}
+
+// CutMetadata takes the last entry of the metadata away and returns it; nil when there
+// is none.
+func (r *Record) CutMetadata() []byte {
+	if r.metadata.count == 0 {
+		return nil
+	}
+	c := recordCursor{b: r.metadata.raw}
+	for range r.metadata.count - 1 {
+		c.bytes()
+	}
+	r.metadata.raw = r.metadata.raw[:len(r.metadata.raw)-len(c.b)]
+	r.metadata.count--
+	last := c.bytes()
+	r.metadata.size -= entrySize(last)
+	return last
+}
+
+// SoleTransaction returns the transaction of a block that has one and no more.
+func (r *Record) SoleTransaction() (envelope []byte, ok bool) {
+	c := recordCursor{b: r.data.raw}
+	if r.data.count != 1 {
+		return nil, false
+	}
+	return c.bytes(), true
 }
 
 func appendField(dst []byte, field protowire.Number, v []byte) []byte {
@@ -100,10 +139,14 @@ func (c *recordCursor) entries() entries {
 		if c.err != nil {
 			return entries{}
 		}
-		e.size += protowire.SizeTag(fieldEntry) + protowire.SizeBytes(len(v))
+		e.size += entrySize(v)
 	}
 	e.raw = e.raw[:len(e.raw)-len(c.b)]
 	return e
+}
+
+func entrySize(entry []byte) int {
+	return protowire.SizeTag(fieldEntry) + protowire.SizeBytes(len(entry))
 }
 
 // append appends the list as a message of repeated field 1.

@@ -122,9 +122,11 @@ func (r *Reader) next() error {
 	}
 	raw := r.record
 	if r.layout == Ledger {
-		if r.raw, err = appendMarshalled(r.raw[:0], r.record); err != nil {
+		record, err := ParseRecord(r.record)
+		if err != nil {
 			return r.corrupt(start, fmt.Errorf("record of %d bytes: %w", len(r.record), err))
 		}
+		r.raw = record.AppendBlock(r.raw[:0])
 		raw = r.raw
 		if len(raw) > MaxBlockBytes {
 			return r.corrupt(start, tooLarge(uint64(len(raw))))

@@ -1,0 +1,186 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// ledgerTimeline is n blocks offered every 10 ms, popped at once and committed 4 ms
+// later, the first three after 9 ms.
+func ledgerTimeline(n int) *traces.Timeline {
+	tl := traces.NewTimeline(traces.Stream{Channel: "ch"}, 7, n)
+	set := func(k event.Kind, i int, v int64) { tl.MakeColumn(k)[i] = v }
+	const ms = 1_000_000
+	for i := range n {
+		t := int64(i) * 10 * ms
+		took := int64(4 * ms)
+		if i < 3 {
+			took = 9 * ms
+		}
+		set(event.Offered, i, t)
+		set(event.Dequeued, i, t)
+		set(event.Validated, i, t+ms)
+		set(event.Committed, i, t+took)
+		set(event.Transactions, i, 5)
+		set(event.Bytes, i, 1000)
+		set(event.StateCommit, i, 2*ms)
+		set(event.HistoryCommit, i, 0)
+	}
+	return tl
+}
+
+func TestLedgerRunOf(t *testing.T) {
+	r := LedgerRunOf(ledgerTimeline(103), 3)
+	near := func(name string, got Optional[float64], want float64) {
+		if math.Abs(got.Or(-1)-want) > want/1e6 {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	// From the third commit, 29 ms after the start, to the last, 1,024 ms after it.
+	near("rate", r.BlockRate, 100/0.995)
+	near("transactions", r.TransactionRate, 500/0.995)
+	near("bytes", r.ByteRate, 100_000/0.995)
+	near("capacity", r.Capacity, 250)
+	if r.Blocks != 100 || r.Warmup != 3 || r.Latency.Max != 4_000_000 || r.Payload.Or(0) != 103_000 {
+		t.Errorf("figures %+v", r)
+	}
+	var names []string
+	for _, s := range r.Stages {
+		names = append(names, s.Name)
+	}
+	if got := strings.Join(names, " "); got != "validation state_commit" {
+		t.Errorf("stages %s", got)
+	}
+	if whole := LedgerRunOf(ledgerTimeline(103), 0); whole.Blocks != 103 || whole.Latency.Max != 9_000_000 {
+		t.Errorf("without a warm-up %d blocks, latency %+v", whole.Blocks, whole.Latency)
+	}
+	if all := LedgerRunOf(ledgerTimeline(3), 99); all.Blocks != 1 {
+		t.Errorf("a warm-up longer than the run leaves %d blocks, want 1", all.Blocks)
+	}
+	if r := LedgerRunOf(ledgerTimeline(0), 5); r.BlockRate.Known() || r.Latency != nil {
+		t.Errorf("a run without blocks has figures: %+v", r)
+	}
+}
+
+func TestWriteAmplification(t *testing.T) {
+	r := LedgerRun{Payload: Known(int64(100)), Written: Known(int64(250))}
+	if a := r.WriteAmplification(); a.Or(0) != 2.5 {
+		t.Errorf("amplification %v, want 2.5", a)
+	}
+	for _, r := range []LedgerRun{{}, {Payload: Known(int64(100))}, {Payload: Known(int64(0)), Written: Known(int64(5))}} {
+		if r.WriteAmplification().Known() {
+			t.Errorf("%+v has an amplification", r)
+		}
+	}
+}
+
+// TestRankTest: probabilities of Mann and Whitney's table, and by counting all orders.
+func TestRankTest(t *testing.T) {
+	up := func(from, n int) (v []float64) {
+		for i := range n {
+			v = append(v, float64(from+i))
+		}
+		return v
+	}
+	for _, tc := range []struct {
+		a, b []float64
+		want float64
+	}{
+		{up(0, 4), up(10, 4), 2.0 / 70},
+		{up(10, 5), up(0, 5), 2.0 / 252},
+		{up(0, 3), up(10, 3), 2.0 / 20},
+		{[]float64{1, 4, 5}, []float64{2, 3, 6}, 1},
+		{[]float64{1, 2, 4}, []float64{3, 5, 6}, 4.0 / 20},
+		{up(0, 1), up(1, 1), 1},
+		{up(0, 4), up(0, 4), 1},
+		{nil, up(0, 4), 1},
+		{up(0, 25), up(30, 26), 1},
+	} {
+		if got := RankTest(tc.a, tc.b); math.Abs(got-tc.want) > 1e-12 {
+			t.Errorf("RankTest(%v, %v) is %v, want %v", tc.a, tc.b, got, tc.want)
+		}
+	}
+	sum := 0.0
+	for _, c := range orders(25, 25) {
+		sum += c
+	}
+	if sum != 126410606437752 { // 50 over 25
+		t.Errorf("%v orders of 25 and 25 values", sum)
+	}
+}
+
+func TestApart(t *testing.T) {
+	write := func(x float64) string { return fmt.Sprint(x) }
+	for _, tc := range []struct {
+		a, b []float64
+		want string
+	}{
+		{[]float64{1}, []float64{5}, "ran once"},
+		{[]float64{1, 2}, []float64{5, 6}, ""},
+		{[]float64{1, 5}, []float64{4, 6}, "A (1 to 5) and B (4 to 6) cannot be told apart"},
+		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, ""},
+		{[]float64{1, 2, 3, 9}, []float64{4, 5, 6, 7}, "probability 0.34"},
+		{nil, []float64{4}, ""},
+	} {
+		got := Apart("A", tc.a, "B", tc.b, write)
+		if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%v and %v: %q, want %q", tc.a, tc.b, got, tc.want)
+		}
+	}
+}
+
+func TestSpreadOf(t *testing.T) {
+	if s := SpreadOf([]float64{5, 1, 3, 2}); s != (Spread{4, 2.5, 1, 5}) {
+		t.Errorf("spread %+v", s)
+	}
+	if s := SpreadOf([]float64{3, 1, 2}); s.Median != 2 {
+		t.Errorf("median %v", s.Median)
+	}
+	if s := SpreadOf(nil); s != (Spread{}) {
+		t.Errorf("spread of nothing is %+v", s)
+	}
+}
+
+// What repeated runs cannot tell apart is named, setting by setting in the order of their
+// figures; without pace that is the rate, otherwise the latency.
+func TestIndistinct(t *testing.T) {
+	runs := func(setting string, unpaced bool, figures ...float64) (all []LedgerRun) {
+		for i, x := range figures {
+			all = append(all, LedgerRun{
+				Setting: setting, Run: i + 1, Channel: "ch", Unpaced: unpaced,
+				BlockRate: Known(x), Latency: &Quantiles{Mean: x * 1e6},
+			})
+		}
+		return all
+	}
+	for _, tc := range []struct {
+		name string
+		runs []LedgerRun
+		want []string
+	}{
+		{"none", nil, nil},
+		{"one setting", runs("a", true, 1, 2, 3), nil},
+		{"once each", append(runs("a", true, 1), runs("b", true, 5)...), []string{"each setting ran once"}},
+		{"apart", append(runs("a", true, 1, 2, 3, 4), runs("b", true, 5, 6, 7, 8)...), nil},
+		{"overlap", append(append(runs("slow", true, 1, 2, 3, 4), runs("fast", true, 50, 60, 70, 80)...), runs("same", true, 55, 65, 75, 45)...),
+			[]string{"blocks/s: same (45 to 75) and fast (50 to 80) cannot be told apart"}},
+		{"paced", append(runs("a", false, 1, 2, 3), runs("b", false, 2.5, 4, 5)...),
+			[]string{"mean latency: a (1 ms to 3 ms) and b (2.5 ms to 5 ms) cannot be told apart"}},
+	} {
+		got := Indistinct(tc.runs)
+		if len(got) != len(tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+			continue
+		}
+		for i := range got {
+			if !strings.Contains(got[i], tc.want[i]) {
+				t.Errorf("%s: %q, want %q", tc.name, got[i], tc.want[i])
+			}
+		}
+	}
+}

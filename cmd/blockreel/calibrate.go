@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/report"
+	"github.com/blockreel/blockreel/internal/outfile"
+	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/cost"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces"
+)
+
+func newCalibrate() *cobra.Command {
+	var (
+		part   span
+		place  ledgerPlace
+		spec   string
+		output string
+		bytes  byteSize
+	)
+	c := &cobra.Command{
+		Use:   "calibrate FILE --ledger LEDGER -o FILE",
+		Short: "Measure a ledger once, and keep what its stages cost as a model",
+		Long: `Calibrate commits the blocks of a trace to a fresh ledger, as fast as it takes them, and
+fits what each stage costs: fixed, per transaction, per write and per byte. Sweep and
+replay then forecast with --cost what they would otherwise measure: any buffer, any
+arrivals, in simulated time.
+
+A trace with payloads commits its own blocks. Others have blocks made up in their shape;
+the model then does not know validation, and a forecast takes the trace's own.
+
+What the model could not tell apart is named: with blocks that are all alike, what a
+transaction costs is in the fixed cost, and only such blocks can be forecast. Stalls are
+not thrown away: a forecast has them as often as they were measured. Every fifth of the
+blocks is forecast from the others, and the errors stand in the model.`,
+		Example: `  blockreel calibrate full.reel --ledger badger -o badger.cost
+  blockreel calibrate full.reel --ledger badger --dir /mnt/ssd -o ssd.cost
+  blockreel sweep run.reel --cost badger.cost --buffer 1..500`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := needOutput(c, output); err != nil {
+				return err
+			}
+			if spec == "" {
+				return usagef(c, "name a ledger with --ledger: %s", ledgerNames())
+			}
+			s := replay.Scenario{
+				Model:   replay.ModelConfig{BlockBytes: int64(bytes)},
+				Ledgers: []string{spec}, Scale: ledger.Unscaled(), Tool: tool,
+			}
+			place.apply(&s)
+			if err := s.Validate(); err != nil {
+				return usagef(c, "%w", err)
+			}
+			tr, err := loadTrace(c, args[0])
+			if err != nil {
+				return err
+			}
+			if tr, err = part.cut(c, tr); err != nil {
+				return err
+			}
+			done, err := blocksOf(c, args[0], &s, true)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, done()) }()
+			return calibrate(c, tr, s, output)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&spec, "ledger", "", "ledger to measure: "+ledgerNames())
+	f.Var(&bytes, "block-bytes", "size of a block where the trace does not tell it")
+	part.bind(f)
+	place.bind(c)
+	outputFlag(c, &output, "cost model to write, - for stdout")
+	return c
+}
+
+// calibrate measures, writes the model and prints it.
+func calibrate(c *cobra.Command, tr *traces.Trace, s replay.Scenario, output string) error {
+	bar := progress(c.ErrOrStderr(), 1, "committing", false)
+	s.Progress = func(done, all int) {
+		bar.ChangeMax(all)
+		_ = bar.Set(done)
+	}
+	m, err := replay.Calibrate(c.Context(), tr, s)
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	if output == "-" {
+		if err := m.Write(c.OutOrStdout()); err != nil {
+			return err
+		}
+		return report.Warnings(c.ErrOrStderr(), m.Warnings)
+	}
+	if err := outfile.Write(output, m.Write); err != nil {
+		return err
+	}
+	if err := printCost(c, m); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", output)
+	return nil
+}
+
+func printCost(c *cobra.Command, m *replay.Calibration) error {
+	stdout := c.OutOrStdout()
+	mean := cost.Shape{
+		Transactions: int64(m.Transactions.Mean + 0.5), Writes: int64(m.Writes.Mean + 0.5), Bytes: int64(m.Bytes.Mean + 0.5),
+	}
+	if err := report.Costs(stdout, stageCosts(m.Model, mean)); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nmean block: %s transactions, %s writes, %s; %s with its stalls\n",
+		analysis.FormatNumber(m.Transactions.Mean), analysis.FormatNumber(m.Writes.Mean), analysis.FormatBytes(mean.Bytes), analysis.FormatDuration(int64(m.MeanBlock())))
+	if len(m.Merged) > 0 {
+		parts := make([]string, len(m.Merged))
+		for i, merge := range m.Merged {
+			parts[i] = merge.Term + " in " + merge.Into
+		}
+		fmt.Fprintf(stdout, "costs that these blocks cannot tell apart are merged: %s\n", strings.Join(parts, ", "))
+	}
+	h := m.HeldOut
+	percent := func(x float64) string { return analysis.Difference{Error: analysis.Known(x)}.FormatError() }
+	fmt.Fprintf(stdout, "held out, every fifth of the blocks in %d stretches: total time %s, median block off by %s; worst fifth: total time %s, p99 block %s\n",
+		h.Segments, percent(h.TotalError), analysis.FormatShare(h.BlockError), percent(h.WorstFold), percent(h.TailError))
+	for _, f := range m.Facts {
+		fmt.Fprintf(stdout, "  %s\n", f)
+	}
+	return report.Warnings(c.ErrOrStderr(), m.Warnings)
+}
+
+// stageCosts are the rows of a model that has measured anything in the stage.
+func stageCosts(m *cost.Model, mean cost.Shape) (rows []report.StageCost) {
+	typical := m.Typical(mean)
+	for i, t := range []int64{
+		int64(typical.Validation), int64(typical.StateValidation), int64(typical.BlockStore),
+		int64(typical.StateCommit), int64(typical.HistoryCommit), int64(typical.Other),
+	} {
+		if t == 0 {
+			continue
+		}
+		c := m.Coefficients(i)
+		rows = append(rows, report.StageCost{
+			Stage: cost.StageNames[i], Fixed: c.Fixed, PerTransaction: c.PerTransaction, PerWrite: c.PerWrite, PerByte: c.PerByte, Typical: t,
+		})
+	}
+	return rows
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis/report"
+	"github.com/blockreel/blockreel/replay/ledger"
+)
+
+func newLedger() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "ledger",
+		Short: "Look at ledgers: what kinds there are, and what is in one",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newLedgerList(), newLedgerGet())
+	return c
+}
+
+func newLedgerList() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the kinds of ledgers with their options",
+		Long: `List tells what --ledger may be: a name, or a name with options as in
+badger:sync=false,compression=zstd. Sizes take a unit: 64MB.`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if asJSON {
+				return report.JSON(c.OutOrStdout(), describeLedgers())
+			}
+			return printLedgers(c.OutOrStdout(), describeLedgers())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+type ledgerInfo struct {
+	Name    string         `json:"name"`
+	About   string         `json:"about"`
+	Stages  string         `json:"stages"`
+	Stores  bool           `json:"stores"`
+	Memory  bool           `json:"memory"`
+	Options []ledgerOption `json:"options"`
+}
+
+type ledgerOption struct {
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"`
+	Default string   `json:"default"`
+	Values  []string `json:"values,omitempty"`
+	About   string   `json:"about"`
+}
+
+func describeLedgers() []ledgerInfo {
+	var all []ledgerInfo
+	for _, b := range ledger.List() {
+		about := ledgerInfo{
+			Name: b.Name, About: b.About, Stages: b.Timing, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
+		}
+		for _, o := range b.Options {
+			about.Options = append(about.Options, ledgerOption{o.Name, string(o.Kind), o.Default, o.Values, o.About})
+		}
+		all = append(all, about)
+	}
+	return all
+}
+
+func printLedgers(w io.Writer, all []ledgerInfo) error {
+	for i, l := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s: %s\n", l.Name, l.About)
+		fmt.Fprintf(w, "  stage times: %s\n", l.Stages)
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, o := range l.Options {
+			kind := o.Kind
+			if len(o.Values) > 0 {
+				kind = strings.Join(o.Values, "|")
+			}
+			fmt.Fprintf(tw, "  %s=%s\t%s\t%s\n", o.Name, o.Default, kind, o.About)
+		}
+		if err := tw.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newLedgerGet() *cobra.Command {
+	spec, dir, asJSON := "", "", false
+	c := &cobra.Command{
+		Use:   "get --ledger SPEC --dir DIR block NUMBER|HASH | tx ID | state NAMESPACE KEY | history NAMESPACE KEY",
+		Short: "Read from a ledger",
+		Long: `Get reads a ledger that was kept, as "record run --dir" leaves it: a block by its number or
+the hash of its header, a transaction by its id, the newest value of a key with its version,
+or all values that a key has had, oldest first. Keys and namespaces are those of the
+chaincode; "\x00" in a key stands for a zero byte.`,
+		Example: `  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 block 12
+  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 state basic asset7
+  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 --json history basic asset7`,
+		Args: usageArgs(cobra.RangeArgs(2, 3)),
+		RunE: func(c *cobra.Command, args []string) error {
+			ask, err := ledgerQuestion(c, args)
+			if err != nil {
+				return err
+			}
+			if spec == "" || dir == "" {
+				return usagef(c, "which ledger? Give --ledger and --dir")
+			}
+			if spec, err = ledger.Parse(spec); err != nil {
+				return usageError{c.CommandPath(), err}
+			}
+			return readLedger(c, spec, dir, func(l *ledger.Ledger) error {
+				got, err := ask(c.Context(), l)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return report.JSON(c.OutOrStdout(), got)
+				}
+				return got.print(c.OutOrStdout())
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&spec, "ledger", "", "the ledger's kind, as it was made: "+ledgerNames())
+	f.StringVar(&dir, "dir", "", "the ledger's directory")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// readLedger lets use have a ledger that is there.
+func readLedger(c *cobra.Command, spec, dir string, use func(*ledger.Ledger) error) error {
+	l, err := ledger.OpenContext(c.Context(), spec, ledger.Config{Dir: dir, Existing: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(l), l.Close())
+}

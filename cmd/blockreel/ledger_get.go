@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/validate"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// An answer is what a ledger says; it is also the JSON of it.
+type answer interface{ print(w io.Writer) error }
+
+type question func(context.Context, *ledger.Ledger) (answer, error)
+
+// ledgerQuestion reads the command line: what to ask.
+func ledgerQuestion(c *cobra.Command, args []string) (question, error) {
+	what, args := args[0], args[1:]
+	want := map[string]int{"block": 1, "tx": 1, "state": 2, "history": 2}[what]
+	switch {
+	case want == 0:
+		return nil, usagef(c, "%q is not in a ledger: ask for block, tx, state or history", what)
+	case len(args) != want:
+		return nil, usagef(c, "%s takes %d arguments, not %d", what, want, len(args))
+	}
+	switch what {
+	case "block":
+		return askBlock(c, args[0])
+	case "tx":
+		return func(ctx context.Context, l *ledger.Ledger) (answer, error) { return transactionOf(ctx, l, args[0]) }, nil
+	case "state":
+		return func(ctx context.Context, l *ledger.Ledger) (answer, error) {
+			namespace, key := args[0], zeroes(args[1])
+			v, err := l.State(ctx, namespace, key)
+			return stateInfo{namespace, key, valueOf(v)}, err
+		}, nil
+	default:
+		return func(ctx context.Context, l *ledger.Ledger) (answer, error) {
+			h := historyInfo{Namespace: args[0], Key: zeroes(args[1]), Values: []valueInfo{}}
+			size := 0
+			err := l.History(ctx, h.Namespace, h.Key, func(v ledger.Value) bool {
+				if h.More = len(h.Values) == maxHistory || size > maxHistoryBytes; h.More {
+					return false
+				}
+				h.Values = append(h.Values, valueOf(v))
+				size += len(v.Value)
+				return true
+			})
+			if err == nil && len(h.Values) == 0 {
+				err = fmt.Errorf("history of %s %q: %w", h.Namespace, h.Key, ledger.ErrNotFound)
+			}
+			return h, err
+		}, nil
+	}
+}
+
+// What is printed of a key's history is bounded.
+const (
+	maxHistory      = 10_000
+	maxHistoryBytes = 64 << 20
+)
+
+func zeroes(key string) string { return strings.ReplaceAll(key, `\x00`, "\x00") }
+
+func askBlock(c *cobra.Command, name string) (question, error) {
+	if n, err := strconv.ParseUint(name, 10, 64); err == nil {
+		return func(ctx context.Context, l *ledger.Ledger) (answer, error) {
+			b, err := l.Block(ctx, event.BlockNum(n))
+			return blockOf(l, b), err
+		}, nil
+	}
+	raw, err := hex.DecodeString(strings.TrimPrefix(name, "0x"))
+	if err != nil || len(raw) != fabric.HashSize {
+		return nil, usagef(c, "block %q is neither a number nor a hash of %d hexadecimal digits", name, 2*fabric.HashSize)
+	}
+	return func(ctx context.Context, l *ledger.Ledger) (answer, error) {
+		b, err := l.BlockByHash(ctx, [fabric.HashSize]byte(raw))
+		return blockOf(l, b), err
+	}, nil
+}
+
+type blockInfo struct {
+	Channel      string            `json:"channel"`
+	Number       event.BlockNum    `json:"block"`
+	Hash         string            `json:"hash"`
+	Bytes        int               `json:"block_bytes"`
+	MadeUp       bool              `json:"made_up"`
+	Transactions []transactionInfo `json:"transactions"`
+}
+
+type transactionInfo struct {
+	Block      *event.BlockNum `json:"block,omitempty"`
+	Index      int             `json:"transaction"`
+	ID         string          `json:"id"`
+	Type       string          `json:"type"`
+	Validation string          `json:"validation"`
+	Reads      []readInfo      `json:"reads"`
+	Queries    []queryInfo     `json:"range_queries"`
+	Writes     []writeInfo     `json:"writes"`
+}
+
+type readInfo struct {
+	Namespace string `json:"namespace"`
+	Key       string `json:"key"`
+	// Version is the block and transaction that wrote what was read; absent: there was
+	// nothing.
+	Version *[2]uint64 `json:"version,omitempty"`
+}
+
+type queryInfo struct {
+	Namespace string `json:"namespace"`
+	Start     string `json:"start_key"`
+	End       string `json:"end_key"`
+}
+
+type writeInfo struct {
+	Namespace string `json:"namespace"`
+	Key       string `json:"key"`
+	Deleted   bool   `json:"deleted,omitempty"`
+	Bytes     int    `json:"value_bytes"`
+}
+
+func blockOf(l *ledger.Ledger, b ledger.StoredBlock) blockInfo {
+	about := blockInfo{
+		Channel: l.Channel(), Number: b.Number, Hash: hex.EncodeToString(b.Hash[:]), Bytes: b.Bytes, MadeUp: b.MadeUp,
+		Transactions: []transactionInfo{},
+	}
+	for i := range b.Contents {
+		about.Transactions = append(about.Transactions, contentsOf(i, &b.Contents[i]))
+	}
+	return about
+}
+
+func transactionOf(ctx context.Context, l *ledger.Ledger, id string) (answer, error) {
+	at, err := l.Transaction(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b, err := l.Block(ctx, at.Block)
+	if err != nil {
+		return nil, err
+	}
+	if at.Transaction >= len(b.Contents) {
+		return nil, fmt.Errorf("block %d has no transaction %d: the index is damaged", at.Block, at.Transaction)
+	}
+	t := contentsOf(at.Transaction, &b.Contents[at.Transaction])
+	t.Block = &at.Block
+	return t, nil
+}
+
+func contentsOf(i int, t *validate.Result) transactionInfo {
+	about := transactionInfo{
+		Index: i, ID: t.TxID, Type: t.Type.String(), Validation: t.Code.String(),
+		Reads: []readInfo{}, Queries: []queryInfo{}, Writes: []writeInfo{},
+	}
+	for _, n := range t.Set.Namespaces {
+		namespace := string(n.Namespace)
+		for _, r := range n.Reads {
+			read := readInfo{Namespace: namespace, Key: string(r.Key)}
+			if r.Exists {
+				read.Version = &[2]uint64{r.Version.Block, r.Version.Transaction}
+			}
+			about.Reads = append(about.Reads, read)
+		}
+		for _, q := range n.Queries {
+			about.Queries = append(about.Queries, queryInfo{namespace, string(q.StartKey), string(q.EndKey)})
+		}
+		for _, w := range n.Writes {
+			about.Writes = append(about.Writes, writeInfo{namespace, string(w.Key), w.Delete, len(w.Value)})
+		}
+	}
+	return about
+}
+
+func (b blockInfo) print(w io.Writer) error {
+	made := ""
+	if b.MadeUp {
+		made = ", made up"
+	}
+	fmt.Fprintf(w, "block %d of channel %s: %d transactions, %s bytes%s\n", b.Number, b.Channel, len(b.Transactions), humanize.Comma(int64(b.Bytes)), made)
+	fmt.Fprintf(w, "hash %s\n", b.Hash)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, t := range b.Transactions {
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%d reads\t%d writes\n", t.Index, t.Validation, t.name(), len(t.Reads), len(t.Writes))
+	}
+	return tw.Flush()
+}
+
+// name is the id, or the type of a transaction that has none.
+func (t transactionInfo) name() string {
+	if t.ID == "" {
+		return t.Type
+	}
+	return t.ID
+}
+
+func (t transactionInfo) print(w io.Writer) error {
+	fmt.Fprintf(w, "transaction %s\nblock %d, transaction %d: %s, %s\n", t.name(), *t.Block, t.Index, t.Type, t.Validation)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range t.Reads {
+		version := "absent"
+		if r.Version != nil {
+			version = fmt.Sprintf("block %d, transaction %d", r.Version[0], r.Version[1])
+		}
+		fmt.Fprintf(tw, "read\t%s\t%q\t%s\n", r.Namespace, r.Key, version)
+	}
+	for _, q := range t.Queries {
+		fmt.Fprintf(tw, "range\t%s\t%q\tto %q\n", q.Namespace, q.Start, q.End)
+	}
+	for _, x := range t.Writes {
+		what := humanize.Comma(int64(x.Bytes)) + " bytes"
+		if x.Deleted {
+			what = "deleted"
+		}
+		fmt.Fprintf(tw, "write\t%s\t%q\t%s\n", x.Namespace, x.Key, what)
+	}
+	return tw.Flush()
+}
+
+type stateInfo struct {
+	Namespace string `json:"namespace"`
+	Key       string `json:"key"`
+	valueInfo
+}
+
+type historyInfo struct {
+	Namespace string      `json:"namespace"`
+	Key       string      `json:"key"`
+	Values    []valueInfo `json:"values"`
+	// More: there are more values than these.
+	More bool `json:"more"`
+}
+
+type valueInfo struct {
+	Block       event.BlockNum `json:"block"`
+	Transaction int            `json:"transaction"`
+	ID          string         `json:"id,omitempty"`
+	Deleted     bool           `json:"deleted,omitempty"`
+	Bytes       int            `json:"value_bytes"`
+	// Text is the value if it is text, Raw (base64) if it is not.
+	Text     *string `json:"value,omitempty"`
+	Raw      []byte  `json:"value_base64,omitempty"`
+	Metadata []byte  `json:"metadata_base64,omitempty"`
+}
+
+func valueOf(v ledger.Value) valueInfo {
+	about := valueInfo{
+		Block: v.Block, Transaction: v.Transaction, ID: v.TxID, Deleted: v.Deleted, Bytes: len(v.Value), Metadata: v.Metadata,
+	}
+	switch {
+	case v.Deleted:
+	case utf8.Valid(v.Value):
+		text := string(v.Value)
+		about.Text = &text
+	default:
+		about.Raw = bytes.Clone(v.Value) // which is a part of its block
+	}
+	return about
+}
+
+// maxShown is how much of a value a table shows; JSON has it all.
+const maxShown = 200
+
+func (v valueInfo) show() string {
+	more := ""
+	if v.Bytes > maxShown {
+		more = fmt.Sprintf("… (%s bytes)", humanize.Comma(int64(v.Bytes)))
+	}
+	switch {
+	case v.Deleted:
+		return "deleted"
+	case v.Text != nil:
+		return strconv.Quote((*v.Text)[:min(len(*v.Text), maxShown)]) + more
+	}
+	return "0x" + hex.EncodeToString(v.Raw[:min(len(v.Raw), maxShown)]) + more
+}
+
+func (s stateInfo) print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s %q = %s\nversion: block %d, transaction %d\n", s.Namespace, s.Key, s.show(), s.Block, s.Transaction)
+	return err
+}
+
+func (h historyInfo) print(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, v := range h.Values {
+		fmt.Fprintf(tw, "block %d\ttransaction %d\t%s\t%s\n", v.Block, v.Transaction, v.ID, v.show())
+	}
+	if h.More {
+		fmt.Fprintf(tw, "and more than these %d\n", len(h.Values))
+	}
+	return tw.Flush()
+}

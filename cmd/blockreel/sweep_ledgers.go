@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/analysis/report"
+	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/traces"
+)
+
+// recordedBuffer is the N of --check-wall when none is given.
+const recordedBuffer = "recorded"
+
+// parseCheck reads --check-wall: nil without it, 0 for the recorded N.
+func parseCheck(c *cobra.Command, text string, costs int) (*int, error) {
+	n := 0
+	switch {
+	case text == "":
+		return nil, nil
+	case costs == 0:
+		return nil, usagef(c, "--check-wall checks the forecasts of cost models: name one with --cost")
+	case text != recordedBuffer:
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 1 {
+			return nil, usagef(c, "--check-wall=%s: choose a buffer size, or none for the recorded one", text)
+		}
+	}
+	return &n, nil
+}
+
+// ledgerSweeps is what a sweep of cost models prints as JSON.
+type ledgerSweeps struct {
+	Ledgers []*replay.SweepResult `json:"ledgers"`
+	// Checks are the errors of forecasts against runs by the wall clock, by setting.
+	Checks   map[string]analysis.Differences `json:"check_error,omitempty"`
+	Warnings []string                        `json:"warnings"`
+}
+
+// sweepLedgers sweeps every cost model, prints the curves side by side and checks them.
+func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *int, plot string, asJSON bool) error {
+	bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(s.Costs)), "sweeping", false)
+	s.Progress = func(done, _ int) { _ = bar.Set(done) }
+	results, err := replay.SweepCosts(c.Context(), tr, s)
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	var checks []replay.Check
+	if check != nil {
+		if checks, err = checkWall(c, tr, s, *check); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		err = report.JSON(c.OutOrStdout(), sweepsJSON(results, checks))
+	} else {
+		err = printSweeps(c, results, checks)
+	}
+	if err != nil || plot == "" {
+		return err
+	}
+	for _, r := range results {
+		path := plot
+		if len(results) > 1 {
+			ext := filepath.Ext(plot)
+			path = strings.TrimSuffix(plot, ext) + "-" + replay.FileName(r.Ledger) + ext
+		}
+		drawn := *r
+		drawn.Peer = strings.TrimPrefix(r.Peer+" on "+r.Ledger+", forecast", " ")
+		if err := saveSweep(c, &drawn, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkWall runs every ledger once in real time.
+func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, n int) (checks []replay.Check, err error) {
+	for _, m := range s.Costs {
+		bar := progress(c.ErrOrStderr(), 1, "checking "+m.Ledger, false)
+		s.Progress = func(done, all int) {
+			bar.ChangeMax(all)
+			_ = bar.Set(done)
+		}
+		one, err := replay.CheckWall(c.Context(), tr, s, m, n)
+		_ = bar.Finish()
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, one...)
+	}
+	return checks, nil
+}
+
+func sweepsJSON(results []*replay.SweepResult, checks []replay.Check) ledgerSweeps {
+	out := ledgerSweeps{Ledgers: results, Warnings: []string{}}
+	for _, check := range checks {
+		if out.Checks == nil {
+			out.Checks = map[string]analysis.Differences{}
+		}
+		out.Checks[check.Name] = check.Differences
+		out.Warnings = append(out.Warnings, check.Warnings...)
+	}
+	return out
+}
+
+func printSweeps(c *cobra.Command, results []*replay.SweepResult, checks []replay.Check) error {
+	stdout := c.OutOrStdout()
+	for _, id := range results[0].Identity {
+		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
+			return err
+		}
+	}
+	var facts, warnings []string
+	var curves []report.LedgerSweep
+	for _, r := range results {
+		facts, warnings = appendNew(facts, r.Facts), appendNew(warnings, r.Warnings)
+		curves = append(curves, report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep})
+	}
+	for _, f := range facts {
+		fmt.Fprintf(stdout, "  %s\n", f)
+	}
+	fmt.Fprintln(stdout)
+	if err := report.LedgerSweeps(stdout, curves); err != nil {
+		return err
+	}
+	for _, check := range checks {
+		warnings = appendNew(warnings, check.Warnings)
+	}
+	if err := printChecks(c, checks); err != nil {
+		return err
+	}
+	return report.Warnings(c.ErrOrStderr(), warnings)
+}
+
+func printChecks(c *cobra.Command, checks []replay.Check) error {
+	if len(checks) == 0 {
+		return nil
+	}
+	stdout := c.OutOrStdout()
+	fmt.Fprintln(stdout)
+	var forecasts []analysis.Forecast
+	var facts []string
+	for _, check := range checks {
+		forecasts = append(forecasts, check.Forecast)
+		facts = appendNew(facts, check.Facts)
+	}
+	if err := report.Forecasts(stdout, forecasts); err != nil {
+		return err
+	}
+	for _, f := range facts {
+		fmt.Fprintf(stdout, "  %s\n", f)
+	}
+	return nil
+}
+
+// appendNew appends the lines that are not there yet: most curves say the same.
+func appendNew(to, lines []string) []string {
+	for _, l := range lines {
+		if !slices.Contains(to, l) {
+			to = append(to, l)
+		}
+	}
+	return to
+}

@@ -1,0 +1,79 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/cost"
+	"github.com/blockreel/blockreel/replay/ledger"
+)
+
+// withCost returns m with the services that c forecasts of its blocks. Validation is the
+// trace's where c does not know it. There is no turnaround, as there is none when a
+// real ledger runs by the wall clock.
+func (m *Model) withCost(c *cost.Model) *Model {
+	f := *m
+	f.Exact = false
+	f.Turnaround = make([]int64, m.Len())
+	f.Times = make([]ledger.Times, m.Len())
+	for i := range f.Times {
+		b := m.forLedger(i)
+		t := c.Times(b.Number, cost.Of(&b))
+		f.Times[i] = ledger.Times{Validate: t.Validation, Commit: t.Commit(), Stages: t.Stages}
+		if c.MadeUp {
+			f.Times[i].Validate = m.Times[i].Validate
+		}
+	}
+	return &f
+}
+
+// tellCosts says how good the forecasts of the scenario's cost models are for the streams.
+func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
+	for _, c := range s.Costs {
+		facts = append(facts, CostFact(c))
+		if c.MadeUp {
+			facts = append(facts, fmt.Sprintf("%s: it was fitted to made-up blocks; validation takes the trace's own time", c.Ledger))
+		}
+		warnings = append(warnings, CostWarnings(c)...)
+		for _, m := range models {
+			shapes := make([]cost.Shape, m.Len())
+			for i := range shapes {
+				b := m.forLedger(i)
+				shapes[i] = cost.Of(&b)
+			}
+			var said []string
+			for _, w := range slices.Concat(c.Strange(shapes), m.assumptions()) {
+				said = append(said, c.Ledger+": "+w)
+			}
+			warnings = append(warnings, named(models, m, said)...)
+		}
+	}
+	return facts, warnings
+}
+
+// CostFact says in a line what a cost model is made of and how far to trust it.
+func CostFact(c *cost.Model) string {
+	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time, at worst %s for a fifth of the blocks, and %s for its p99 block",
+		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), signed(c.HeldOut.TotalError), signed(c.HeldOut.WorstFold), signed(c.HeldOut.TailError))
+}
+
+// Limits above which a cost model is weak, as shares.
+const (
+	weakTotal = 0.1
+	weakDrift = 0.2
+)
+
+// CostWarnings says what weakens the forecasts of a cost model whatever the trace.
+func CostWarnings(c *cost.Model) (warnings []string) {
+	if e := c.HeldOut.WorstFold; max(e, -e) > weakTotal {
+		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, signed(e)))
+	}
+	if d := c.Drift; max(d, -d) > weakDrift {
+		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration blocks took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, signed(d)))
+	}
+	return warnings
+}
+
+// signed writes a relative error.
+func signed(x float64) string { return analysis.Difference{Error: analysis.Known(x)}.FormatError() }

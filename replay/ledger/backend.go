@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Backend is a kind of ledger that Open, or the caller, can make.
+type Backend struct {
+	// Name is the first word of a spec, Options what may follow it.
+	Name    string
+	Options []Option
+	// About is one line for people.
+	About string
+	// Timing says how far the stages of a commit are told apart.
+	Timing string
+	// InMemory: nothing outlives Close, and there is no directory.
+	InMemory bool
+
+	// open opens the store in cfg.Dir, which is there, and is not empty unless InMemory.
+	// Nil: the ledger is none that Open makes, but a cost model over a trace.
+	open func(ctx context.Context, cfg Config, o options) (store, error)
+	// volatile: with these options a commit is not on the disk when it returns. Nil: no
+	// options do that.
+	volatile func(o options) bool
+}
+
+// IsStore tells a ledger that Open makes from a cost model over a trace.
+func (b Backend) IsStore() bool { return b.open != nil }
+
+// The backends, in the order in which people see them. A new one is a file and a line.
+var backends = []Backend{
+	recordedBackend,
+	memoryBackend,
+	badgerBackend,
+	levelDBBackend,
+	couchDBBackend,
+	pebbleBackend,
+	bboltBackend,
+}
+
+// How a backend's stages are measured: for Backend.Timing.
+const (
+	oneWrite    = "one durable write a block, counted as block store; state and history: preparing their entries"
+	writeEach   = "each store's own durable write"
+	notMeasured = "the trace's own"
+)
+
+// Specs of ledgers, as Name returns them.
+const (
+	Memory       = "memory"
+	Badger       = "badger"
+	BadgerNoSync = "badger:sync=false"
+)
+
+// List returns the backends in a fixed order.
+func List() []Backend { return append([]Backend(nil), backends...) }
+
+// Names returns the names of the backends, for messages.
+func Names() string {
+	var names []string
+	for _, b := range backends {
+		names = append(names, b.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Parse checks a spec without opening anything, so that a run can fail before it
+// has begun, and returns it as Name will: a backend's name, and after a colon those of
+// its options that are not the default.
+func Parse(spec string) (string, error) {
+	k, err := parse(spec)
+	return k.String(), err
+}
+
+// ParseList takes a list of specs apart: badger:sync=false,compression=zstd,memory is two.
+// It does not check them; Parse does.
+func ParseList(list string) []string {
+	var specs []string
+	for part := range strings.SplitSeq(list, ",") {
+		name, _, option := strings.Cut(part, "=")
+		if option && !strings.Contains(name, ":") && len(specs) > 0 {
+			specs[len(specs)-1] += "," + part
+			continue
+		}
+		specs = append(specs, part)
+	}
+	return specs
+}
+
+// Durable reports whether the commits of a ledger are on the disk when they return. It
+// is false for a spec that Parse refuses, and for a ledger in memory.
+func Durable(spec string) bool {
+	k, err := parse(spec)
+	return err == nil && !k.backend.InMemory && (k.backend.volatile == nil || !k.backend.volatile(k.options))
+}
+
+// kind is a spec taken apart.
+type kind struct {
+	backend Backend
+	options options
+}
+
+func (k kind) String() string {
+	if o := k.options.String(); o != "" {
+		return k.backend.Name + ":" + o
+	}
+	return k.backend.Name
+}
+
+func parse(spec string) (kind, error) {
+	name, text, _ := strings.Cut(spec, ":")
+	for _, b := range backends {
+		if b.Name != name {
+			continue
+		}
+		if !b.IsStore() {
+			return kind{}, fmt.Errorf("ledger %q is the times of a trace: it can be replayed, not opened", name)
+		}
+		o, err := parseOptions(b.Options, text)
+		if errors.Is(err, errSecret) {
+			return kind{}, fmt.Errorf("ledger %q: %w", name, err)
+		}
+		if err != nil {
+			return kind{}, fmt.Errorf("ledger %q: %w", spec, err)
+		}
+		return kind{b, o}, nil
+	}
+	return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
+}

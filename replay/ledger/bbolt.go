@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+var bboltBackend = Backend{
+	Name: "bbolt",
+	Options: []Option{
+		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
+		{Name: "fill", Kind: Count, Default: "50", Min: 10, Max: 100, About: "percent to which a full page of index, state or history is filled when it is split"},
+	},
+	About:    "bbolt, a B+ tree in one file, every block one durable transaction",
+	Timing:   oneWrite,
+	open:     openBbolt,
+	volatile: func(o options) bool { return !o.bool("sync") },
+}
+
+// bboltStore keeps a ledger in bbolt, a bucket a table. A write is one transaction: bbolt
+// writes the pages that have changed and syncs, then the page that makes them count and syncs
+// again. There is no cache but the operating system's.
+type bboltStore struct {
+	db   *bolt.DB
+	fill [tables]float64
+}
+
+func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
+	path := filepath.Join(cfg.Dir, "ledger.db")
+	// A file in which not even the first pages are whole is damaged: bbolt would write new
+	// ones into an empty one, and the ledger would begin again.
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		return nil, fmt.Errorf("%s is empty: it is damaged", path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s := &bboltStore{}
+	for t := range s.fill {
+		s.fill[t] = float64(o.count("fill")) / 100
+	}
+	s.fill[blockTable] = 1 // appended to only
+	err = guardPages(func() error {
+		s.db, err = bolt.Open(path, 0o644, &bolt.Options{
+			// Another process may have it open: long enough for one that is just closing.
+			Timeout:      200 * time.Millisecond,
+			NoSync:       !o.bool("sync"),
+			NoGrowSync:   !o.bool("sync"),
+			FreelistType: bolt.FreelistMapType,
+		})
+		if err != nil {
+			return err
+		}
+		return s.db.Update(func(tx *bolt.Tx) error {
+			for t := range table(tables) {
+				if _, err := tx.CreateBucketIfNotExists([]byte(t.String())); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s is open already: %w", path, err)
+	case err != nil && s.db != nil:
+		return nil, errors.Join(err, s.close())
+	case err != nil:
+		return nil, err
+	}
+	return s, nil
+}
+
+// guardPages makes an error of what bbolt does about a damaged page: it panics, or reads
+// memory beyond the end of the file.
+func guardPages(use func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("bbolt: a page is damaged: %v", r)
+		}
+	}()
+	return use()
+}
+
+func (s *bboltStore) view(t table, use func(*bolt.Bucket) error) error {
+	return guardPages(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			bucket := tx.Bucket([]byte(t.String()))
+			if bucket == nil {
+				return fmt.Errorf("bbolt: the bucket of %s is gone", t)
+			}
+			return use(bucket)
+		})
+	})
+}
+
+func (s *bboltStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
+	return s.view(t, func(bucket *bolt.Bucket) error {
+		for i, key := range keys {
+			if value := bucket.Get(key); value != nil {
+				each(i, value)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *bboltStore) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
+	return s.view(t, func(bucket *bolt.Bucket) error {
+		c := bucket.Cursor()
+		for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
+			if !each(k, v) {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+func (s *bboltStore) write(_ context.Context, b *batch) error {
+	return guardPages(func() error {
+		return s.db.Update(func(tx *bolt.Tx) error {
+			for t := range table(tables) {
+				bucket := tx.Bucket([]byte(t.String()))
+				bucket.FillPercent = s.fill[t]
+				for e := range b.entries(t) {
+					var err error
+					if e.deleted {
+						err = bucket.Delete(e.key)
+					} else {
+						err = bucket.Put(e.key, e.value)
+					}
+					if err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// usage counts the pages that transactions have made anew, all of which are written.
+func (s *bboltStore) usage(u *Usage) error {
+	stats := s.db.Stats()
+	u.WrittenBytes = stats.TxStats.GetPageAlloc()
+	return nil
+}
+
+func (s *bboltStore) close() error { return s.db.Close() }

@@ -1,0 +1,161 @@
+package blockfiles
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Found tells of a block that the index lacks. Note is good until it returns.
+type Found func(number uint64, at Location, note []byte) error
+
+// Open opens the files in cfg.Dir, or begins the first one. last is the location of the last
+// block that the index has, zero when it has none: what follows it is read, each whole
+// block is handed to found in order, and what is behind them, a record that a crash has cut
+// short, is cut off. dropped is the length of that, in bytes.
+func Open(cfg Config, last Location, found Found) (s *Store, dropped int64, err error) {
+	if err := cfg.validate(); err != nil {
+		return nil, 0, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o777); err != nil {
+		return nil, 0, err
+	}
+	s = &Store{cfg: cfg}
+	if dropped, err = s.recover(last, found); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("block files: %w", err), s.Close())
+	}
+	return s, dropped, nil
+}
+
+func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
+	newest, any, err := s.newest()
+	if err != nil {
+		return 0, err
+	}
+	if !any {
+		if last != (Location{}) {
+			return 0, fmt.Errorf("%s is missing, which the index knows", s.path(last.File))
+		}
+		return 0, s.begin(0)
+	}
+	from := int64(last.Offset) + int64(last.Length)
+	for number := last.File; ; number++ {
+		f, err := os.OpenFile(s.path(number), os.O_RDWR, 0)
+		if err != nil {
+			return 0, fmt.Errorf("of %s the index knows, or a later file is there: %w", s.path(number), err)
+		}
+		s.file, s.number = f, number
+		if err := s.scan(from, found); err != nil {
+			return 0, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return 0, err
+		}
+		rest := info.Size() - s.size
+		if number == newest {
+			return rest, s.cut(rest)
+		}
+		if rest != 0 {
+			return 0, fmt.Errorf("%s is damaged at byte %d: there is no block, and a later file", f.Name(), s.size)
+		}
+		if err := f.Close(); err != nil {
+			return 0, err
+		}
+		s.file, from = nil, 0
+	}
+}
+
+// newest is the number of the last file, if there is one.
+func (s *Store) newest() (number uint32, any bool, err error) {
+	entries, err := os.ReadDir(s.cfg.Dir)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, e := range entries {
+		var n uint32
+		if _, err := fmt.Sscanf(e.Name(), "blockfile_%06d", &n); err != nil || filepath.Base(s.path(n)) != e.Name() {
+			continue
+		}
+		number, any = max(n, number), true
+	}
+	return number, any, nil
+}
+
+// scan reads whole records from an offset on and leaves the end of the last one in s.size.
+func (s *Store) scan(from int64, found Found) error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < from {
+		return fmt.Errorf("it has %d bytes, but the index knows of %d: it was cut short", info.Size(), from)
+	}
+	s.size = from
+	in := bufio.NewReaderSize(io.NewSectionReader(s.file, from, info.Size()-from), 256<<10)
+	for {
+		b, prefix, err := readRecord(in, info.Size()-s.size)
+		if err != nil {
+			return err
+		}
+		p, err := parseRecord(b)
+		if err != nil {
+			return s.torn(in, prefix+len(b), info.Size(), err)
+		}
+		at := Location{s.number, uint32(s.size), uint32(prefix + len(b))}
+		if err := found(p.number, at, p.note); err != nil {
+			return err
+		}
+		s.size += int64(at.Length)
+	}
+}
+
+// torn judges a record that is none. A crash leaves such at the end, since a block is on
+// the disk before the next one is written; with whole blocks behind it, it is damage.
+func (s *Store) torn(in *bufio.Reader, length int, size int64, damage error) error {
+	if s.cfg.NoSync {
+		return nil
+	}
+	next, _, err := readRecord(in, size-s.size-int64(length))
+	if err != nil {
+		return err
+	}
+	if _, err := parseRecord(next); err == nil {
+		return fmt.Errorf("the block at byte %d is damaged: %w", s.size, damage)
+	}
+	return nil
+}
+
+// readRecord reads the next record, or as much of it as there is.
+func readRecord(in *bufio.Reader, rest int64) (record []byte, prefix int, err error) {
+	head, err := in.Peek(binary.MaxVarintLen64)
+	if err != nil && err != io.EOF {
+		return nil, 0, err
+	}
+	length, prefix := binary.Uvarint(head)
+	if prefix <= 0 || length > MaxRecordBytes || int64(length) > rest-int64(prefix) {
+		return nil, 0, nil
+	}
+	in.Discard(prefix) // was peeked at
+	record = make([]byte, length)
+	_, err = io.ReadFull(in, record)
+	return record, prefix, err
+}
+
+// cut takes away what is behind the last whole record.
+func (s *Store) cut(rest int64) error {
+	if rest == 0 {
+		return nil
+	}
+	if err := s.file.Truncate(s.size); err != nil {
+		return err
+	}
+	if s.cfg.NoSync {
+		return nil
+	}
+	return s.file.Sync()
+}

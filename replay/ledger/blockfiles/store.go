@@ -1,0 +1,258 @@
+package blockfiles
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/blockreel/blockreel/internal/fabric/blockfile"
+)
+
+// MaxFileBytes is the size that Fabric's files have at most, unless one block is larger.
+const MaxFileBytes = 64 << 20
+
+// MaxRecordBytes bounds a record: a block, its note, and what both are wrapped in.
+const MaxRecordBytes = blockfile.MaxBlockBytes + 16<<20
+
+var errClosed = errors.New("block files are closed")
+
+// Config says where the files are.
+type Config struct {
+	// Dir is the directory of the files, which is made when it is not there.
+	Dir string
+	// FileBytes is the size at which a new file is begun; 0 is MaxFileBytes.
+	FileBytes int64
+	// NoSync leaves out fsync: a machine that dies loses the last blocks.
+	NoSync bool
+}
+
+func (c *Config) validate() error {
+	if c.Dir == "" {
+		return errors.New("block files need a directory")
+	}
+	if c.FileBytes < 0 || c.FileBytes > math.MaxInt32 {
+		return fmt.Errorf("block files of %d bytes: choose a size from 1 to %d, or 0", c.FileBytes, math.MaxInt32)
+	}
+	if c.FileBytes == 0 {
+		c.FileBytes = MaxFileBytes
+	}
+	return nil
+}
+
+// A Location is where a block's record stands. The zero Location is the start of the
+// files.
+type Location struct {
+	File uint32
+	// Offset of the record in the file, in bytes, and Length of it with the length that
+	// stands before it.
+	Offset, Length uint32
+}
+
+// locationSize is the length of a Location that is marshalled.
+const locationSize = 12
+
+// Append appends the location in twelve bytes, whose order is that of the locations.
+func (l Location) Append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, l.File)
+	dst = binary.BigEndian.AppendUint32(dst, l.Offset)
+	return binary.BigEndian.AppendUint32(dst, l.Length)
+}
+
+// ParseLocation is the inverse of Append.
+func ParseLocation(b []byte) (Location, error) {
+	if len(b) != locationSize {
+		return Location{}, fmt.Errorf("location of a block: %d bytes, not %d", len(b), locationSize)
+	}
+	return Location{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])}, nil
+}
+
+// A Store appends blocks and reads them.
+type Store struct {
+	cfg    Config
+	file   *os.File // the last one
+	number uint32
+	size   int64
+	// written counts the bytes of Append.
+	written int64
+	room    []byte
+	// old is the file of the last Read that was not the last file.
+	old       *os.File
+	oldNumber uint32
+	// failed: a write failed and could not be taken back.
+	failed error
+}
+
+func (s *Store) path(file uint32) string {
+	return filepath.Join(s.cfg.Dir, fmt.Sprintf("blockfile_%06d", file))
+}
+
+// Append stores a payload, as a rule a marshalled block, and its note. When it returns,
+// both are on the disk. After an error the files are as before, or the Store takes no more.
+func (s *Store) Append(number uint64, payload, note []byte) (Location, error) {
+	if s.failed != nil {
+		return Location{}, s.failed
+	}
+	// The length before the record is written when the record is known.
+	const before = binary.MaxVarintLen64
+	if cap(s.room) < before {
+		s.room = make([]byte, before)
+	}
+	s.room = appendRecord(s.room[:before], number, payload, note)
+	record := len(s.room) - before
+	if record > MaxRecordBytes {
+		return Location{}, fmt.Errorf("block %d: its record of %d bytes is larger than %d", number, record, MaxRecordBytes)
+	}
+	var length [before]byte
+	n := binary.PutUvarint(length[:], uint64(record))
+	out := s.room[before-n:]
+	copy(out, length[:n])
+	if s.size > 0 && s.size+int64(len(out)) > s.cfg.FileBytes {
+		if err := s.begin(s.number + 1); err != nil {
+			return Location{}, fmt.Errorf("block %d: %w", number, err)
+		}
+	}
+	if err := s.write(out); err != nil {
+		return Location{}, fmt.Errorf("block %d: %w", number, err)
+	}
+	at := Location{s.number, uint32(s.size), uint32(len(out))}
+	s.size += int64(len(out))
+	s.written += int64(len(out))
+	s.forget(record)
+	return at, nil
+}
+
+// keepRoom is the room that is kept for the next block.
+const keepRoom = 8 << 20
+
+func (s *Store) forget(record int) {
+	if record > keepRoom {
+		s.room = nil
+	}
+}
+
+// write appends to the file, or takes back what of it was written.
+func (s *Store) write(b []byte) error {
+	_, err := s.file.WriteAt(b, s.size)
+	if err == nil && !s.cfg.NoSync {
+		// After a failed fsync nobody knows what is on the disk: no more is written then.
+		if err = s.file.Sync(); err != nil {
+			s.failed = fmt.Errorf("block files take no more: %w", err)
+			return err
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if back := s.file.Truncate(s.size); back != nil {
+		s.failed = fmt.Errorf("block files take no more: %w", errors.Join(err, back))
+	}
+	return err
+}
+
+// begin starts a file, which must be on the disk before a block is said to be.
+func (s *Store) begin(number uint32) error {
+	f, err := os.OpenFile(s.path(number), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := s.syncDir(); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	if s.file != nil {
+		if err := s.file.Close(); err != nil {
+			return errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}
+	s.file, s.number, s.size = f, number, 0
+	return nil
+}
+
+func (s *Store) syncDir() error {
+	if s.cfg.NoSync {
+		return nil
+	}
+	d, err := os.Open(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Read appends the payload at a location to dst. The note is good until the next call.
+func (s *Store) Read(dst []byte, at Location) (payload, note []byte, err error) {
+	f, err := s.open(at.File)
+	if err != nil {
+		return dst, nil, err
+	}
+	if cap(s.room) < int(at.Length) {
+		if at.Length > MaxRecordBytes {
+			return dst, nil, fmt.Errorf("%s: no record has %d bytes", f.Name(), at.Length)
+		}
+		s.room = make([]byte, at.Length)
+	}
+	b := s.room[:at.Length]
+	defer s.forget(len(b))
+	if _, err := f.ReadAt(b, int64(at.Offset)); err != nil {
+		if err == io.EOF {
+			err = errors.New("the file is shorter than the index says")
+		}
+		return dst, nil, fmt.Errorf("%s: block at byte %d: %w", f.Name(), at.Offset, err)
+	}
+	var p parsed
+	length, n := binary.Uvarint(b)
+	if n <= 0 || length != uint64(len(b)-n) {
+		err = errors.New("there is no record of this length")
+	} else {
+		p, err = parseRecord(b[n:])
+	}
+	if err == nil {
+		dst, err = p.appendPayload(dst)
+	}
+	if err != nil {
+		return dst, nil, fmt.Errorf("%s: block at byte %d: %w", f.Name(), at.Offset, err)
+	}
+	return dst, p.note, nil
+}
+
+// open gives the file for reading.
+func (s *Store) open(number uint32) (*os.File, error) {
+	if s.file == nil {
+		return nil, errClosed
+	}
+	if number == s.number {
+		return s.file, nil
+	}
+	if s.old != nil && s.oldNumber == number {
+		return s.old, nil
+	}
+	f, err := os.Open(s.path(number))
+	if err != nil {
+		return nil, err
+	}
+	if s.old != nil {
+		s.old.Close() // was only read
+	}
+	s.old, s.oldNumber = f, number
+	return f, nil
+}
+
+// Written is how many bytes Append has written since Open.
+func (s *Store) Written() int64 { return s.written }
+
+// Close closes the files. Nothing is left to be written.
+func (s *Store) Close() error {
+	if s.old != nil {
+		s.old.Close() // was only read
+		s.old = nil
+	}
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file, s.failed = nil, errClosed
+	return err
+}

@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+	"github.com/blockreel/blockreel/replay/block"
+)
+
+// Commit stores the block that was validated last and returns how long each part
+// took. It does not stop half way when ctx ends. An error of the backend leaves a ledger that must
+// be opened again.
+func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	var s block.Stages
+	if err := ctx.Err(); err != nil {
+		return s, err
+	}
+	if err := l.usable(); err != nil {
+		return s, err
+	}
+	c := &l.next
+	if !c.validated || c.number() != b.Number {
+		return s, fmt.Errorf("block %d: commit without validation", b.Number)
+	}
+	c.validated = false
+	clock := time.Now()
+	ctx = context.WithoutCancel(ctx)
+	if err := l.applyState(ctx, c, !c.madeUp); err != nil {
+		return s, err
+	}
+	c.takeCodes()
+	s.StateValidation = time.Since(clock)
+
+	clock = time.Now()
+	c.previousCommit = l.commit
+	l.setCommitHash(c)
+	hashing := time.Since(clock)
+	l.gather(c, [tables]bool{true, true, true, true})
+	if err := l.write(ctx); err != nil {
+		return s, fmt.Errorf("block %d: %w", b.Number, err)
+	}
+	l.height, l.tip, l.commit = b.Number.Height(), c.hash, c.goesOnWith()
+	l.report.add(c, &l.state)
+	took := &l.batch.took
+	s.BlockStore = hashing + took[blockTable] + took[indexTable]
+	s.StateCommit, s.HistoryCommit = took[stateTable], took[historyTable]
+	return s, nil
+}
+
+// goesOnWith is the commit hash that the next block's is made with: the peer's, so that a
+// difference is one block's.
+func (c *candidate) goesOnWith() hash {
+	if c.hasCommit {
+		return c.peerCommit
+	}
+	if c.number() == 0 {
+		return hash{}
+	}
+	return c.commitHash
+}
+
+// takeCodes keeps the verdicts for the block's record.
+func (c *candidate) takeCodes() {
+	c.codes = c.codes[:0]
+	for i := range c.transactions {
+		c.codes = append(c.codes, byte(c.transactions[i].Code))
+	}
+}
+
+// gather makes the batch of the block: what it writes to the tables that want it.
+func (l *Ledger) gather(c *candidate, wants [tables]bool) {
+	b := &l.batch
+	b.reset()
+	if wants[blockTable] {
+		b.startKey(blockTable)
+		b.data = appendNumber(b.data, uint64(c.number()))
+		b.startValue(blockTable)
+		b.data = c.record.append(b.data)
+		b.end(blockTable)
+	}
+	if wants[indexTable] {
+		l.gatherIndex(c)
+	}
+	b.wrote(blockTable)
+	if wants[stateTable] {
+		l.gatherState(c)
+	}
+	b.wrote(stateTable)
+	if wants[historyTable] {
+		l.gatherHistory(c)
+	}
+	b.wrote(historyTable)
+}
+
+// write stores the batch. What the backend has not counted for a table is the block
+// store's.
+func (l *Ledger) write(ctx context.Context) error {
+	err := l.store.write(ctx, &l.batch)
+	l.batch.wrote(blockTable)
+	l.logical += int64(len(l.batch.data))
+	if err != nil {
+		l.failed = err
+	}
+	return err
+}
+
+func (l *Ledger) gatherIndex(c *candidate) {
+	b := &l.batch
+	b.startKey(indexTable)
+	b.data = appendHashKey(b.data, &c.hash)
+	b.startValue(indexTable)
+	b.data = appendNumber(b.data, uint64(c.number()))
+	b.end(indexTable)
+	for i := range c.transactions {
+		t := &c.transactions[i]
+		if t.TxID == "" || c.known[i] {
+			continue // the id is the first one's
+		}
+		b.startKey(indexTable)
+		b.data = appendTransactionKey(b.data, t.TxID)
+		b.startValue(indexTable)
+		b.data = append(version{c.number(), uint32(i)}.append(b.data), c.codes[i])
+		b.end(indexTable)
+	}
+	l.savepoint(indexTable, c)
+}
+
+func (l *Ledger) gatherState(c *candidate) {
+	b := &l.batch
+	for _, namespace := range l.state.newMetadata() {
+		b.put(stateTable, append(append([]byte(nil), usedMetadata...), namespace...), nil)
+	}
+	for _, i := range l.state.changed {
+		s := &l.state.slots[i]
+		b.startKey(stateTable)
+		b.data = append(b.data, s.key...)
+		b.startValue(stateTable)
+		deleted := s.new.deleted && l.first == 0
+		if !deleted {
+			b.data = s.new.append(b.data)
+		}
+		b.end(stateTable)
+		b.last(stateTable).deleted = deleted
+	}
+	l.savepoint(stateTable, c)
+}
+
+// gatherHistory notes the public writes of endorser transactions, as Fabric does.
+func (l *Ledger) gatherHistory(c *candidate) {
+	for i := range c.transactions {
+		t := &c.transactions[i]
+		if t.Code != valid || t.Type != commonpb.HeaderType_ENDORSER_TRANSACTION {
+			continue
+		}
+		for k := range t.Set.Namespaces {
+			n := &t.Set.Namespaces[k]
+			for _, w := range n.Writes {
+				l.putHistory(n, w, version{c.number(), uint32(i)})
+			}
+		}
+	}
+	l.savepoint(historyTable, c)
+}
+
+func (l *Ledger) putHistory(n *fabric.NamespaceSet, w fabric.Write, at version) {
+	b := &l.batch
+	b.startKey(historyTable)
+	b.data = appendHistoryPrefix(b.data, n.Namespace, w.Key)
+	b.data = at.append(b.data)
+	b.startValue(historyTable)
+	b.end(historyTable)
+}
+
+// savepoint says that the table holds all of the block.
+func (l *Ledger) savepoint(t table, c *candidate) {
+	b := &l.batch
+	b.startKey(t)
+	b.data = append(b.data, savepointKey...)
+	b.startValue(t)
+	b.data = appendNumber(b.data, uint64(c.number().Height()))
+	b.end(t)
+}

@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
+)
+
+// Since Fabric 2.0 a peer keeps with each block the hash of what it made of it: the
+// validation codes, all that was written with its versions, and the hash of the block before
+// (core/ledger/kvledger/kv_ledger.go: addBlockCommitHash). Two ledgers with the same commit
+// hash have the same state. Computing it is a part of Fabric's block store stage, and so
+// of this one's.
+
+// Fields of the messages that are hashed (privacyenabledstate: UpdatesBytesBuilder).
+const (
+	writeNamespace  protowire.Number = 1
+	writeCollection protowire.Number = 2
+	writeKey        protowire.Number = 3
+	writeDeleted    protowire.Number = 4
+	writeValue      protowire.Number = 5
+	writeVersion    protowire.Number = 6
+)
+
+// setCommitHash computes the candidate's. The chain of hashes begins with block 1, whose
+// predecessor counts as nothing.
+func (l *Ledger) setCommitHash(c *candidate) {
+	h := sha256.New()
+	room := protowire.AppendVarint(l.rooms.key[:0], uint64(len(c.codes)))
+	h.Write(room)
+	h.Write(c.codes)
+	room = l.state.appendUpdates(room[:0])
+	h.Write(room)
+	l.rooms.key = room
+	if c.number() > 1 && c.previousCommit != (hash{}) {
+		h.Write(c.previousCommit[:])
+	}
+	h.Sum(c.commitHash[:0])
+}
+
+// appendUpdates appends what the block writes in the order of namespaces, collections after
+// the public part of theirs, and keys: the order of the state's keys, since '$' comes before all
+// that may stand in a name. The configuration, without a namespace, is left out.
+func (m *mvcc) appendUpdates(dst []byte) []byte {
+	m.sorted = append(m.sorted[:0], m.changed...)
+	slices.SortFunc(m.sorted, func(a, b int) int { return strings.Compare(m.slots[a].key, m.slots[b].key) })
+	namespace, collection := "", ""
+	var one []byte
+	for _, i := range m.sorted {
+		s := &m.slots[i]
+		whole, key, _ := strings.Cut(s.key, "\x00")
+		base, of, _ := strings.Cut(whole, "$$h")
+		if base == "" {
+			continue
+		}
+		one = one[:0]
+		if base != namespace {
+			namespace, collection = base, ""
+			one = protowire.AppendString(protowire.AppendTag(one, writeNamespace, protowire.BytesType), base)
+		}
+		if of != collection {
+			collection = of
+			one = protowire.AppendString(protowire.AppendTag(one, writeCollection, protowire.BytesType), of)
+		}
+		one = protowire.AppendString(protowire.AppendTag(one, writeKey, protowire.BytesType), key)
+		if s.new.deleted {
+			one = protowire.AppendVarint(protowire.AppendTag(one, writeDeleted, protowire.VarintType), 1)
+		} else {
+			one = protowire.AppendBytes(protowire.AppendTag(one, writeValue, protowire.BytesType), s.new.value)
+		}
+		var v [18]byte
+		place := appendOrdered(appendOrdered(v[:0], uint64(s.new.version.block)), uint64(s.new.version.transaction))
+		one = protowire.AppendBytes(protowire.AppendTag(one, writeVersion, protowire.BytesType), place)
+		dst = protowire.AppendBytes(protowire.AppendTag(dst, 1, protowire.BytesType), one)
+	}
+	return dst
+}
+
+// appendOrdered appends a number as Fabric's versions have it: how many bytes it takes, and
+// these, big-endian.
+func appendOrdered(dst []byte, n uint64) []byte {
+	var all [8]byte
+	binary.BigEndian.PutUint64(all[:], n)
+	used := bytes.TrimLeft(all[:], "\x00")
+	return append(append(dst, byte(len(used))), used...)
+}
+
+// peerCommitHash is the one that a peer recorded in the block.
+func peerCommitHash(view *fabric.Block) (h hash, ok bool) {
+	m, err := fabric.MetadataValue(view.Metadata(commonpb.BlockMetadataIndex_COMMIT_HASH))
+	if err != nil || len(m) != len(h) {
+		return h, false
+	}
+	return hash(m), true
+}

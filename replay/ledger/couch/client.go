@@ -1,0 +1,207 @@
+package couch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxResponse bounds what is read of an answer.
+const maxResponse = 1 << 30
+
+// longestWait bounds the wait before a retry.
+const longestWait = 10 * time.Second
+
+// request is one request to the server.
+type request struct {
+	method, path string
+	query        url.Values
+	body         []byte
+	// what names it in errors.
+	what string
+}
+
+// A StatusError is the answer of a server that refuses.
+type StatusError struct {
+	Code int
+	// Kind and Reason are CouchDB's words, perhaps empty.
+	Kind, Reason string
+	server       string
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("%s answers %d %s", e.server, e.Code, http.StatusText(e.Code))
+	if e.Kind != "" {
+		text += fmt.Sprintf(" (%s: %s)", e.Kind, e.Reason)
+	}
+	switch e.Code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		text += "; give a user who may write, as in http://user:password@host:5984"
+	}
+	return text
+}
+
+// passing tells an answer that may be another one a little later.
+func (e *StatusError) passing() bool {
+	return e.Code >= 500 || e.Code == http.StatusTooManyRequests || e.Code == http.StatusRequestTimeout
+}
+
+// AwayError is the error for a server that gives no answer.
+type AwayError struct {
+	// Server is its address, without credentials.
+	Server string
+	Err    error
+}
+
+func (e *AwayError) Error() string {
+	text := fmt.Sprintf("CouchDB at %s does not answer: %v", e.Server, e.Err)
+	var dial *net.OpError
+	if errors.As(e.Err, &dial) && dial.Op == "dial" {
+		text += "; start it (CouchDB itself, or npx pouchdb-server --in-memory --port 5984), or give its address with url="
+	}
+	return text
+}
+
+func (e *AwayError) Unwrap() error { return e.Err }
+
+// call sends a request, again if need be, and reads the answer into result unless that is
+// nil.
+func (db *DB) call(ctx context.Context, r request, result any) error {
+	return db.stream(ctx, r, func(body io.Reader) error {
+		if result == nil {
+			return nil
+		}
+		return json.NewDecoder(body).Decode(result)
+	})
+}
+
+// stream sends a request and hands the body of a good answer to read. Everything is
+// repeated when the server stumbles: read must start anew each time.
+func (db *DB) stream(ctx context.Context, r request, read func(io.Reader) error) error {
+	wait := db.cfg.Backoff
+	for try := 0; ; try++ {
+		err := db.once(ctx, r, read)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", r.what, ctx.Err())
+		}
+		if try == db.cfg.Retries || !passing(err) {
+			if try > 0 {
+				return fmt.Errorf("%s, tried %d times: %w", r.what, try+1, err)
+			}
+			return fmt.Errorf("%s: %w", r.what, err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%s: %w", r.what, ctx.Err())
+		case <-timer.C:
+		}
+		wait = min(2*wait, longestWait)
+	}
+}
+
+// passing tells errors after which another try may help.
+func passing(err error) bool {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.passing()
+	}
+	var away *AwayError
+	return errors.As(err, &away)
+}
+
+func (db *DB) once(ctx context.Context, r request, read func(io.Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
+	defer cancel()
+	u := *db.server
+	u.Path, u.RawPath = "", ""
+	target := strings.TrimSuffix(u.String(), "/") + db.server.EscapedPath() + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Couch-Full-Commit", "true")
+	}
+	if db.cfg.User != "" {
+		req.SetBasicAuth(db.cfg.User, db.cfg.Password)
+	}
+	resp, err := db.http.Do(req)
+	if err != nil {
+		return db.away(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return db.refusal(resp)
+	}
+	body := &limited{r: resp.Body, left: maxResponse}
+	if err := read(body); err != nil {
+		if body.err != nil {
+			return db.away(body.err)
+		}
+		return fmt.Errorf("%s: its answer cannot be read: %w", db.server, err)
+	}
+	// The connection is used again only if the answer was read to its end.
+	_, err = io.Copy(io.Discard, io.LimitReader(body, 64<<10))
+	if err != nil {
+		return db.away(err)
+	}
+	return nil
+}
+
+// away wraps an error of the connection, without the address that net/http puts before it.
+func (db *DB) away(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v", db.cfg.Timeout)
+	}
+	return &AwayError{db.server.String(), err}
+}
+
+func (db *DB) refusal(resp *http.Response) error {
+	e := &StatusError{Code: resp.StatusCode, server: db.server.String()}
+	var said struct{ Error, Reason string }
+	if json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&said) == nil {
+		e.Kind, e.Reason = said.Error, said.Reason
+	}
+	return e
+}
+
+// limited reads so many bytes, and keeps the error of what it reads, io.EOF aside.
+type limited struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (l *limited) Read(b []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxResponse)
+	}
+	n, err := l.r.Read(b[:min(int64(len(b)), l.left)])
+	l.left -= int64(n)
+	if err != nil && err != io.EOF {
+		l.err = err
+	}
+	return n, err
+}

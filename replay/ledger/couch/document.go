@@ -1,0 +1,182 @@
+package couch
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Document is a key of the state.
+type Document struct {
+	Key []byte
+	// Version is the caller's: of what it was written by, and whatever goes with it.
+	Version []byte
+	Value   []byte
+	// Deleted: the key is to have no document. Only Write looks at it.
+	Deleted bool
+}
+
+// Names within a document; Fabric's, but for idPrefix.
+const (
+	versionField   = "~version"
+	attachmentName = "valueBytes"
+	savepointID    = "statedb_savepoint"
+	// idPrefix stands before a key: CouchDB keeps ids that begin with an underscore
+	// for itself, and takes no empty one. afterIDs is the first id behind all of them.
+	idPrefix = ":"
+	afterIDs = ";"
+)
+
+// documentID gives the id of a key: a character below 256 for each byte.
+func documentID(key []byte) string {
+	var id strings.Builder
+	id.Grow(len(idPrefix) + len(key))
+	id.WriteString(idPrefix)
+	for _, b := range key {
+		id.WriteRune(rune(b))
+	}
+	return id.String()
+}
+
+// documentKey is the inverse of documentID.
+func documentKey(id string) ([]byte, error) {
+	text, ok := strings.CutPrefix(id, idPrefix)
+	key := make([]byte, 0, len(text))
+	for _, r := range text {
+		ok = ok && r < 256
+		key = append(key, byte(r))
+	}
+	if !ok {
+		return nil, fmt.Errorf("document %q is none of a ledger's", id)
+	}
+	return key, nil
+}
+
+// appendDocument appends the document as _bulk_docs wants it; an empty rev is that of a
+// document which is not there yet.
+func appendDocument(dst []byte, d *Document, id, rev string) []byte {
+	dst = appendText(append(dst, `{"_id":`...), id)
+	if rev != "" {
+		dst = appendText(append(dst, `,"_rev":`...), rev)
+	}
+	if d.Deleted {
+		return append(dst, `,"_deleted":true}`...)
+	}
+	dst = append(dst, `,"`+versionField+`":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, d.Version)
+	dst = append(dst, '"')
+	if isDocument(d.Value) {
+		fields := bytes.TrimSpace(d.Value)
+		fields = bytes.TrimSpace(fields[1 : len(fields)-1])
+		if len(fields) > 0 {
+			dst = append(append(dst, ','), fields...)
+		}
+		return append(dst, '}')
+	}
+	dst = append(dst, `,"_attachments":{"`+attachmentName+`":{"content_type":"application/octet-stream","data":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, d.Value)
+	return append(dst, `"}}}`...)
+}
+
+func appendText(dst []byte, s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string has no form that JSON cannot take
+	}
+	return append(dst, text...)
+}
+
+// isDocument reports whether a value can be the fields of a document: a JSON object in
+// valid UTF-8, whose fields CouchDB does not want for itself and occur once, without
+// escaped surrogates, of which CouchDB refuses those that are not pairs.
+func isDocument(value []byte) bool {
+	text := bytes.TrimSpace(value)
+	if len(text) < 2 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) ||
+		bytes.Contains(text, []byte(`\ud`)) || bytes.Contains(text, []byte(`\uD`)) {
+		return false
+	}
+	seen := map[string]bool{versionField: true}
+	err := eachField(text, func(name string, _ json.RawMessage) error {
+		if seen[name] || strings.HasPrefix(name, "_") {
+			return errors.New("not a field of ours")
+		}
+		seen[name] = true
+		return nil
+	})
+	return err == nil
+}
+
+// eachField gives the fields of a JSON object in their order.
+func eachField(object []byte, each func(name string, value json.RawMessage) error) error {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+		return errors.Join(errors.New("not a JSON object"), err)
+	}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		name, _ := token.(string) // the name of a field is always one
+		if err := each(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseDocument is the inverse of appendDocument.
+func parseDocument(object []byte) (d Document, rev string, err error) {
+	versioned, attached := false, false
+	fields := []byte{'{'}
+	err = eachField(object, func(name string, value json.RawMessage) error {
+		switch name {
+		case "_id":
+			var id string
+			if err := json.Unmarshal(value, &id); err != nil {
+				return err
+			}
+			d.Key, err = documentKey(id)
+			return err
+		case "_rev":
+			return json.Unmarshal(value, &rev)
+		case versionField:
+			versioned = true
+			return json.Unmarshal(value, &d.Version)
+		case "_attachments":
+			var attachments map[string]struct{ Data *[]byte }
+			if err := json.Unmarshal(value, &attachments); err != nil {
+				return err
+			}
+			data := attachments[attachmentName].Data
+			if data == nil {
+				return fmt.Errorf("its attachment %s came without data", attachmentName)
+			}
+			attached, d.Value = true, *data
+			return nil
+		}
+		if len(fields) > 1 {
+			fields = append(fields, ',')
+		}
+		fields = append(append(appendText(fields, name), ':'), value...)
+		return nil
+	})
+	if err == nil && !versioned {
+		err = fmt.Errorf("it has no %s: another program has written it", versionField)
+	}
+	if err != nil {
+		return Document{}, "", fmt.Errorf("document %q: %w", d.Key, err)
+	}
+	if !attached {
+		d.Value = append(fields, '}')
+	}
+	return d, rev, nil
+}

@@ -1,0 +1,194 @@
+package couch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// row is one of an answer of _all_docs.
+type row struct {
+	ID    string
+	Key   json.RawMessage
+	Error string
+	Value struct {
+		Rev     string
+		Deleted bool
+	}
+	Doc json.RawMessage
+}
+
+// Read calls each with the document of every key that has one; i is the key's place in
+// keys. The Document is the callee's.
+func (db *DB) Read(ctx context.Context, keys [][]byte, each func(i int, d Document)) error {
+	for from := 0; from < len(keys); from += db.cfg.BatchDocs {
+		part := keys[from:min(from+db.cfg.BatchDocs, len(keys))]
+		ids := make([]string, len(part))
+		for i, key := range part {
+			ids[i] = documentID(key)
+		}
+		docs := make([]*Document, len(part))
+		err := db.byID(ctx, ids, true, func(i int, r *row) error {
+			d, err := db.document(r)
+			docs[i] = d
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		// Only now, since a request may have been repeated.
+		for i, d := range docs {
+			if d != nil {
+				each(from+i, *d)
+			}
+		}
+	}
+	return nil
+}
+
+// document takes a row's document and keeps its revision; nil when there is none.
+func (db *DB) document(r *row) (*Document, error) {
+	if len(r.Doc) == 0 || string(r.Doc) == "null" {
+		db.revisions.put(r.ID, "")
+		return nil, nil
+	}
+	d, rev, err := parseDocument(r.Doc)
+	if err != nil {
+		return nil, err
+	}
+	db.revisions.put(r.ID, rev)
+	return &d, nil
+}
+
+// byID asks for documents, or for their revisions alone, and gives a row for each id, with
+// its ID set.
+func (db *DB) byID(ctx context.Context, ids []string, whole bool, each func(i int, r *row) error) error {
+	body, err := json.Marshal(map[string][]string{"keys": ids})
+	if err != nil {
+		return err
+	}
+	r := request{method: http.MethodPost, path: db.path("/_all_docs"), body: body, what: "reading revisions"}
+	if whole {
+		r.what = "reading documents"
+		r.query = url.Values{"include_docs": {"true"}, "attachments": {"true"}}
+	}
+	return db.rows(ctx, r, func() func(*row) error {
+		i := 0
+		return func(r *row) error {
+			if i == len(ids) || r.Error != "" && r.Error != "not_found" {
+				return fmt.Errorf("row %d of %d: %s", i, len(ids), r.Error)
+			}
+			var key string
+			if err := json.Unmarshal(r.Key, &key); err != nil || key != ids[i] {
+				return fmt.Errorf("row %d is that of %q, not of %q", i, key, ids[i])
+			}
+			r.ID = ids[i]
+			i++
+			return each(i-1, r)
+		}
+	})
+}
+
+// Scan calls each with the documents of the keys from ≤ key < to in the order of the keys'
+// bytes, until it returns false. A nil to is the end. The Document is the callee's.
+func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) bool) error {
+	start, end := documentID(from), afterIDs
+	if to != nil {
+		end = documentID(to)
+	}
+	for {
+		page, err := db.page(ctx, start, end)
+		if err != nil {
+			return err
+		}
+		for _, d := range page {
+			if !each(d) {
+				return nil
+			}
+		}
+		if len(page) < db.cfg.BatchDocs {
+			return nil
+		}
+		// The next key after the last is the last with a zero byte.
+		start = documentID(page[len(page)-1].Key) + "\x00"
+	}
+}
+
+// page gives the first documents of start ≤ id < end.
+func (db *DB) page(ctx context.Context, start, end string) (docs []Document, err error) {
+	if start >= end {
+		return nil, nil // which CouchDB calls a bad request
+	}
+	r := request{
+		method: http.MethodGet, path: db.path("/_all_docs"), what: "reading a range",
+		query: url.Values{
+			"startkey": {string(appendText(nil, start))}, "endkey": {string(appendText(nil, end))},
+			"inclusive_end": {"false"}, "include_docs": {"true"}, "attachments": {"true"},
+			"limit": {strconv.Itoa(db.cfg.BatchDocs)},
+		},
+	}
+	err = db.rows(ctx, r, func() func(*row) error {
+		docs = docs[:0]
+		return func(r *row) error {
+			d, err := db.document(r)
+			if err == nil && d != nil {
+				docs = append(docs, *d)
+			}
+			return err
+		}
+	})
+	return docs, err
+}
+
+// rows sends a request and walks through the rows of its answer. begin makes the function
+// that takes them, anew each time that the request is repeated.
+func (db *DB) rows(ctx context.Context, r request, begin func() func(*row) error) error {
+	return db.stream(ctx, r, func(body io.Reader) error {
+		each := begin()
+		dec := json.NewDecoder(body)
+		if err := toRows(dec); err != nil {
+			return err
+		}
+		for dec.More() {
+			var r row
+			if err := dec.Decode(&r); err != nil {
+				return err
+			}
+			if err := each(&r); err != nil {
+				return err
+			}
+		}
+		_, err := dec.Token() // the end of the rows
+		return err
+	})
+}
+
+// toRows reads up to the first row.
+func toRows(dec *json.Decoder) error {
+	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+		return errors.Join(errors.New("there is no JSON object"), err)
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		if name == "rows" {
+			start, err := dec.Token()
+			if err == nil && start != json.Delim('[') {
+				err = errors.New("rows are no list")
+			}
+			return err
+		}
+		var skipped json.RawMessage
+		if err := dec.Decode(&skipped); err != nil {
+			return err
+		}
+	}
+	return errors.New("there are no rows")
+}

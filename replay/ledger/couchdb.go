@@ -1,0 +1,195 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/blockreel/blockreel/internal/outfile"
+	"github.com/blockreel/blockreel/replay/ledger/couch"
+)
+
+// The environment's variables with which a Fabric peer is told who it is at CouchDB.
+const (
+	couchUser     = "CORE_LEDGER_STATE_COUCHDBCONFIG_USERNAME"
+	couchPassword = "CORE_LEDGER_STATE_COUCHDBCONFIG_PASSWORD"
+)
+
+var couchDBBackend = Backend{
+	Name: "couchdb",
+	Options: slices.Concat([]Option{
+		{Name: "url", Kind: URL, Default: couch.DefaultURL, About: "of the server; user and password: " + couchUser + " and …_PASSWORD in the environment"},
+		{Name: "database", Kind: Text, About: "that is made for the state; default: the channel's name and a number drawn"},
+		{Name: "drop", Kind: Bool, Default: "false", About: "true: delete the database when the ledger is closed; opened again, it is made anew of the blocks"},
+		{Name: "timeout", Kind: Duration, Default: couch.DefaultTimeout.String(), About: "of a request"},
+		{Name: "retries", Kind: Count, Default: fmt.Sprint(couch.DefaultRetries), Min: 1, Max: 100, About: "of a request, each after a longer wait"},
+		{Name: "batch", Kind: Count, Default: fmt.Sprint(couch.DefaultBatchDocs), Min: 1, Max: 100_000, About: "documents a request"},
+		{Name: "revisions", Kind: Count, Default: fmt.Sprint(couch.DefaultRevisions), Min: 1, Max: 100_000_000, About: "kept in memory, of about 150 bytes each"},
+	}, levelDBOptions),
+	About:    "state in CouchDB, over HTTP; the rest as leveldb",
+	Timing:   writeEach,
+	open:     openCouchDB,
+	volatile: func(o options) bool { return !o.bool("sync") },
+}
+
+// couchDBStore is a levelDBStore whose state is in CouchDB, as a Fabric peer's is that has
+// stateDatabase: CouchDB. A key's document has the version, and the key's metadata if any, in
+// its version field.
+type couchDBStore struct {
+	*levelDBStore
+	db   *couch.DB
+	drop bool
+	docs []couch.Document
+}
+
+func openCouchDB(ctx context.Context, cfg Config, o options) (_ store, err error) {
+	rest, err := openLevelDB(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &couchDBStore{levelDBStore: rest, drop: o.bool("drop")}
+	if err := s.connect(ctx, cfg, o); err != nil {
+		return nil, errors.Join(err, rest.close())
+	}
+	return s, nil
+}
+
+// connect opens the database whose name is in the ledger's directory. A new ledger makes a
+// new one: the state of another ledger in it would be taken for its own.
+func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error {
+	path := filepath.Join(cfg.Dir, "couchdb")
+	raw, err := os.ReadFile(path)
+	known := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	name := strings.TrimSpace(string(raw))
+	if wanted := o.text("database"); !known {
+		name = wanted
+		if name == "" {
+			name = couch.DatabaseName(cfg.Channel) + "_" + drawn()
+		}
+	} else if wanted != "" && wanted != name {
+		return fmt.Errorf("its state is in the database %q, not %q", name, wanted)
+	}
+	db, created, err := couch.Open(ctx, couch.Config{
+		URL: o.text("url"), Database: name, User: os.Getenv(couchUser), Password: os.Getenv(couchPassword),
+		Timeout: o.duration("timeout"), Retries: o.count("retries"),
+		BatchDocs: o.count("batch"), Revisions: o.count("revisions"),
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case !known && !created:
+		err = fmt.Errorf("the database %q is there already, of another ledger: give database= another name, or delete it", name)
+	case !known:
+		err = outfile.Write(path, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, name)
+			return err
+		})
+	}
+	if err != nil {
+		db.Close()
+		return err
+	}
+	s.db = db
+	return nil
+}
+
+func drawn() string {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func (s *couchDBStore) read(ctx context.Context, t table, keys [][]byte, each func(int, []byte)) error {
+	if t != stateTable {
+		return s.levelDBStore.read(ctx, t, keys, each)
+	}
+	if len(keys) == 1 && bytes.Equal(keys[0], savepointKey) {
+		height, ok, err := s.db.Savepoint(ctx)
+		if ok {
+			each(0, appendNumber(nil, height))
+		}
+		return err
+	}
+	return s.db.Read(ctx, keys, func(i int, d couch.Document) { each(i, append(d.Version, d.Value...)) })
+}
+
+func (s *couchDBStore) scan(ctx context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
+	if t != stateTable {
+		return s.levelDBStore.scan(ctx, t, from, to, each)
+	}
+	return s.db.Scan(ctx, from, to, func(d couch.Document) bool { return each(d.Key, append(d.Version, d.Value...)) })
+}
+
+func (s *couchDBStore) write(ctx context.Context, b *batch) error {
+	if err := s.writeBlocks(b); err != nil {
+		return err
+	}
+	if err := s.writeTable(indexTable, b); err != nil {
+		return err
+	}
+	if err := s.writeState(ctx, b); err != nil {
+		return fmt.Errorf("%s: %w", stateTable, err)
+	}
+	return s.writeTable(historyTable, b)
+}
+
+// writeState writes the documents in as few requests as it takes, and then the savepoint.
+func (s *couchDBStore) writeState(ctx context.Context, b *batch) error {
+	s.docs = s.docs[:0]
+	var height uint64
+	saved := false
+	for e := range b.entries(stateTable) {
+		if bytes.Equal(e.key, savepointKey) {
+			height, saved = number(e.value)
+			continue
+		}
+		d := couch.Document{Key: e.key, Version: e.value, Deleted: e.deleted}
+		if state, ok := decodeState(e.value); ok {
+			d.Version, d.Value = e.value[:len(e.value)-len(state.value)], state.value
+		}
+		s.docs = append(s.docs, d)
+	}
+	if err := s.db.Write(ctx, s.docs); err != nil {
+		return err
+	}
+	if saved {
+		if err := s.db.SetSavepoint(ctx, height); err != nil {
+			return err
+		}
+	}
+	b.wrote(stateTable)
+	return nil
+}
+
+// usage adds what CouchDB says of its files.
+func (s *couchDBStore) usage(u *Usage) error {
+	if err := s.levelDBStore.usage(u); err != nil {
+		return err
+	}
+	u.WrittenBytes = 0 // CouchDB does not tell its own
+	size, err := s.db.Size(context.Background())
+	u.DiskBytes += size
+	return err
+}
+
+func (s *couchDBStore) close() error {
+	var err error
+	if s.drop {
+		err = s.db.Drop(context.Background())
+	}
+	s.db.Close()
+	return errors.Join(err, s.levelDBStore.close())
+}

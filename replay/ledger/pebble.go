@@ -1,0 +1,184 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+var pebbleBackend = Backend{
+	Name: "pebble",
+	Options: []Option{
+		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
+		{Name: "compression", Kind: Choice, Default: "snappy", Values: []string{"none", "snappy", "zstd"}, About: "of tables"},
+		{Name: "memtable", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
+		{Name: "cache", Kind: Size, Default: "32MB", Min: 1 << 20, Max: 4 << 30, About: "for blocks of tables"},
+	},
+	About:    "Pebble v2, every block one durable batch",
+	Timing:   oneWrite,
+	open:     openPebble,
+	volatile: func(o options) bool { return !o.bool("sync") },
+}
+
+// pebbleBlobSize is the size from which a value is kept apart from its key, so that
+// compactions do not copy it: blocks, as in Badger's value log.
+const pebbleBlobSize = 2 << 10
+
+// pebbleStore keeps a ledger in Pebble. A write is one batch, and so one write to the log
+// with one sync.
+type pebbleStore struct{ db *pebble.DB }
+
+func openPebble(_ context.Context, cfg Config, o options) (store, error) {
+	compression := map[string]*sstable.CompressionProfile{
+		"none": sstable.NoCompression, "snappy": sstable.SnappyCompression, "zstd": sstable.ZstdCompression,
+	}[o.text("compression")]
+	fs := vfs.Default
+	if !o.bool("sync") {
+		fs = unsyncedFS{fs}
+	}
+	p := &pebble.Options{
+		FS:                          fs,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		MemTableSize:                uint64(o.size("memtable")),
+		MemTableStopWritesThreshold: 4,
+		CacheSize:                   o.size("cache"),
+		Logger:                      pebbleLog{cfg.Logger},
+	}
+	for i := range p.Levels {
+		p.Levels[i].Compression = func() *sstable.CompressionProfile { return compression }
+	}
+	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: pebbleBlobSize, MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.5,
+		}
+	}
+	db, err := pebble.Open(cfg.Dir, p)
+	if err != nil {
+		return nil, err
+	}
+	return pebbleStore{db}, nil
+}
+
+func (s pebbleStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
+	var room []byte
+	for i, key := range keys {
+		room = prefixed(room[:0], t, key)
+		value, done, err := s.db.Get(room)
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		each(i, value)
+		if err := done.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s pebbleStore) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) (err error) {
+	upper := []byte{t.prefix() + 1}
+	if to != nil {
+		upper = prefixed(nil, t, to)
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefixed(nil, t, from), UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if !each(it.Key()[1:], value) {
+			return nil
+		}
+	}
+	return it.Error()
+}
+
+func (s pebbleStore) write(_ context.Context, b *batch) error {
+	p := s.db.NewBatchWithSize(len(b.data) + len(b.data)/8)
+	defer p.Close() // has nothing to say that Commit has not said
+	for _, e := range b.all() {
+		var err error
+		if e.deleted {
+			err = p.Delete(e.prefixed, nil)
+		} else {
+			err = p.Set(e.prefixed, e.value, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// Also with sync=false: a batch that is not synced may stay in Pebble's own memory.
+	return p.Commit(pebble.Sync)
+}
+
+// usage counts what Pebble wrote: its log, flushes and compactions.
+func (s pebbleStore) usage(u *Usage) error {
+	m := s.db.Metrics()
+	total := m.Total()
+	u.WrittenBytes = int64(m.WAL.BytesWritten + total.TableBytesFlushed + total.TableBytesCompacted +
+		total.BlobBytesFlushed + total.BlobBytesCompacted)
+	return nil
+}
+
+func (s pebbleStore) close() error { return s.db.Close() }
+
+// unsyncedFS leaves out every sync: what is written is the operating system's.
+type unsyncedFS struct{ vfs.FS }
+
+func (fs unsyncedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return unsynced(fs.FS.Create(name, c))
+}
+
+func (fs unsyncedFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return unsynced(fs.FS.OpenReadWrite(name, c, o...))
+}
+
+func (fs unsyncedFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return unsynced(fs.FS.ReuseForWrite(from, to, c))
+}
+
+func (fs unsyncedFS) OpenDir(name string) (vfs.File, error) { return unsynced(fs.FS.OpenDir(name)) }
+
+func unsynced(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
+}
+
+type unsyncedFile struct{ vfs.File }
+
+func (unsyncedFile) Sync() error                { return nil }
+func (unsyncedFile) SyncData() error            { return nil }
+func (unsyncedFile) SyncTo(int64) (bool, error) { return true, nil }
+
+// pebbleLog hands Pebble's messages on to a structured log, if there is one.
+type pebbleLog struct{ log *slog.Logger }
+
+func (l pebbleLog) Infof(format string, args ...any)  { l.say(slog.LevelDebug, format, args) }
+func (l pebbleLog) Errorf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
+
+// Fatalf must not return: Pebble would go on with what it has found to be broken.
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	panic("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLog) say(level slog.Level, format string, args []any) {
+	if ctx := context.Background(); l.log != nil && l.log.Enabled(ctx, level) {
+		l.log.Log(ctx, level, "pebble: "+fmt.Sprintf(format, args...))
+	}
+}

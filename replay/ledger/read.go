@@ -1,0 +1,188 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/blockreel/blockreel/internal/fabric/validate"
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// StoredBlock is a block as the ledger has it.
+type StoredBlock struct {
+	block.Block
+	// MadeUp: the trace had no payload, and this is not a marshalled block.
+	MadeUp bool
+	// Hash of the block's header.
+	Hash [32]byte
+	// Contents are the transactions, with this ledger's verdicts. They refer to the
+	// payload.
+	Contents []validate.Result
+}
+
+// Block returns a stored block with its payload. The memory ledger has only the
+// last blocks.
+func (l *Ledger) Block(ctx context.Context, n event.BlockNum) (StoredBlock, error) {
+	if err := l.usable(); err != nil {
+		return StoredBlock{}, err
+	}
+	if event.Height(n) >= l.height {
+		return StoredBlock{}, fmt.Errorf("block %d: %w", n, ErrNotFound)
+	}
+	r, err := l.record(ctx, n)
+	if err != nil {
+		return StoredBlock{}, err
+	}
+	var c candidate
+	if err := l.reread(&c, r); err != nil {
+		return StoredBlock{}, err
+	}
+	return StoredBlock{Block: c.block, MadeUp: c.madeUp, Hash: c.hash, Contents: c.transactions}, nil
+}
+
+// BlockByHash returns the block whose header has this hash.
+func (l *Ledger) BlockByHash(ctx context.Context, sum [32]byte) (StoredBlock, error) {
+	if err := l.usable(); err != nil {
+		return StoredBlock{}, err
+	}
+	value, ok, err := l.get(ctx, indexTable, appendHashKey(nil, &sum))
+	if err != nil {
+		return StoredBlock{}, fmt.Errorf("block with hash %x: %w", sum, err)
+	}
+	n, whole := number(value)
+	if !ok || !whole {
+		return StoredBlock{}, fmt.Errorf("block with hash %x: %w", sum, ErrNotFound)
+	}
+	return l.Block(ctx, event.BlockNum(n))
+}
+
+// Location is where a transaction is.
+type Location struct {
+	Block       event.BlockNum
+	Transaction int
+	Code        validate.Code
+}
+
+// Transaction finds a transaction by its id: the first one that had it.
+func (l *Ledger) Transaction(ctx context.Context, id string) (Location, error) {
+	if err := l.usable(); err != nil {
+		return Location{}, err
+	}
+	value, ok, err := l.get(ctx, indexTable, appendTransactionKey(nil, id))
+	if err == nil && (!ok || len(value) != locationSize) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Location{}, fmt.Errorf("transaction %q: %w", id, err)
+	}
+	v := versionOf(value)
+	return Location{v.block, int(v.transaction), validate.Code(value[placeSize])}, nil
+}
+
+// Value is a key's value, or one that it had.
+type Value struct {
+	// Block and Transaction wrote it: its version.
+	Block       event.BlockNum
+	Transaction int
+	// TxID is the transaction's id. Only History tells it.
+	TxID    string
+	Deleted bool
+	Value   []byte
+	// Metadata are the key's marshalled entries. Only State tells them.
+	Metadata []byte
+}
+
+// State returns the newest value of a key.
+func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error) {
+	if err := l.usable(); err != nil {
+		return Value{}, err
+	}
+	raw, ok, err := l.get(ctx, stateTable, appendStateKey(nil, namespace, key))
+	if err != nil {
+		return Value{}, fmt.Errorf("state of %s %q: %w", namespace, key, err)
+	}
+	s, whole := decodeState(raw)
+	switch {
+	case ok && !whole:
+		return Value{}, fmt.Errorf("state of %s %q: it is damaged", namespace, key)
+	case !ok || s.deleted:
+		return Value{}, fmt.Errorf("state of %s %q: %w", namespace, key, ErrNotFound)
+	}
+	return Value{
+		Block: s.version.block, Transaction: int(s.version.transaction), Value: s.value, Metadata: s.metadata,
+	}, nil
+}
+
+// historyPage is how many changes of a key are looked up at once.
+const historyPage = 256
+
+// History calls each with the values that a key has had, oldest first, until it returns
+// false. Writes of the block's transactions that were not valid are not among them.
+func (l *Ledger) History(ctx context.Context, namespace, key string, each func(Value) bool) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	prefix := appendHistoryPrefix(nil, namespace, key)
+	from := bytes.Clone(prefix)
+	to := append(bytes.Clone(prefix), bytes.Repeat([]byte{0xff}, placeSize+1)...)
+	for {
+		var page []version
+		err := l.store.scan(ctx, historyTable, from, to, func(k, _ []byte) bool {
+			if len(k) == len(prefix)+placeSize {
+				page = append(page, versionOf(k[len(prefix):]))
+			}
+			return len(page) < historyPage
+		})
+		if err != nil {
+			return fmt.Errorf("history of %s %q: %w", namespace, key, err)
+		}
+		for _, v := range page {
+			value, err := l.written(ctx, namespace, key, v)
+			if err != nil {
+				return fmt.Errorf("history of %s %q: %w", namespace, key, err)
+			}
+			if !each(value) {
+				return nil
+			}
+		}
+		if len(page) < historyPage {
+			return nil
+		}
+		from = append(page[len(page)-1].append(bytes.Clone(prefix)), 0)
+	}
+}
+
+// written finds the write of a key in the block that holds it. The last one of the
+// transaction counts.
+func (l *Ledger) written(ctx context.Context, namespace, key string, at version) (Value, error) {
+	r, err := l.record(ctx, at.block)
+	if err != nil {
+		return Value{}, err
+	}
+	var c candidate
+	if err := l.reread(&c, r); err != nil {
+		return Value{}, err
+	}
+	if int(at.transaction) >= len(c.transactions) {
+		return Value{}, fmt.Errorf("block %d has no transaction %d", at.block, at.transaction)
+	}
+	t := &c.transactions[at.transaction]
+	v := Value{Block: at.block, Transaction: int(at.transaction), TxID: t.TxID}
+	found := false
+	for _, n := range t.Set.Namespaces {
+		if string(n.Namespace) != namespace {
+			continue
+		}
+		for _, w := range n.Writes {
+			if string(w.Key) == key {
+				found, v.Deleted, v.Value = true, w.Delete, w.Value
+			}
+		}
+	}
+	if !found {
+		return Value{}, fmt.Errorf("block %d, transaction %d does not write it: the history is damaged", at.block, at.transaction)
+	}
+	return v, nil
+}

@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"testing"
+
+	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/blocktest"
+	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// realBlocks makes a ledger's blocks of marshalled ones.
+func realBlocks(t testing.TB, raw [][]byte) []block.Block {
+	t.Helper()
+	var blocks []block.Block
+	for _, payload := range raw {
+		view, err := fabric.ParseBlock(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, block.Block{
+			Number: event.BlockNum(view.Number), Transactions: view.Transactions, Bytes: len(payload), Payload: payload,
+		})
+	}
+	return blocks
+}
+
+// The verdicts on real blocks are those of the peer that committed them, from the genesis
+// block on and, for a ledger that begins later, with what it believes.
+func TestRealFlags(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		blocks    func(t testing.TB) [][]byte
+		conflicts int64 // MVCC_READ_CONFLICT in the blocks
+	}{
+		{"sample", blocktest.Sample, 25},
+		{"fabric-2.5-mvcc-debug", func(t testing.TB) [][]byte { return blocktest.Run(t, "fabric-2.5-mvcc-debug") }, 2779},
+		{"fabric-2.5-mvcc-blockfiles", func(t testing.TB) [][]byte { return blocktest.Run(t, "fabric-2.5-mvcc-blockfiles") }, 1781},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && c.name != "sample" {
+				t.Skip("verifies thousands of signatures")
+			}
+			blocks := realBlocks(t, c.blocks(t))
+			for _, from := range []int{0, 1, 7, len(blocks) / 2} {
+				l := open(t, Memory, Config{Channel: "ch1", First: blocks[from].Number})
+				for i := range blocks[from:] {
+					commit(t, l, &blocks[from+i])
+				}
+				r := l.Report()
+				if r.Compared != r.Transactions || r.Transactions == 0 {
+					t.Errorf("from block %d: %d of %d transactions were compared", from, r.Compared, r.Transactions)
+				}
+				for _, d := range r.Differences {
+					t.Errorf("from block %d: %v", from, d)
+				}
+				const conflict = byte(peerpb.TxValidationCode_MVCC_READ_CONFLICT)
+				if from == 0 && (r.Codes[conflict] != c.conflicts || r.Adopted != 0 || r.Believed != 0) {
+					t.Errorf("%d conflicts, want %d, found here: %d codes adopted, %d reads believed",
+						r.Codes[conflict], c.conflicts, r.Adopted, r.Believed)
+				}
+				if from > 0 && r.Believed == 0 {
+					t.Errorf("from block %d: nothing was believed", from)
+				}
+				// The first block of a ledger that begins late, and block 0, have nothing to go on.
+				if want := int64(len(blocks) - from - 1); r.ComparedHashes < want || r.DifferentHashes > 0 {
+					t.Errorf("from block %d: %d commit hashes compared, want %d; %d differ, the first of block %d",
+						from, r.ComparedHashes, want, r.DifferentHashes, r.FirstDifferent)
+				}
+				check(t, l)
+			}
+		})
+	}
+}
+
+// An orderer's blocks have no verdicts; all that transactions of the run did was good.
+func TestRealOrdererBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("verifies 16,000 signatures")
+	}
+	l := open(t, Memory, Config{Channel: "ch1"})
+	blocks := realBlocks(t, blocktest.Run(t, "fabric-2.5-burst-n20-info")[:800])
+	for i := range blocks {
+		commit(t, l, &blocks[i])
+	}
+	if r := l.Report(); r.Compared != 0 || r.Codes[valid] != r.Transactions || r.Transactions != 7_964 {
+		t.Errorf("%d of %d transactions valid, %d compared", r.Codes[valid], r.Transactions, r.Compared)
+	}
+}

@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A store is a backend: four tables of ordered keys with their values. It is used from
+// one goroutine at a time, writes one batch after another, and need not know what the
+// keys and values mean (layout.go tells those who want to).
+type store interface {
+	reader
+	// write stores a batch for good, or, where the backend's options say so, as good
+	// as the operating system does. All of it appears at once, or its entries appear in
+	// their order: an entry is never there without those before it. So a crash leaves
+	// the head of a batch, and the ledger writes the rest again when it is opened.
+	//
+	// A store that writes the tables one after another calls b.wrote after each, so
+	// that their times can be told apart; the time of one that does not counts for the
+	// block store. The batch is the caller's again when write returns.
+	write(ctx context.Context, b *batch) error
+	close() error
+}
+
+// A reader reads what has been written.
+type reader interface {
+	// read calls each with the value of every key that is there, in any order; i is the
+	// key's place in keys. The value is good until each returns.
+	read(ctx context.Context, t table, keys [][]byte, each func(i int, value []byte)) error
+	// scan calls each with the entries from ≤ key < to in the order of their keys' bytes,
+	// until it returns false. A nil to is the end of the table. Only the tables state and
+	// history are scanned.
+	scan(ctx context.Context, t table, from, to []byte, each func(key, value []byte) bool) error
+}
+
+// A meter is a store that knows more than the size of its files.
+type meter interface {
+	// usage adds what the store knows to u; it finds the sum of its files' sizes there.
+	usage(u *Usage) error
+}
+
+// Usage is what a ledger takes.
+type Usage struct {
+	// DiskBytes is the size of all its files, in bytes.
+	DiskBytes int64
+	// LogicalBytes are the keys and values that were handed to the backend since the
+	// ledger was opened.
+	LogicalBytes int64
+	// WrittenBytes are those that the backend wrote to its files since then, compactions
+	// included; 0 when it does not know. By LogicalBytes: the write amplification.
+	WrittenBytes int64
+}
+
+// A table is one of a ledger's parts, in the order in which a batch has them.
+type table uint8
+
+const (
+	// blockTable: number → block. Entries are appended, never changed.
+	blockTable table = iota
+	// indexTable: header hash → number, transaction id → its place.
+	indexTable
+	stateTable
+	historyTable
+
+	tables = iota
+)
+
+func (t table) String() string { return [tables]string{"blocks", "index", "state", "history"}[t] }
+
+// prefix tells the tables apart where a store keeps them all in one key space.
+func (t table) prefix() byte { return "btsh"[t] }
+
+// prefixed appends a key of a table as a store with one key space has it.
+func prefixed(dst []byte, t table, key []byte) []byte {
+	return append(append(dst, t.prefix()), key...)
+}
+
+// A batch is what a block writes, in one piece of memory that is used again for the next.
+type batch struct {
+	data  []byte
+	parts [tables][]extent
+
+	clock time.Time
+	took  [tables]time.Duration
+}
+
+// extent is an entry in data: a prefix byte and the key up to value, and the value up to
+// end.
+type extent struct {
+	key, value, end int
+	deleted         bool
+}
+
+// entry is one change. Its slices are good until the batch is reset.
+type entry struct {
+	// key in its table; prefixed is the same with the table's prefix before it.
+	key, prefixed []byte
+	// value is empty when the key is deleted.
+	value   []byte
+	deleted bool
+}
+
+// keepBatch is the room that a batch keeps for the next block; that of a larger one is
+// given back.
+const keepBatch = 8 << 20
+
+func (b *batch) reset() {
+	if cap(b.data) > keepBatch {
+		*b = batch{}
+	}
+	b.data = b.data[:0]
+	for t := range b.parts {
+		b.parts[t] = b.parts[t][:0]
+	}
+	b.took = [tables]time.Duration{}
+	b.clock = time.Now()
+}
+
+// wrote says that all until now was done for table t: since the reset, or the last call.
+func (b *batch) wrote(t table) {
+	now := time.Now()
+	b.took[t] += now.Sub(b.clock)
+	b.clock = now
+}
+
+// len is the number of changes of a table.
+func (b *batch) len(t table) int { return len(b.parts[t]) }
+
+// entries gives the changes of a table in order.
+func (b *batch) entries(t table) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		for _, e := range b.parts[t] {
+			if !yield(b.entry(e)) {
+				return
+			}
+		}
+	}
+}
+
+// all gives the changes of all tables in order.
+func (b *batch) all() iter.Seq2[table, entry] {
+	return func(yield func(table, entry) bool) {
+		for t := range table(tables) {
+			for _, e := range b.parts[t] {
+				if !yield(t, b.entry(e)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (b *batch) entry(e extent) entry {
+	return entry{
+		key: b.data[e.key+1 : e.value : e.value], prefixed: b.data[e.key:e.value:e.value],
+		value: b.data[e.value:e.end:e.end], deleted: e.deleted,
+	}
+}
+
+// startKey begins an entry. Then a key is appended to data, startValue called, a value
+// appended, and end called.
+func (b *batch) startKey(t table) {
+	b.parts[t] = append(b.parts[t], extent{key: len(b.data)})
+	b.data = append(b.data, t.prefix())
+}
+
+func (b *batch) startValue(t table) { b.last(t).value = len(b.data) }
+func (b *batch) end(t table)        { b.last(t).end = len(b.data) }
+func (b *batch) last(t table) *extent {
+	return &b.parts[t][len(b.parts[t])-1]
+}
+
+func (b *batch) put(t table, key, value []byte) {
+	b.startKey(t)
+	b.data = append(b.data, key...)
+	b.startValue(t)
+	b.data = append(b.data, value...)
+	b.end(t)
+}
+
+func (b *batch) delete(t table, key []byte) {
+	b.put(t, key, nil)
+	b.last(t).deleted = true
+}

@@ -1,0 +1,139 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/cost"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// A Calibration is what was measured of a ledger, and the cost model that was fitted to it.
+type Calibration struct {
+	*cost.Model
+	Facts, Warnings []string
+}
+
+// Calibrate drives the ledger of the scenario, its only one, with the blocks of the trace
+// as fast as it takes them, and fits a cost model to the blocks behind the warm-up. Of
+// several streams it takes the one with the most blocks. s.Progress counts blocks.
+func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if len(s.Ledgers) != 1 || !s.RealLedgers() {
+		return nil, errors.New("a calibration is of one ledger that stores blocks")
+	}
+	models, warnings, err := s.models(tr)
+	if err != nil {
+		return nil, err
+	}
+	m := models[0]
+	for _, other := range models {
+		if other.Len() > m.Len() {
+			m = other
+		}
+	}
+	c := &Calibration{Warnings: warnings}
+	if len(models) > 1 {
+		c.Facts = append(c.Facts, fmt.Sprintf("calibrated with %s, the stream with the most blocks", m.Stream.Name()))
+	}
+	warmup := s.warmup(m)
+	if n := m.Len() - warmup; n < cost.MinBlocks {
+		return nil, fmt.Errorf("%s has %d blocks behind a warm-up of %d, and a cost model needs at least %d", m.Stream.Name(), n, warmup, cost.MinBlocks)
+	}
+	s.countBlocks([]*Model{m}, 1)
+	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
+	j.times, _, _ = m.Scaled(s.Scale)
+	var times []ledger.Times
+	err = s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) (err error) {
+		times, err = l.drive(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Facts, c.Warnings = append(c.Facts, j.facts...), append(c.Warnings, j.warnings...)
+	c.Facts = append(c.Facts, fmt.Sprintf("the first %s were a warm-up and are not in the model", analysis.FormatBlocks(int64(warmup))))
+	spec, err := ledger.Parse(s.Ledgers[0])
+	if err != nil {
+		return nil, err
+	}
+	cfg := cost.Config{Tool: s.Tool, Ledger: spec, Warmup: warmup, MadeUp: !s.hasPayloads(m)}
+	first, obs := observations(m, times, cfg)
+	if c.Model, err = cost.Fit(first, obs, cfg); err != nil {
+		return nil, err
+	}
+	c.Warnings = append(c.Warnings, CostWarnings(c.Model)...)
+	return c, nil
+}
+
+// observations are the blocks behind the warm-up with what they took.
+func observations(m *Model, times []ledger.Times, cfg cost.Config) (first event.BlockNum, obs []cost.Observation) {
+	obs = make([]cost.Observation, 0, len(times)-cfg.Warmup)
+	for i := cfg.Warmup; i < len(times); i++ {
+		b, t := m.forLedger(i), &times[i]
+		o := cost.Observation{Shape: cost.Of(&b), Times: cost.Times{
+			Validation: t.Validate, Stages: t.Stages, Other: max(t.Commit-t.Stages.Total(), 0),
+		}}
+		if cfg.MadeUp {
+			o.Validation = 0 // it is the trace's
+		}
+		obs = append(obs, o)
+	}
+	return m.First + event.BlockNum(cfg.Warmup), obs
+}
+
+// A Check is a forecast by a cost model beside what its ledger did in real time.
+type Check struct {
+	analysis.Forecast
+	Facts, Warnings []string
+}
+
+// CheckWall replays the trace with buffer n, 0 for the recorded one, once with the services that
+// model forecasts and once into its ledger by the wall clock, as long as the trace takes,
+// and compares each stream.
+func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Model, n int) ([]Check, error) {
+	if _, err := ledger.Parse(model.Ledger); err != nil {
+		return nil, fmt.Errorf("the cost model's ledger cannot be run here: %w", err)
+	}
+	s.Buffers, s.Costs, s.Ledgers = nil, nil, nil
+	if n != 0 {
+		s.Buffers = []int{n}
+	}
+	report := s.Progress
+	s.Progress = nil
+	one := func(s Scenario) (result Result, out *Outcome, err error) {
+		out, err = Replay(ctx, tr, s, func(r Result) error { result = r; return nil })
+		return result, out, err
+	}
+	virtual, wall := s, s
+	virtual.Clock, virtual.Costs = Virtual, []*cost.Model{model}
+	wall.Clock, wall.Ledgers, wall.Progress = Wall, []string{model.Ledger}, report
+	forecast, _, err := one(virtual)
+	if err != nil {
+		return nil, err
+	}
+	measured, out, err := one(wall)
+	if err != nil {
+		return nil, err
+	}
+	var checks []Check
+	for i := range measured.Trace.Timelines {
+		want, got := analysis.StatsOf(measured.Trace.Timelines[i]), analysis.StatsOf(forecast.Trace.Timelines[i])
+		name := measured.Label()
+		if len(measured.Trace.Timelines) > 1 {
+			name += ", " + want.Name()
+		}
+		c := Check{Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
+		if i == 0 {
+			c.Facts, c.Warnings = out.Facts, out.Warnings
+		}
+		checks = append(checks, c)
+	}
+	return checks, nil
+}

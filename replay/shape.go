@@ -1,0 +1,54 @@
+package replay
+
+import (
+	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// What stands in for facts that a trace does not hold when blocks are made up for a
+// real ledger: the shapes of the 2.5 runs with small transactions.
+const (
+	assumedBlockOverhead       = 900
+	assumedBytesPerTransaction = 3200
+	assumedWritesPerTx         = 1
+)
+
+// block returns block i for a ledger.
+func (m *Model) block(i int) block.Block {
+	tl := m.Measured
+	b := block.Block{Number: m.First + event.BlockNum(i), Transactions: 1}
+	if v := tl.Value(event.Transactions, i); v >= 0 {
+		b.Transactions = int(min(v, ledger.MaxBlockTransactions))
+	}
+	b.Bytes = int(m.bytes(i))
+	if v := tl.Value(event.Writes, i); v >= 0 {
+		b.Writes = int(min(v, ledger.MaxBlockWrites))
+	} else {
+		b.Writes = assumedWritesPerTx * b.Transactions
+	}
+	return b
+}
+
+// forLedger returns block i with a size, since a ledger stores what has one.
+func (m *Model) forLedger(i int) block.Block {
+	b := m.block(i)
+	if b.Bytes == 0 {
+		b.Bytes = min(assumedBlockOverhead+assumedBytesPerTransaction*b.Transactions, ledger.MaxBlockBytes)
+	}
+	return b
+}
+
+// assumptions says what of the blocks' shapes the trace does not tell.
+func (m *Model) assumptions() (warnings []string) {
+	if !m.sized {
+		warnings = append(warnings, "the trace does not tell the sizes of its blocks: 3200 bytes a transaction are assumed (--block-bytes)")
+	}
+	if m.Measured.Observed(event.Transactions) == 0 {
+		warnings = append(warnings, "the trace does not tell the transactions of its blocks: one a block is assumed")
+	}
+	if m.Measured.Observed(event.Writes) == 0 {
+		warnings = append(warnings, "the trace does not tell the writes of its blocks: one a transaction is assumed")
+	}
+	return warnings
+}

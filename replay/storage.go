@@ -1,0 +1,62 @@
+package replay
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/blockreel/blockreel/analysis"
+)
+
+// storage is what a ledger's run has cost the disk; what could not be measured is not
+// known.
+type storage struct {
+	disk, written analysis.Optional[int64]
+}
+
+// meter measures what is written below a directory.
+type meter struct {
+	before int64
+	known  bool
+}
+
+func newMeter(dir string) meter {
+	before, ok := written()
+	return meter{before, ok && counts(dir)}
+}
+
+// written is what was written since the meter was made; not known where that is not
+// counted.
+func (m meter) written() analysis.Optional[int64] {
+	now, ok := written()
+	if !ok || !m.known || now <= m.before {
+		return analysis.Optional[int64]{}
+	}
+	return analysis.Known(now - m.before)
+}
+
+// diskUsage returns the space that the files under dir take on the disk; not known where
+// there are none, as of a ledger that stores nothing.
+func diskUsage(dir string) (analysis.Optional[int64], error) {
+	var total int64
+	files := 0
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		files++
+		total += allocated(info)
+		return nil
+	})
+	if err != nil || files == 0 {
+		return analysis.Optional[int64]{}, err
+	}
+	return analysis.Known(total), nil
+}

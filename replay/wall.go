@@ -1,0 +1,154 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/driver"
+	"github.com/blockreel/blockreel/traces/event"
+)
+
+// Of a run by the wall clock, the first tenth of the blocks, but no more than defaultWarmup
+// of them, are its warm-up: the ledger's first files are made, and caches are cold.
+const (
+	defaultWarmup = 100
+	warmupPart    = 10
+)
+
+// warmup is the number of blocks of m's stream that a measured run does not count.
+func (s *Scenario) warmup(m *Model) int {
+	switch {
+	case s.Warmup > 0:
+		return min(s.Warmup, m.Len()-1)
+	case s.Warmup < 0:
+		return 0
+	}
+	return min(defaultWarmup, m.Len()/warmupPart)
+}
+
+// wall runs the jobs side by side in real time.
+func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
+	streams := make([]driver.Stream, len(jobs))
+	origin := event.Time(jobs[0].model.Blocks.Offered[0])
+	for i, j := range jobs {
+		streams[i] = j.stream()
+		origin = min(origin, event.Time(j.model.Blocks.Offered[0]))
+	}
+	for _, j := range jobs {
+		j.start = origin
+	}
+	run := func() error {
+		w := driver.Wall{Speed: s.clockSpeed(), Origin: origin}
+		results, err := w.Run(ctx, streams...)
+		if err != nil {
+			return err
+		}
+		for i, r := range results {
+			jobs[i].tellDrops(r)
+			if !s.Unpaced { // without pace there is nothing to be late for
+				jobs[i].tellLag(r, set)
+			}
+		}
+		return nil
+	}
+	if set.virtualLedger() {
+		for _, j := range jobs {
+			j.keepStages()
+		}
+		return run()
+	}
+	// Open one ledger inside the other, so that each is closed and removed.
+	ledgers := make([]*fed, len(jobs))
+	for i, j := range jobs {
+		inner := run
+		run = func() error {
+			return s.withLedger(ctx, j, set.Ledger, func(l *fed) error {
+				ledgers[i], streams[i].Ledger = l, l
+				return inner()
+			})
+		}
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	for i, j := range jobs {
+		j.tellFeed(ledgers[i])
+		j.run = s.measured(j, len(jobs))
+		j.tellIdle()
+	}
+	return nil
+}
+
+// clockSpeed is the speed of the driver's clock. A real ledger takes the time that it
+// takes: there the arrivals are faster, and the clock is not.
+func (s *Scenario) clockSpeed() float64 {
+	if s.RealLedgers() {
+		return 1
+	}
+	return s.Speed
+}
+
+// measured returns the figures of a job's run into a real ledger.
+func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
+	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
+	r.Run, r.Unpaced = 1, s.Unpaced
+	r.Disk = j.storage.disk
+	if streams == 1 { // the process has one counter for all of its ledgers
+		r.Written = j.storage.written
+	}
+	return &r
+}
+
+// idleShare is the share of the time that a committer without pace may wait.
+const idleShare = 0.05
+
+// tellIdle warns of a run without pace and buffer whose committer nevertheless waited.
+func (j *job) tellIdle() {
+	rate, known := j.run.BlockRate.Get()
+	capacity := j.run.Capacity.Or(0)
+	if j.unpaced && j.cfg.Policy.Unbounded && known && rate < capacity*(1-idleShare) {
+		j.warnings = append(j.warnings, fmt.Sprintf("%s: the committer took %s blocks/s and could have taken %s: the replayer was the bottleneck",
+			j.set.Label(), analysis.FormatNumber(rate), analysis.FormatNumber(capacity)))
+	}
+}
+
+// tellLag says how late the run was.
+func (j *job) tellLag(r driver.Result, set Setting) {
+	name := set.Label() + ": "
+	if set.Buffer == 0 && set.mode != ModeUnbounded {
+		name = fmt.Sprintf("N = %d on %s: ", j.cfg.Policy.N, set.Ledger)
+	}
+	j.lag = name + lagText(r.Lag)
+	if r.Lag.Overloaded {
+		j.warnings = append(j.warnings, name+"this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
+	}
+}
+
+// lagText tells how late a wall run was.
+func lagText(l driver.Lag) string {
+	return fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(l.P50), round(l.P99), round(l.Max))
+}
+
+// feedShare is the share of the validation that waiting for payloads may be.
+const feedShare = 0.02
+
+// tellFeed warns of a ledger that had to wait for its blocks: the wait counts as
+// validation.
+func (j *job) tellFeed(l *fed) {
+	if l.feed == nil {
+		return
+	}
+	var validation time.Duration
+	popped, validated := j.out.Column(event.Dequeued), j.out.Column(event.Validated)
+	for i := range min(len(popped), len(validated)) {
+		if popped[i] != event.Missing && validated[i] != event.Missing {
+			validation += time.Duration(validated[i] - popped[i])
+		}
+	}
+	if float64(l.feed.waited) > feedShare*float64(validation) {
+		j.warnings = append(j.warnings, fmt.Sprintf("%s: of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
+			j.set.Label(), round(validation), round(l.feed.waited)))
+	}
+}
