@@ -60,7 +60,7 @@ func stream(w io.Writer, s *analysis.StreamStats) error {
 	if err := latency(w, s); err != nil {
 		return err
 	}
-	if err := stages(w, s.SampledStages); err != nil {
+	if err := sampledStages(w, s.SampledStages); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "  verdict: %s\n", s.Verdict)
@@ -168,7 +168,7 @@ func depth(d *analysis.SampledDepth) string {
 }
 
 // stages writes what the peer's own metrics tell of its stages.
-func stages(w io.Writer, stages []analysis.SampledStage) error {
+func sampledStages(w io.Writer, stages []analysis.SampledStage) error {
 	if len(stages) == 0 {
 		return nil
 	}
