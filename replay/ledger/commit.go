@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric"
@@ -75,6 +76,7 @@ func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 	b := &l.batch
 	b.reset()
 	if wants[blockTable] {
+		b.data = slices.Grow(b.data, 2*len(c.block.Payload)) // as a rule it is enough for all
 		b.startKey(blockTable)
 		b.data = appendNumber(b.data, uint64(c.number()))
 		b.startValue(blockTable)

@@ -70,6 +70,9 @@ func (l *Ledger) Validate(ctx context.Context, b *block.Block) error {
 
 func (c *candidate) begin(b *block.Block) {
 	clear(c.transactions)
+	if cap(c.room) > keepBatch {
+		c.room = nil
+	}
 	*c = candidate{
 		record:       record{block: *b, madeUp: b.Payload == nil, codes: c.codes[:0]},
 		transactions: c.transactions[:0], known: c.known[:0], adopted: c.adopted[:0], room: c.room,
