@@ -43,12 +43,18 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	if err := l.write(ctx); err != nil {
 		return s, fmt.Errorf("block %d: %w", b.Number, err)
 	}
-	l.height, l.tip, l.commit = b.Number.Height(), c.hash, c.goesOnWith()
+	l.height = b.Number.Height()
+	l.follow(c)
 	l.report.add(c, &l.state)
 	took := &l.batch.took
 	s.BlockStore = hashing + took[blockTable] + took[indexTable]
 	s.StateCommit, s.HistoryCommit = took[stateTable], took[historyTable]
 	return s, nil
+}
+
+// follow keeps what the next block is held against.
+func (l *Ledger) follow(c *candidate) {
+	l.tip, l.linked, l.commit = c.hash, !c.madeUp, c.goesOnWith()
 }
 
 // goesOnWith is the commit hash that the next block's is made with: the peer's, so that a
