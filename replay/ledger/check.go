@@ -26,6 +26,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	newest := make(map[string]stateValue)
 	var before hash
+	linked := false // before is a marshalled block's
 	for n := from; event.Height(n) < l.height; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -38,11 +39,11 @@ func (l *Ledger) Check(ctx context.Context) error {
 		if err := l.reread(&c, r); err != nil {
 			return err
 		}
-		if err := errors.Join(l.checkChain(&c, before, n == from), l.checkEntries(ctx, &c)); err != nil {
+		if err := errors.Join(l.checkChain(&c, before, linked), l.checkEntries(ctx, &c)); err != nil {
 			return fmt.Errorf("block %d: %w", n, err)
 		}
 		c.replay(newest)
-		before = r.hash
+		before, linked = r.hash, !r.madeUp
 	}
 	if before != l.tip && l.height > event.Height(l.first) {
 		return fmt.Errorf("block %d: is not the block that was committed last", l.height-1)
@@ -59,9 +60,9 @@ func (l *Ledger) Check(ctx context.Context) error {
 }
 
 // checkChain holds a block against its hash and the block before it.
-func (l *Ledger) checkChain(c *candidate, before hash, first bool) error {
+func (l *Ledger) checkChain(c *candidate, before hash, linked bool) error {
 	if c.madeUp {
-		if first && c.number() > l.first {
+		if before == (hash{}) && c.number() > l.first {
 			return nil // the hash of the block before it is gone
 		}
 		if sum := madeUpHash(before, c.transactions); sum != c.hash {
@@ -79,7 +80,7 @@ func (l *Ledger) checkChain(c *candidate, before hash, first bool) error {
 	if view.HeaderHash() != c.hash {
 		return errors.New("is not the block that its hash says")
 	}
-	if !first && before != (hash{}) && !bytes.Equal(view.PreviousHash, before[:]) {
+	if linked && !bytes.Equal(view.PreviousHash, before[:]) {
 		return fabric.ErrFork
 	}
 	return nil

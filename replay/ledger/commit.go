@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric"
@@ -42,12 +43,18 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	if err := l.write(ctx); err != nil {
 		return s, fmt.Errorf("block %d: %w", b.Number, err)
 	}
-	l.height, l.tip, l.commit = b.Number.Height(), c.hash, c.goesOnWith()
+	l.height = b.Number.Height()
+	l.follow(c)
 	l.report.add(c, &l.state)
 	took := &l.batch.took
 	s.BlockStore = hashing + took[blockTable] + took[indexTable]
 	s.StateCommit, s.HistoryCommit = took[stateTable], took[historyTable]
 	return s, nil
+}
+
+// follow keeps what the next block is held against.
+func (l *Ledger) follow(c *candidate) {
+	l.tip, l.linked, l.commit = c.hash, !c.madeUp, c.goesOnWith()
 }
 
 // goesOnWith is the commit hash that the next block's is made with: the peer's, so that a
@@ -75,6 +82,7 @@ func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 	b := &l.batch
 	b.reset()
 	if wants[blockTable] {
+		b.data = slices.Grow(b.data, 2*len(c.block.Payload)) // as a rule it is enough for all
 		b.startKey(blockTable)
 		b.data = appendNumber(b.data, uint64(c.number()))
 		b.startValue(blockTable)

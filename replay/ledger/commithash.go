@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"slices"
 	"strings"
 
@@ -33,26 +34,23 @@ const (
 // predecessor counts as nothing.
 func (l *Ledger) setCommitHash(c *candidate) {
 	h := sha256.New()
-	room := protowire.AppendVarint(l.rooms.key[:0], uint64(len(c.codes)))
-	h.Write(room)
+	h.Write(protowire.AppendVarint(nil, uint64(len(c.codes))))
 	h.Write(c.codes)
-	room = l.state.appendUpdates(room[:0])
-	h.Write(room)
-	l.rooms.key = room
+	l.rooms.key = l.state.hashUpdates(h, l.rooms.key)
 	if c.number() > 1 && c.previousCommit != (hash{}) {
 		h.Write(c.previousCommit[:])
 	}
 	h.Sum(c.commitHash[:0])
 }
 
-// appendUpdates appends what the block writes in the order of namespaces, collections after
+// hashUpdates writes what the block writes in the order of namespaces, collections after
 // the public part of theirs, and keys: the order of the state's keys, since '$' comes before all
-// that may stand in a name. The configuration, without a namespace, is left out.
-func (m *mvcc) appendUpdates(dst []byte) []byte {
+// that may stand in a name. The configuration, without a namespace, is left out. room is for one
+// write at a time.
+func (m *mvcc) hashUpdates(h io.Writer, room []byte) []byte {
 	m.sorted = append(m.sorted[:0], m.changed...)
 	slices.SortFunc(m.sorted, func(a, b int) int { return strings.Compare(m.slots[a].key, m.slots[b].key) })
 	namespace, collection := "", ""
-	var one []byte
 	for _, i := range m.sorted {
 		s := &m.slots[i]
 		whole, key, _ := strings.Cut(s.key, "\x00")
@@ -60,7 +58,7 @@ func (m *mvcc) appendUpdates(dst []byte) []byte {
 		if base == "" {
 			continue
 		}
-		one = one[:0]
+		one := room[:0]
 		if base != namespace {
 			namespace, collection = base, ""
 			one = protowire.AppendString(protowire.AppendTag(one, writeNamespace, protowire.BytesType), base)
@@ -78,9 +76,12 @@ func (m *mvcc) appendUpdates(dst []byte) []byte {
 		var v [18]byte
 		place := appendOrdered(appendOrdered(v[:0], uint64(s.new.version.block)), uint64(s.new.version.transaction))
 		one = protowire.AppendBytes(protowire.AppendTag(one, writeVersion, protowire.BytesType), place)
-		dst = protowire.AppendBytes(protowire.AppendTag(dst, 1, protowire.BytesType), one)
+		var head [16]byte
+		_, _ = h.Write(protowire.AppendVarint(protowire.AppendTag(head[:0], 1, protowire.BytesType), uint64(len(one))))
+		_, _ = h.Write(one) // a hash takes everything
+		room = one
 	}
-	return dst
+	return room
 }
 
 // appendOrdered appends a number as Fabric's versions have it: how many bytes it takes, and

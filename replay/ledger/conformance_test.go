@@ -190,10 +190,10 @@ func TestRefused(t *testing.T) {
 	each(t, false, func(t *testing.T, spec string) {
 		l := open(t, spec, Config{Dir: t.TempDir(), Channel: "ch1"})
 		ctx := t.Context()
-		commit(t, l, testBlock(0))
-		c := &chain{t: t, next: 1}
+		c := &chain{t: t}
+		commit(t, l, c.genesis())
+		c.previous = nil
 		other := c.block()
-		other.Number = 1
 		fork := c.block()
 		fork.Number = 1
 		for _, c := range []struct {

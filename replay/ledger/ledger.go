@@ -15,6 +15,7 @@
 // (synthetic.go). They have no signatures, so none are verified: validation of such is
 // much cheaper than Fabric's, and a replay takes the trace's own times instead. Nor have they
 // read versions that could conflict; the versions of the keys that they write are looked up.
+// A payload may follow a block that was made up: that it follows it cannot be checked then.
 //
 // A validation code is this ledger's own, except those that depend on what it does not
 // hold (validate.Unknowable): where the payload comes from a peer that gave such a code to a
@@ -88,6 +89,7 @@ type Ledger struct {
 	first     event.BlockNum
 	height    event.Height
 	tip       hash // of the last block's header; zero before the first
+	linked    bool // tip is a header's: the next block must name it
 	commit    hash // the last block's commit hash, as the peer has it if it is known
 
 	// next is the block between its Validate and its Commit.

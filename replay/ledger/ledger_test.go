@@ -115,6 +115,25 @@ func TestDamageStopsTheLedger(t *testing.T) {
 	}
 }
 
+// A trace may have payloads of some of its blocks only.
+func TestSomePayloads(t *testing.T) {
+	l := open(t, Memory, Config{Channel: "ch1"})
+	c := &chain{t: t}
+	commit(t, l, c.genesis())
+	commit(t, l, testBlock(1))
+	c.next = 2
+	commit(t, l, c.block(put("a", "1")))
+	commit(t, l, testBlock(3))
+	check(t, l)
+	c.next = 2
+	if err := l.Validate(t.Context(), c.block()); err == nil {
+		t.Error("an old block was taken")
+	}
+	if r := l.Report(); r.Blocks != 4 || r.MadeUp != 2 {
+		t.Errorf("%d blocks, %d of them made up", r.Blocks, r.MadeUp)
+	}
+}
+
 func TestBadgerLog(t *testing.T) {
 	var log bytes.Buffer
 	l := open(t, Badger, Config{Dir: t.TempDir(), Channel: "ch1", Logger: slog.New(slog.NewTextHandler(&log, nil))})

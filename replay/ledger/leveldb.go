@@ -64,7 +64,6 @@ func openLevelDB(cfg Config, o options) (_ *levelDBStore, err error) {
 		s.dbs[t], err = leveldb.OpenFile(filepath.Join(cfg.Dir, t.String()), &opt.Options{
 			BlockCacheCapacity: int(o.size("cache")),
 			WriteBuffer:        int(o.size("memtable")),
-			Strict:             opt.StrictJournalChecksum | opt.StrictBlockChecksum,
 		})
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", t, err)

@@ -155,6 +155,9 @@ func (l *Ledger) preload(ctx context.Context) error {
 			at = append(at, i)
 		}
 	}
+	if cap(l.rooms.key) > keepBatch {
+		l.rooms.key = nil
+	}
 	room := l.rooms.key[:0]
 	for _, i := range at {
 		from := len(room)

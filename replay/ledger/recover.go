@@ -109,7 +109,7 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 	if err := l.reread(c, last); err != nil {
 		return err
 	}
-	l.tip, l.commit = c.hash, c.goesOnWith()
+	l.follow(c)
 	return nil
 }
 

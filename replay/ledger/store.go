@@ -124,9 +124,6 @@ func (b *batch) wrote(t table) {
 	b.clock = now
 }
 
-// len is the number of changes of a table.
-func (b *batch) len(t table) int { return len(b.parts[t]) }
-
 // entries gives the changes of a table in order.
 func (b *batch) entries(t table) iter.Seq[entry] {
 	return func(yield func(entry) bool) {

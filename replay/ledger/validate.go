@@ -70,6 +70,9 @@ func (l *Ledger) Validate(ctx context.Context, b *block.Block) error {
 
 func (c *candidate) begin(b *block.Block) {
 	clear(c.transactions)
+	if cap(c.room) > keepBatch {
+		c.room = nil
+	}
 	*c = candidate{
 		record:       record{block: *b, madeUp: b.Payload == nil, codes: c.codes[:0]},
 		transactions: c.transactions[:0], known: c.known[:0], adopted: c.adopted[:0], room: c.room,
@@ -88,7 +91,7 @@ func (l *Ledger) follows(b *block.Block) (fabric.Block, error) {
 		return view, fmt.Errorf("block %d: its payload is block %d", b.Number, view.Number)
 	case view.Transactions > MaxBlockTransactions:
 		return view, fmt.Errorf("block %d: %d transactions, more than %d", b.Number, view.Transactions, MaxBlockTransactions)
-	case l.tip != (hash{}) && !bytes.Equal(view.PreviousHash, l.tip[:]):
+	case l.linked && !bytes.Equal(view.PreviousHash, l.tip[:]):
 		return view, fmt.Errorf("block %d: %w: the ledger has another block %d", b.Number, fabric.ErrFork, b.Number-1)
 	}
 	return view, nil
