@@ -31,7 +31,8 @@ var pebbleBackend = Backend{
 const pebbleBlobSize = 2 << 10
 
 // pebbleStore keeps a ledger in Pebble. A write is one batch, and so one write to the log
-// with one sync.
+// with one sync. Logs take their room on the disk ahead, a tenth more than the memtable each,
+// and a few of them are kept: some 100 MB by default, however short the ledger is.
 type pebbleStore struct{ db *pebble.DB }
 
 func openPebble(_ context.Context, cfg Config, o options) (store, error) {
