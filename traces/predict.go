@@ -29,8 +29,9 @@ func (p predictor) reference() (column int, shift uint64) {
 var columnOrder = [event.NumKinds]event.Kind{
 	event.Committed, event.Dequeued, event.Validated,
 	event.Offered, event.Sent, event.Received, event.AtDoor, event.Enqueued,
-	event.Transactions, event.Bytes, event.Writes,
+	event.Transactions, event.Bytes, event.Writes, event.InvalidTransactions,
 	event.StateValidation, event.BlockStore, event.StateCommit, event.HistoryCommit,
+	event.CommitHash,
 }
 
 // A neighbour is a column that another one may be predicted from.

@@ -52,6 +52,8 @@ type textLine struct {
 	BlockStore      *int64 `json:"block_store_ns"`
 	StateCommit     *int64 `json:"state_commit_ns"`
 	HistoryCommit   *int64 `json:"history_commit_ns"`
+	CommitHash      *int64 `json:"commit_hash"`
+	Invalid         *int64 `json:"invalid_transactions"`
 }
 
 // values returns the line's values in the order of their kinds.
@@ -60,6 +62,7 @@ func (l *textLine) values() [event.NumKinds]*int64 {
 		l.Offered, l.Sent, l.Received, l.AtDoor, l.Enqueued, l.Dequeued, l.Validated, l.Committed,
 		l.Transactions, l.Bytes, l.Writes,
 		l.StateValidation, l.BlockStore, l.StateCommit, l.HistoryCommit,
+		l.CommitHash, l.Invalid,
 	}
 }
 

@@ -71,14 +71,27 @@ const (
 	// HistoryCommit is the time of writing the history index within the commit, in ns.
 	HistoryCommit
 
+	// CommitHash is the beginning of the commit hash that the peer's log tells: its
+	// first CommitHashBytes bytes as a number, the first one the highest. It tells
+	// blocks of another run, or a ledger that went another way.
+	CommitHash
+	// InvalidTransactions in the block: those that the peer refused.
+	InvalidTransactions
+
 	// NumKinds is the number of kinds.
 	NumKinds int = iota
 )
+
+// CommitHashBytes is how much of a commit hash a trace keeps: enough that blocks of
+// another run are told from its own at the first one, and no more, since a hash cannot
+// be compressed.
+const CommitHashBytes = 3
 
 var kindNames = [NumKinds]string{
 	"offered", "sent", "received", "at_door", "enqueued", "dequeued", "validated", "committed",
 	"transactions", "bytes", "writes",
 	"state_validation_ns", "block_store_ns", "state_commit_ns", "history_commit_ns",
+	"commit_hash", "invalid_transactions",
 }
 
 // Valid reports whether k is a kind that this version knows.
