@@ -18,8 +18,8 @@ func pump(tb testing.TB, cfg Config, b Blocks, out *Columns) {
 		outputs   []Output
 		offered   = 0
 		working   = -1 // the committer's block
-		committed = event.Time(never)
-		ready     = event.Time(never)
+		committed = never
+		ready     = never
 		now       = event.Time(past)
 	)
 	for {
@@ -27,7 +27,7 @@ func pump(tb testing.TB, cfg Config, b Blocks, out *Columns) {
 		if !due {
 			wake = never
 		}
-		offer := event.Time(never)
+		offer := never
 		if offered < b.Len() && m.Wants() {
 			offer = max(now, event.Time(b.Offered[offered]))
 		}

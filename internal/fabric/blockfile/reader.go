@@ -43,7 +43,7 @@ func NewReader(file io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	head, err := r.r.Peek(headBytes)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = r.damaged(err)
 		r.Close()
 		return nil, err
@@ -149,14 +149,14 @@ func (r *Reader) length() (uint64, error) {
 		return MaxBlockBytes, nil
 	}
 	head, err := r.r.Peek(binary.MaxVarintLen64)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, r.damaged(err)
 	}
 	if len(head) == 0 {
 		return 0, io.EOF
 	}
 	length, n := binary.Uvarint(head)
-	if n == 0 && err == io.EOF {
+	if n == 0 && errors.Is(err, io.EOF) {
 		r.partial = int64(len(head))
 		return 0, io.EOF
 	}
@@ -185,7 +185,7 @@ func (r *Reader) fill(length uint64) error {
 		if err == nil {
 			continue
 		}
-		if err != io.EOF && err != io.ErrUnexpectedEOF {
+		if !errors.Is(err, io.EOF) && err != io.ErrUnexpectedEOF {
 			return r.damaged(err)
 		}
 		if r.layout == Single {
@@ -197,7 +197,7 @@ func (r *Reader) fill(length uint64) error {
 		return io.EOF
 	}
 	if r.layout == Single {
-		if _, err := r.r.Peek(1); err != io.EOF {
+		if _, err := r.r.Peek(1); !errors.Is(err, io.EOF) {
 			return r.corrupt(0, tooLarge(length+1))
 		}
 	}
@@ -212,7 +212,7 @@ type unpacker struct{ io.Reader }
 
 func (u unpacker) Read(b []byte) (int, error) {
 	n, err := u.Reader.Read(b)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("the compressed file is damaged or cut short: %w", err)
 	}
 	return n, err

@@ -53,7 +53,7 @@ func all(t testing.TB, file []byte) ([][]byte, *Reader) {
 	var blocks [][]byte
 	for {
 		b, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return blocks, r
 		}
 		if err != nil {
@@ -187,7 +187,7 @@ func readAll(file []byte) (int, error) {
 	}
 	defer r.Close()
 	for n := 0; ; n++ {
-		if _, err := r.Next(); err == io.EOF {
+		if _, err := r.Next(); errors.Is(err, io.EOF) {
 			return n, nil
 		} else if err != nil {
 			return n, err
@@ -240,7 +240,7 @@ func TestCorrupt(t *testing.T) {
 	for err == nil {
 		_, err = r.Next()
 	}
-	if err != io.EOF || cap(r.record) > 1<<20 {
+	if !errors.Is(err, io.EOF) || cap(r.record) > 1<<20 {
 		t.Errorf("a promise of %d bytes took %d (%v)", MaxBlockBytes, cap(r.record), err)
 	}
 }
@@ -342,10 +342,10 @@ func FuzzBlockFile(f *testing.F) {
 		}
 		if err != nil && r.zip == nil && r.Layout() != Single {
 			var corrupt *CorruptError
-			if err != io.EOF && !errors.As(err, &corrupt) {
+			if !errors.Is(err, io.EOF) && !errors.As(err, &corrupt) {
 				t.Fatalf("error %v", err)
 			}
-			if err == io.EOF && r.offset+r.partial != int64(len(file)) {
+			if errors.Is(err, io.EOF) && r.offset+r.partial != int64(len(file)) {
 				t.Fatalf("%d bytes read and %d partial of %d", r.offset, r.partial, len(file))
 			}
 		}

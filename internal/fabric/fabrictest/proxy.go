@@ -51,7 +51,7 @@ func (p *Proxy) serve(listener net.Listener) {
 		p.mu.Lock()
 		p.conns = append(p.conns, in, out)
 		p.mu.Unlock()
-		p.open.Go(func() { defer out.Close(); io.Copy(out, in) })
+		p.open.Go(func() { defer out.Close(); _, _ = io.Copy(out, in) })
 		p.open.Go(func() { defer in.Close(); p.pass(in, out) })
 	}
 }
