@@ -10,7 +10,7 @@ import (
 
 // Files writes to w a trace together with the payloads of another one, which has the same
 // header: what one recorder has written into two files. Unlike Write it holds a chunk at a
-// time.
+// time. All times stand before the first payload, so that a file that is cut short has them.
 func Files(w io.Writer, times, blocks io.Reader) error {
 	t, err := traces.NewReader(times, traces.ReaderConfig{})
 	if err != nil {
@@ -31,6 +31,9 @@ func Files(w io.Writer, times, blocks io.Reader) error {
 		if err := appendChunk(out, chunk); err != nil {
 			return err
 		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
 	}
 	for b, err := range p.Payloads() {
 		if err != nil {

@@ -46,7 +46,7 @@ type Input struct {
 	Payloads iter.Seq2[traces.Payload, error]
 }
 
-// Write writes the joined trace to w.
+// Write writes the joined trace to w, all times before the first payload.
 func Write(w io.Writer, inputs []Input, cfg Config) (*traces.Trace, error) {
 	t, err := Traces(inputs, cfg)
 	if err != nil {
@@ -57,6 +57,9 @@ func Write(w io.Writer, inputs []Input, cfg Config) (*traces.Trace, error) {
 		return nil, err
 	}
 	if err := out.AppendTrace(t); err != nil {
+		return nil, err
+	}
+	if err := out.Flush(); err != nil {
 		return nil, err
 	}
 	for _, in := range inputs {

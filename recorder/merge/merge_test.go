@@ -2,8 +2,11 @@ package merge
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -176,5 +179,69 @@ func TestWrite(t *testing.T) {
 	tr, err := traces.Read(&out)
 	if err != nil || !slices.Equal(tr.Timelines[0].Column(event.Offered), times.Timelines[0].Column(event.Offered)) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestCutShort: a file that is cut in the middle of its payloads has all times, samples and
+// notes.
+func TestCutShort(t *testing.T) {
+	const blocks, size = 40, 100_000
+	tr := trace(noon, event.Committed, 0, blocks, 0)
+	tr.Notes = []traces.Note{{Stream: 0, Kind: traces.NoteFact, Text: "it was so"}}
+	tr.Samples = []traces.SampleColumn{{Series: traces.Series{Name: "depth", Node: "peer"}, At: []event.Time{1, 2}, Value: []float64{3, 4}}}
+	random := rand.NewChaCha8([32]byte{1})
+	var payloads []traces.Payload
+	for n := range blocks {
+		b := make([]byte, size) // of which nothing can be packed
+		random.Read(b)
+		payloads = append(payloads, traces.Payload{Channel: "ch1", Block: event.BlockNum(n), Bytes: b})
+	}
+	var times, second bytes.Buffer
+	for w, write := range map[*bytes.Buffer]func(*traces.Writer) error{
+		&times: func(w *traces.Writer) error { return w.AppendTrace(tr) },
+		&second: func(w *traces.Writer) error {
+			for _, p := range payloads {
+				if err := w.Payload(p.Channel, p.Block, p.Bytes); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		out, err := traces.NewWriter(w, tr.Header, traces.WriterConfig{})
+		if err == nil {
+			err = errors.Join(write(out), out.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func(yield func(traces.Payload, error) bool) {
+		for _, p := range payloads {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+	for name, write := range map[string]func(io.Writer) error{
+		"Files": func(w io.Writer) error { return Files(w, &times, &second) },
+		"Write": func(w io.Writer) error {
+			_, err := Write(w, []Input{{Name: "a", Trace: tr, Payloads: all}}, Config{})
+			return err
+		},
+	} {
+		var file bytes.Buffer
+		if err := write(&file); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []int{10, 50, 90} {
+			got, err := traces.Read(bytes.NewReader(file.Bytes()[:file.Len()*part/100]))
+			if err != nil || got.Loss == nil {
+				t.Fatalf("%s: %d %% of the file: %v", name, part, err)
+			}
+			if n := got.Timelines[0].Observed(event.Committed); n != blocks || len(got.Notes) != 1 || len(got.Samples) != 1 {
+				t.Errorf("%s: %d %% of the file: %d commits of %d, notes %v, samples %v", name, part, n, blocks, got.Notes, got.Samples)
+			}
+		}
 	}
 }
