@@ -42,6 +42,7 @@ var peerColumns = [...]struct {
 	{event.StateValidation, colStateValidation},
 	{event.BlockStore, colBlockStore},
 	{event.StateCommit, colStateCommit},
+	{event.CommitHash, colCommitHash},
 }
 
 // assemble makes the trace out of everything that was read.

@@ -26,6 +26,7 @@ const (
 	colStateValidation
 	colBlockStore
 	colStateCommit
+	colCommitHash
 	// One subscriber's at an orderer.
 	colDelivering
 	numColumns

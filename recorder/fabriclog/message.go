@@ -1,6 +1,11 @@
 package fabriclog
 
-import "bytes"
+import (
+	"bytes"
+	"crypto/sha256"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
 
 // A message is what a log line says about a block.
 type message uint8
@@ -32,6 +37,8 @@ type sighting struct {
 	count int64
 	// Times within the commit in ms, −1 when not told.
 	validation, store, state int64
+	// hash is the beginning of the commit hash as event.CommitHash has it, −1 when not told.
+	hash int64
 	// subscriber of msgDelivering: pointer and address; the orderer's address of
 	// msgPulling. Aliases the line.
 	subscriber []byte
@@ -83,7 +90,7 @@ func matchVerb(line []byte, i int, whole bool, m *sighting) (found, bool) {
 		return found{start: start, torn: true}, end >= len(line)
 	}
 	rest := line[end:]
-	m.msg, m.block, m.count, m.validation, m.store, m.state = verb, n, -1, -1, -1, -1
+	m.msg, m.block, m.count, m.validation, m.store, m.state, m.hash = verb, n, -1, -1, -1, -1, -1
 	fits, cut := follows(verb, rest)
 	switch {
 	case !fits:
@@ -195,7 +202,7 @@ func number(line []byte, i int) (n uint64, end int, bracket, ok bool) {
 }
 
 // committed reads " with K transaction(s) in Xms (state_validation=Xms
-// block_and_pvtdata_commit=Xms state_commit=Xms)…".
+// block_and_pvtdata_commit=Xms state_commit=Xms) commitHash=[HEX]"; 1.4.0 ends with the times.
 func committed(rest []byte, m *sighting) bool {
 	k, i, _, ok := number(rest, len(" with "))
 	if !ok || k > 1<<32 || !bytes.HasPrefix(rest[i:], transaction) {
@@ -224,7 +231,30 @@ func committed(rest []byte, m *sighting) bool {
 		*v = int64(ms)
 		rest = rest[i:]
 	}
+	m.hash = commitHash(rest)
 	return true
+}
+
+// commitHash reads the beginning of the hash in "ms) commitHash=[HEX]", −1 when the
+// hash is not all there: another line may be glued to what is left of it.
+func commitHash(rest []byte) int64 {
+	const before, end = "ms) commitHash=[", len("ms) commitHash=[") + 2*sha256.Size
+	if len(rest) <= end || string(rest[:len(before)]) != before || rest[end] != ']' {
+		return -1
+	}
+	n := int64(0)
+	for _, c := range rest[len(before) : len(before)+2*event.CommitHashBytes] {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return -1
+		}
+		n = n<<4 | int64(c)
+	}
+	return n
 }
 
 // subscriber returns "(0x…) for ADDRESS" of " for (0x…) for ADDRESS".

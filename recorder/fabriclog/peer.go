@@ -159,5 +159,8 @@ func (d *delivered) commit(m *sighting) (repeated bool) {
 			*d.table.cell(stage.column, m.block) = stage.ms * 1e6
 		}
 	}
+	if m.hash >= 0 {
+		*d.table.cell(colCommitHash, m.block) = m.hash
+	}
 	return repeated
 }
