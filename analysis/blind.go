@@ -40,6 +40,17 @@ func NotObserved(tl *traces.Timeline, samples ...traces.SampleColumn) []BlindSpa
 	return slices.Compact(spans) // orderer and peer can have one name
 }
 
+// spansOf returns when a node was not observed, or when any was not if none is named.
+func spansOf(blind []BlindSpan, node string) []Span {
+	var spans []Span
+	for _, b := range blind {
+		if node == "" || b.Node == node {
+			spans = append(spans, Span{b.From, b.To})
+		}
+	}
+	return merge(spans)
+}
+
 // stale returns the spans in which the height of one of the two ledgers is not known: a
 // blind span lasts until the node's next block is seen; when none comes, the height has
 // not changed since.
@@ -112,8 +123,10 @@ func lastInstant(samples []traces.SampleColumn, timelines ...*traces.Timeline) i
 }
 
 // blindWarnings tells when nodes were not observed.
-func blindWarnings(tr *traces.Trace) []string {
-	var warnings []string
+func blindWarnings(tr *traces.Trace) []Warning {
+	type where struct{ channel, when string }
+	var order []where
+	nodes := map[where][]string{}
 	for i := range tr.Samples {
 		s := &tr.Samples[i]
 		if s.Name != traces.SeriesObserving {
@@ -131,12 +144,20 @@ func blindWarnings(tr *traces.Trace) []string {
 		if more := len(spans) - named; more > 0 {
 			when = append(when, fmt.Sprintf("%d more (%s in all)", more, ApproxDuration(totalLength(spans))))
 		}
-		where := s.Node
-		if s.Channel != "" {
-			where = traces.Stream{Channel: s.Channel, Peer: s.Node}.Name()
+		at := where{s.Channel, enumerate(when)}
+		if nodes[at] == nil {
+			order = append(order, at)
 		}
-		warnings = append(warnings, fmt.Sprintf("not observed: %s at %s, since the trace's start: blocks of that time lack its times",
-			enumerate(when), where))
+		nodes[at] = append(nodes[at], s.Node)
+	}
+	warnings := make([]Warning, len(order))
+	for i, at := range order {
+		were := " was"
+		if slices.Sort(nodes[at]); len(nodes[at]) > 1 {
+			were = " were"
+		}
+		warnings[i] = Warning{at.channel, enumerate(nodes[at]) + were + " not observed at " + at.when +
+			", since the trace's start: blocks of that time lack times from there"}
 	}
 	return warnings
 }

@@ -98,13 +98,14 @@ func Gap(tl *traces.Timeline) (Series, error) {
 }
 
 // GapSummary describes a height gap curve, from the first offer to the last step. While a
-// node is not observed its height stands still: that time does not count for Max.
+// node is not observed its height stands still: that time counts neither for Max nor for
+// Mean.
 type GapSummary struct {
 	// Max is the greatest gap in blocks and MaxAt the first instant that has it, in
 	// ns since the start of the trace.
 	Max   int64 `json:"max_blocks"`
 	MaxAt int64 `json:"max_at_ns"`
-	// Mean is the time-weighted mean in blocks.
+	// Mean is the time-weighted mean in blocks over the time in which both were observed.
 	Mean float64 `json:"mean_blocks"`
 	// Final is the gap at the end of the curve. CaughtUp is the first instant after
 	// MaxAt at which the gap was zero.
@@ -118,14 +119,16 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 		return nil
 	}
 	blind = stale(tl, blind)
+	hidden := spansOf(blind, "")
 	s := &GapSummary{}
-	var start, last int64
+	var last, observed int64
 	area, first := 0.0, true
 	walkHeights(tl, func(t int64, o, p int) {
 		if first {
-			start, s.MaxAt, first = t, t, false
+			s.MaxAt, first = t, false
 		} else {
-			area += float64(s.Final) * float64(t-last)
+			seen := t - last - overlap([]Span{{last, t}}, hidden)
+			area, observed = area+float64(s.Final)*float64(seen), observed+seen
 		}
 		last, s.Final = t, int64(o-p)
 		if covered(t, blind) {
@@ -138,8 +141,8 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 			s.CaughtUp = Known(t)
 		}
 	})
-	if last > start {
-		s.Mean = area / float64(last-start)
+	if observed > 0 {
+		s.Mean = area / float64(observed)
 	}
 	return s
 }
@@ -147,12 +150,14 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 // walkHeights merges offered and committed times and calls visit once an instant
 // at which a height changed, in order, with the blocks of the timeline that the
 // orderer and the peer then hold. Instants before the first offer and behind the
-// horizon are left out.
+// horizon are left out. Blocks before the first of which either was seen, a trace may tell
+// their sizes, are in both ledgers.
 func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 	offered := heightTimes(tl.Column(event.Offered))
 	committed := heightTimes(tl.Column(event.Committed))
 	end := horizon(tl)
-	o, p := 0, 0
+	begin := unseenFirst(tl)
+	o, p := begin, begin
 	for o < len(offered) || p < len(committed) {
 		var t int64
 		if o < len(offered) && (p == len(committed) || offered[o] <= committed[p]) {
@@ -160,7 +165,7 @@ func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 		} else {
 			t = committed[p]
 		}
-		if o > 0 && t > end {
+		if o > begin && t > end {
 			return
 		}
 		for o < len(offered) && offered[o] == t {
@@ -169,10 +174,19 @@ func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
 		for p < len(committed) && committed[p] == t {
 			p++
 		}
-		if o > 0 {
+		if o > begin {
 			visit(t, max(o, p), p)
 		}
 	}
+}
+
+// unseenFirst counts the blocks before the first that was offered or committed.
+func unseenFirst(tl *traces.Timeline) int {
+	n := 0
+	for n < tl.Len() && tl.Value(event.Offered, n) == event.Missing && tl.Value(event.Committed, n) == event.Missing {
+		n++
+	}
+	return n
 }
 
 // horizon returns the last instant of which the heights are known. A peer whose log or

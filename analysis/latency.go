@@ -87,8 +87,15 @@ func (e *SkewError) Error() string {
 		e.Stream, FormatBlocks(int64(e.Blocks)), FormatDuration(e.Most), skewHint)
 }
 
-// skewHint says what to do about clocks.
-const skewHint = "the clocks of orderer and peer differ; correct that first, by recording the logs with --clock-offset or --fix-clock-skew"
+// sourceFabric is the source of a trace whose times are all of the recorder's clock.
+const sourceFabric = "fabric"
+
+// What to do about commits before their offers: where the trace may be of the nodes' logs,
+// and where all times are one recorder's.
+const (
+	skewHint     = "the clocks of orderer and peer differ, or one was heard late; of logs, correct that first, by recording them with --clock-offset or --fix-clock-skew"
+	oneClockHint = "the recorder, whose clock all times are of, heard of the offers too late: record nearer to the orderer, or on a less busy machine"
+)
 
 // checkClocks returns a *SkewError when commits lie before offers by more than the
 // resolution of the times.

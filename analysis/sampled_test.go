@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -173,9 +174,9 @@ func TestNotObserved(t *testing.T) {
 	r := Stats(&traces.Trace{Header: traces.Header{Streams: []traces.Stream{tl.Stream}}, Timelines: []*traces.Timeline{tl}, Samples: samples})
 	all := strings.Join(r.Warnings, "\n")
 	for _, want := range []string{
-		"not observed: 12.3–15.1 s at ch1@peer0, since the trace's start",
-		"not observed: 2.000–2.050 s and 18.0–20.0 s at o,",
-		"not observed: 0.0–20.0 s at peer1",
+		"ch1: peer0 was not observed at 12.3–15.1 s, since the trace's start",
+		"o was not observed at 2.000–2.050 s and 18.0–20.0 s, since",
+		"peer1 was not observed at 0.0–20.0 s",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q lacks %q", all, want)
@@ -186,7 +187,7 @@ func TestNotObserved(t *testing.T) {
 		many = append(many, event.Time(i)*1_000*ms)
 	}
 	if w := blindWarnings(&traces.Trace{Samples: []traces.SampleColumn{observing("p", "", many...)}}); len(w) != 1 ||
-		!strings.Contains(w[0], "0.0–1.0 s, 2.0–3.0 s, 4.0–5.0 s and 2 more (5 s in all) at p") {
+		!strings.Contains(w[0].Text, "p was not observed at 0.0–1.0 s, 2.0–3.0 s, 4.0–5.0 s and 2 more (5 s in all)") {
 		t.Errorf("%q", w)
 	}
 }
@@ -213,6 +214,11 @@ func TestGapOfABlindSpan(t *testing.T) {
 	s := StatsOf(tl, observing("peer0", "", 9_500*ms, 19_500*ms))
 	if s.MaxGap != Known(int64(2)) || s.Gap.MaxAt != 26*second {
 		t.Errorf("gap %+v", s.Gap)
+	}
+	// Of 39.1 s those from 9.5 to 20.1 s are blind. In the rest a block is behind for 0.1 s
+	// each; block 25 for 2 s, the next one for 1 s.
+	if want := (27*0.1 + 2 + 1) / (39.1 - 10.6); math.Abs(s.Gap.Mean-want) > 0.001 {
+		t.Errorf("mean %v, want %v", s.Gap.Mean, want)
 	}
 	// The orderer's side: the offers of that time are not seen, and block 20 is the next.
 	copy(offered[10:20], []int64{gone, gone, gone, gone, gone, gone, gone, gone, gone, gone})

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -71,8 +72,9 @@ type StreamStats struct {
 	BeforeCut Optional[int64] `json:"before_cut_ns,omitzero"`
 	// Utilization is Busy as a share of Makespan, less BeforeCut.
 	Utilization Optional[float64] `json:"utilization"`
-	// OfferedRate is in blocks a second from the first offer to the last;
-	// ServiceRate is blocks a second of Busy and Turnaround.
+	// OfferedRate is in blocks a second from the first offer to the last, while the orderer
+	// was observed; blocks that were all there at the first instant were not offered at any
+	// rate and do not count. ServiceRate is blocks a second of Busy and Turnaround.
 	OfferedRate Optional[float64] `json:"offered_rate"`
 	ServiceRate Optional[float64] `json:"service_rate"`
 
@@ -102,11 +104,18 @@ func (s *StreamStats) Name() string {
 
 // Stats returns the figures of every stream of tr.
 func Stats(tr *traces.Trace) Result {
-	r := Result{Streams: make([]StreamStats, 0, len(tr.Timelines)), Warnings: traceWarnings(tr)}
+	r := Result{Streams: make([]StreamStats, 0, len(tr.Timelines))}
+	warnings := traceWarnings(tr)
+	oneClock := tr.Source == sourceFabric
 	for _, tl := range tr.Timelines {
-		r.Streams = append(r.Streams, StatsOf(tl, tr.Samples...))
-		r.Warnings = append(r.Warnings, streamWarnings(tl, len(tr.Timelines) > 1)...)
+		s := StatsOf(tl, tr.Samples...)
+		if most, ok := s.ClockSkew.Get(); ok && oneClock && s.Blocks > 0 {
+			s.Verdict = fmt.Sprintf(skewVerdict, FormatDuration(most), oneClockHint)
+		}
+		r.Streams = append(r.Streams, s)
+		warnings = append(warnings, streamWarnings(tl, oneClock, len(tr.Timelines) > 1)...)
 	}
+	r.Warnings = Grouped(warnings)
 	return r
 }
 
@@ -129,13 +138,11 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 	if s.Gap = summarizeGap(tl, s.NotObserved); s.Gap != nil {
 		s.MaxGap = Known(s.Gap.Max)
 	}
-	first, last, offers := bounds(tl.Column(event.Offered))
+	first, _, offers := bounds(tl.Column(event.Offered))
 	if offers > 0 {
 		s.FirstOffer = Known(first)
 	}
-	if offers > 1 && last > first {
-		s.OfferedRate = Known(float64(offers-1) / seconds(last-first))
-	}
+	s.OfferedRate = offeredRate(tl, s.NotObserved)
 	if _, commit, n := bounds(tl.Column(event.Committed)); n > 0 && offers > 0 {
 		s.Makespan = Known(commit - first)
 	}
@@ -156,6 +163,24 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 		s.IdealBuffer, s.FasterCommit = Optional[int64]{}, Optional[int64]{}
 	}
 	return s
+}
+
+// offeredRate counts the blocks offered after the first instant, at which a recording or a
+// cut finds what had piled up before it, by the time in which the orderer was observed.
+func offeredRate(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
+	col := tl.Column(event.Offered)
+	first, last, _ := bounds(col)
+	live := 0
+	for _, at := range col {
+		if at != event.Missing && at > first {
+			live++
+		}
+	}
+	observed := last - first - overlap([]Span{{first, last}}, spansOf(blind, tl.Orderer))
+	if live == 0 || observed <= 0 {
+		return Optional[float64]{}
+	}
+	return Known(float64(live) / seconds(observed))
 }
 
 // latency sets the delivery latency and its parts.

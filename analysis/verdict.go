@@ -28,6 +28,8 @@ const (
 	lateStart        = 0.1  // of the makespan, before the first pop
 )
 
+const skewVerdict = "unknown: blocks are committed up to %s before they are offered: %s"
+
 // verdict says what limits the stream, with a bound on what could be won.
 func verdict(s *StreamStats) (Bottleneck, string) {
 	makespan, ok := s.Makespan.Get()
@@ -37,7 +39,7 @@ func verdict(s *StreamStats) (Bottleneck, string) {
 	case !ok:
 		return BottleneckUnknown, "unknown: without offered times it is not known whether the committer ever waited"
 	case s.ClockSkew.Known():
-		return BottleneckUnknown, fmt.Sprintf("unknown: blocks are committed up to %s before they are offered: %s",
+		return BottleneckUnknown, fmt.Sprintf(skewVerdict,
 			FormatDuration(s.ClockSkew.Or(0)), skewHint)
 	case !s.Busy.Known():
 		kind, text := s.judgeSampled()

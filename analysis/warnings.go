@@ -12,51 +12,51 @@ import (
 const fewBlocks = 100
 
 // traceWarnings tells what weakens all figures of a trace.
-func traceWarnings(tr *traces.Trace) []string {
-	warnings := []string{}
+func traceWarnings(tr *traces.Trace) []Warning {
+	warnings := []Warning{}
+	warn := func(stream, text string) { warnings = append(warnings, Warning{stream, text}) }
 	switch l := tr.Loss; {
 	case l == nil:
 	case l.Bytes == 0 && errors.Is(l.Cause, traces.ErrTruncated):
-		warnings = append(warnings,
-			"the trace's end is missing (it was not closed): up to about a second of events before it may be lost")
+		warn("", "the trace's end is missing (it was not closed): up to about a second of events before it may be lost")
 	default:
-		warnings = append(warnings, fmt.Sprintf(
+		warn("", fmt.Sprintf(
 			"the trace was cut short: its last %s, from offset %s on, could not be read (%v)",
 			FormatBytes(l.Bytes), FormatCount(l.Offset), l.Cause))
 	}
 	for _, n := range tr.Notes {
-		prefix := ""
+		stream := ""
 		if n.Stream >= 0 && n.Stream < len(tr.Streams) && len(tr.Streams) > 1 {
-			prefix = tr.Streams[n.Stream].Name() + ": "
+			stream = tr.Streams[n.Stream].Name()
 		}
 		switch n.Kind {
 		case traces.NoteWarning:
-			warnings = append(warnings, prefix+n.Text)
+			warn(stream, n.Text)
 		case traces.NoteDropped:
 			if n.Text != "0" {
-				warnings = append(warnings, prefix+"the recorder dropped "+n.Text+" events: it could not keep up")
+				warn(stream, "the recorder dropped "+n.Text+" events: it could not keep up")
 			}
 		case traces.NoteDroppedSamples:
-			warnings = append(warnings, "the recorder dropped "+n.Text+" samples: it could not keep up")
+			warn("", "the recorder dropped "+n.Text+" samples: it could not keep up")
 		}
 	}
 	warnings = append(warnings, blindWarnings(tr)...)
 	if len(tr.Timelines) == 0 {
-		warnings = append(warnings, "the trace holds no streams")
+		warn("", "the trace holds no streams")
 	}
 	return warnings
 }
 
 // streamWarnings tells what weakens the figures of one stream; its name is said
 // when the trace has several.
-func streamWarnings(tl *traces.Timeline, named bool) []string {
-	var warnings []string
+func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
+	var warnings []Warning
+	stream := ""
+	if named {
+		stream = tl.Name()
+	}
 	warn := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		if named {
-			text = tl.Name() + ": " + text
-		}
-		warnings = append(warnings, text)
+		warnings = append(warnings, Warning{stream, fmt.Sprintf(format, args...)})
 	}
 	committed := tl.Observed(event.Committed)
 	if committed == 0 {
@@ -67,6 +67,7 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 	for _, k := range []event.Kind{event.Offered, event.Dequeued, event.Validated} {
 		switch n := without(tl, k); {
 		case n == 0:
+		case k == event.Validated && tl.Observed(event.Dequeued) == 0 && tl.Observed(k) == 0: // said of the pops
 		case tl.Observed(k) == 0:
 			warn("no %s times: %s not known; %s", k, withoutKind[k], missingHint[k])
 		default:
@@ -74,8 +75,12 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 		}
 	}
 	if early, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); early > 0 {
-		warn("commit before offer in %s, by up to %s: the clocks of orderer and peer differ, and the latency is off by at least that",
-			FormatBlocks(int64(early)), FormatDuration(most))
+		cause := "the clocks of orderer and peer differ"
+		if oneClock {
+			cause = "the recorder heard of the commit first"
+		}
+		warn("commit before offer in %s, by up to %s: %s, and the latency is off by at least that",
+			FormatBlocks(int64(early)), FormatDuration(most), cause)
 	}
 	if open := uncommitted(tl); open > 0 && committed > 0 {
 		text := "no commit within the trace of %s offered: the latency leaves them out"
@@ -101,7 +106,7 @@ func streamWarnings(tl *traces.Timeline, named bool) []string {
 // withoutKind names what is not known without the times of a kind.
 var withoutKind = [event.Committed + 1]string{
 	event.Offered:   "height gap, latency and makespan are",
-	event.Dequeued:  "the committer's busy and starved time is",
+	event.Dequeued:  "the committer's busy and starved time, and the share of validation in it, are",
 	event.Validated: "the share of validation in the commit is",
 }
 
@@ -141,9 +146,10 @@ func before(a, b []int64) (n int, most int64) {
 	return n, most
 }
 
-// holes counts the blocks that were neither offered nor committed.
+// holes counts the blocks that were neither offered nor committed, behind the first that
+// was.
 func holes(tl *traces.Timeline) int {
-	n := 0
+	n := -unseenFirst(tl)
 	for i := range tl.Len() {
 		if tl.Value(event.Offered, i) == event.Missing && tl.Value(event.Committed, i) == event.Missing {
 			n++
