@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"traces":                        {"traces/event", "internal/outfile"},
 	"recorder":                      {"traces", "traces/event"},
 	"recorder/fabriclog":            {"traces", "traces/event"},
-	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "traces", "traces/event"},
+	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "internal/fabric/proto/common", "traces", "traces/event"},
 	"recorder/fabricnet":            {"recorder", "recorder/fabricnet/scrape", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "traces", "traces/event"},
 	"recorder/fabricnet/scrape":     {"internal/fabric/deliver"},
 	"recorder/fabricnet/profile":    {"internal/fabric/deliver", "internal/fabric/identity"},

@@ -50,7 +50,7 @@ type Report struct {
 }
 
 // facts are the kinds that blocks tell of; they are written behind the payloads.
-var facts = []event.Kind{event.Transactions, event.Bytes, event.Writes}
+var facts = []event.Kind{event.Transactions, event.Bytes, event.Writes, event.InvalidTransactions}
 
 // Write writes the trace to w, together with what the files' blocks hold. It adds to
 // the trace's columns and notes. After an error what w was given is worth nothing.
@@ -223,9 +223,11 @@ func (a *attacher) progress(n int) {
 
 // Ends of the notes that attaching more blocks replaces.
 const (
-	unfound = "are in no file of blocks"
-	refused = "are invalid"
-	untimed = "are held too; they have no times"
+	unfound    = "are in no file of blocks"
+	refused    = "are invalid"
+	untimed    = "are held too; they have no times"
+	uncompared = "could not be checked"
+	compared   = "are those of the blocks"
 )
 
 // note tells in the trace where its payloads come from.
@@ -242,7 +244,7 @@ func (a *attacher) note(c *channel) {
 		add(traces.NoteFact, "%s of %d blocks are from files of blocks", what, n)
 	}
 	a.trace.Notes = slices.DeleteFunc(slices.Clone(a.trace.Notes), func(n traces.Note) bool {
-		return n.Stream == stream && slices.ContainsFunc([]string{unfound, refused, untimed}, func(end string) bool { return strings.HasSuffix(n.Text, end) })
+		return n.Stream == stream && slices.ContainsFunc([]string{unfound, refused, untimed, compared, uncompared}, func(end string) bool { return strings.HasSuffix(n.Text, end) })
 	})
 	if c.Earlier > 0 {
 		before := c.earlier.runs[0]
@@ -254,9 +256,14 @@ func (a *attacher) note(c *channel) {
 	if c.Validated > 0 {
 		add(traces.NoteFact, "by the peer's validation flags on %d of %d blocks, %d transactions "+refused, c.Validated, c.Blocks, c.Invalid)
 	}
-	if c.Late > 0 {
-		add(traces.NoteWarning, "the transactions of %d blocks were made more than %v after the trace has seen the block, by their clients' clocks: "+
-			"these may be blocks of another run", c.Late, maxSkew)
+	if c.Hashed > 0 {
+		add(traces.NoteFact, "the commit hashes that the peer has told of %d blocks "+compared, c.Hashed)
+	}
+	if text := c.Unhashed(); text != "" {
+		add(traces.NoteFact, "%s", text)
+	}
+	if text := c.Foreign(); text != "" {
+		add(traces.NoteWarning, "%s", text)
 	}
 	if c.Unreadable > 0 {
 		add(traces.NoteWarning, "%d blocks have transactions that cannot be read: their writes are not counted", c.Unreadable)

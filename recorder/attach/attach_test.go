@@ -3,6 +3,7 @@ package attach
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"maps"
@@ -272,7 +273,7 @@ func slurp(t *testing.T, s blockfile.Source) []byte {
 }
 
 // TestLate: blocks of another run with the same numbers and as many transactions are
-// told by their dates, if these lie behind the trace's.
+// told by their dates, if these lie behind the trace's and there is no commit hash.
 func TestLate(t *testing.T) {
 	for seconds, want := range map[uint64]int64{0: 0, 1_763_000_000: 0, 1_763_805_400: 0, 1_763_805_400 + 59: 0, 1_763_805_400 + 100: 20} {
 		tr := recorded(0, 20, 2)
@@ -331,6 +332,64 @@ func TestAgain(t *testing.T) {
 	var block *BlockError
 	if !errors.Is(err, ErrFork) || !errors.As(err, &block) || block.Block != 11 {
 		t.Errorf("blocks of another chain before those of the trace: %v", err)
+	}
+}
+
+// TestCommitHashes: the peer's copies must have the commit hashes that its log tells, and
+// the number of refused transactions that it has told.
+func TestCommitHashes(t *testing.T) {
+	orderer := maker{channel: "ch1"}
+	plain := orderer.blocks(20)
+	var peer [][]byte
+	tr := recorded(0, 20, 2)
+	told := tr.Timelines[0].MakeColumn(event.CommitHash)
+	for i, raw := range plain {
+		b, err := fabric.ParseBlock(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := sha256.Sum256([]byte{byte(i)})
+		peer = append(peer, b.Committed([]byte{11, 0}, hash[:]))
+		told[i] = int64(hash[0])<<16 | int64(hash[1])<<8 | int64(hash[2])
+	}
+	told[3] = event.Missing
+	copied := func() *traces.Trace {
+		c := *tr
+		c.Notes = nil
+		tl := traces.NewTimeline(tr.Streams[0], 0, 20)
+		for k := range event.Kind(event.NumKinds) {
+			if column := tr.Timelines[0].Column(k); column != nil {
+				copy(tl.MakeColumn(k), column)
+			}
+		}
+		c.Timelines = []*traces.Timeline{tl}
+		return &c
+	}
+	both := Config{Files: []blockfile.Source{content("orderer", plain...), content("peer", peer[:12]...)}}
+	r := attached(t, copied(), both)
+	if c := r.report.Channels[0]; c.Hashed != 11 || c.Invalid != 12 || r.value(event.InvalidTransactions, 11) != 1 ||
+		r.value(event.InvalidTransactions, 12) != event.Missing || !strings.Contains(r.notes(traces.NoteFact), "of 11 blocks "+compared) {
+		t.Errorf("report %+v, notes %s", c, r.notes(traces.NoteFact))
+	}
+	r = attached(t, copied(), Config{Files: both.Files[:1]})
+	if c := r.report.Channels[0]; c.Hashed != 0 || !strings.Contains(r.notes(traces.NoteFact), "the blocks have no commit hashes, as a peer's copies have them") {
+		t.Errorf("report %+v, notes %s", c, r.notes(traces.NoteFact))
+	}
+	// The notes of a second attaching replace those of the first.
+	r = attached(t, r.Trace, Config{Files: both.Files[1:], Stored: payloads(t, r.file)})
+	if c := r.report.Channels[0]; c.Hashed != 11 || c.Repeated != 12 || strings.Contains(r.notes(traces.NoteFact), uncompared) {
+		t.Errorf("report %+v, notes %s", c, r.notes(traces.NoteFact))
+	}
+	for name, spoil := range map[string]func(*traces.Timeline){
+		"commit hash begins with 4bf512, and that of ch1@peer0 with 4bf513": func(tl *traces.Timeline) { tl.Column(event.CommitHash)[1]++ },
+		"1 refused transactions, and ch1@peer0 had 2":                       func(tl *traces.Timeline) { tl.MakeColumn(event.InvalidTransactions)[1] = 2 },
+	} {
+		wrong := copied()
+		spoil(wrong.Timelines[0])
+		var block *BlockError
+		if _, err := write(t, wrong, both); !errors.Is(err, ErrContradiction) || !errors.As(err, &block) || block.Block != 1 || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ var (
 type link struct {
 	hash, previous uint64
 	validated      bool // a copy with validation flags was read
+	hashed         bool // its commit hash is the trace's
 }
 
 func linkOf(b *fabric.Block) link {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/blockreel/blockreel/internal/fabric"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -27,9 +28,13 @@ type ChannelReport struct {
 	// Unreadable counts the blocks of which some transaction's writes cannot be
 	// read; they are counted without it.
 	Unreadable int64
+	// Hashed counts the blocks with a copy whose commit hash is the one that the trace
+	// tells; another one would be an error. An orderer's copy has none.
+	Hashed int64
+	// Told tells that the trace has commit hashes.
+	Told bool
 	// Late counts the blocks whose first transaction was made, by its client's clock,
-	// more than a minute after the trace has seen the block: they may be of another
-	// run whose blocks have the same numbers.
+	// more than a minute after the trace has seen the block.
 	Late int64
 	// Repeated counts copies of blocks that were there already.
 	Repeated int64
@@ -55,6 +60,7 @@ type channel struct {
 // cover widens the channel's range to that of a stream.
 func (c *channel) cover(tl *traces.Timeline) error {
 	c.streams = append(c.streams, tl)
+	c.Told = c.Told || tl.Column(event.CommitHash) != nil
 	if tl.Len() == 0 {
 		return nil
 	}
@@ -94,25 +100,77 @@ func (c *channel) take(b *fabric.Block, follows, keep bool) (wanted bool, err er
 	}
 	known := &c.links[number-c.first]
 	again := known.hash != 0
-	l.validated = known.validated || c.verdict(b, !known.validated)
-	*known = l
+	if l.hashed, err = c.compareHash(b); err != nil {
+		return false, err
+	}
+	if l.hashed && !known.hashed {
+		c.Hashed++
+	}
+	l.hashed = l.hashed || known.hashed
 	if again {
 		c.Repeated++
-		return false, nil
+	} else if err := c.fill(b); err != nil {
+		return false, err
 	}
-	return true, c.fill(b)
+	valid, validated := b.ValidTransactions()
+	if validated && !known.validated {
+		if err := c.verdict(b, int64(b.Transactions-valid)); err != nil {
+			return false, err
+		}
+	}
+	l.validated = known.validated || validated
+	*known = l
+	return !again, nil
 }
 
-// verdict counts the validation flags of a block that has some, and reports
-// whether it has.
-func (c *channel) verdict(b *fabric.Block, fresh bool) bool {
-	valid, ok := b.ValidTransactions()
-	if ok && fresh {
-		invalid := int64(b.Transactions - valid)
-		c.Validated++
-		c.Invalid += invalid
+// compareHash holds a block's commit hash against what the trace tells of it, and
+// reports whether both are there.
+func (c *channel) compareHash(b *fabric.Block) (compared bool, err error) {
+	hash, err := fabric.MetadataValue(b.Metadata(commonpb.BlockMetadataIndex_COMMIT_HASH))
+	if err != nil || len(hash) < event.CommitHashBytes {
+		return false, nil // an orderer's copy, or one of a peer before 1.4.1
 	}
-	return ok
+	number := int64(0)
+	for _, x := range hash[:event.CommitHashBytes] {
+		number = number<<8 | int64(x)
+	}
+	for _, tl := range c.streams {
+		i, ok := index(tl, b)
+		if !ok || tl.Value(event.CommitHash, i) == event.Missing {
+			continue
+		}
+		if told := tl.Value(event.CommitHash, i); told != number {
+			return false, fmt.Errorf("%w: the block's commit hash begins with %06x, and that of %s with %06x: these are blocks of another run; "+
+				"take those of the ledger that the trace was recorded of", ErrContradiction, number, tl.Name(), told)
+		}
+		compared = true
+	}
+	return compared, nil
+}
+
+// verdict takes the validation flags of a block.
+func (c *channel) verdict(b *fabric.Block, invalid int64) error {
+	if err := c.agree(b, event.InvalidTransactions, "refused transactions", invalid); err != nil {
+		return err
+	}
+	c.Validated++
+	c.Invalid += invalid
+	c.set(b, event.InvalidTransactions, invalid)
+	return nil
+}
+
+// agree holds a count of a block against what the streams tell.
+func (c *channel) agree(b *fabric.Block, k event.Kind, what string, count int64) error {
+	for _, tl := range c.streams {
+		i, ok := index(tl, b)
+		if !ok {
+			continue
+		}
+		if told := tl.Value(k, i); told != event.Missing && told != count {
+			return fmt.Errorf("%w: the block has %d %s, and %s had %d: these are blocks of another run", ErrContradiction, count, what, tl.Name(), told)
+		}
+	}
+	return nil
 }
 
 // set gives a fact of a block to the streams that do not know it.
@@ -136,6 +194,9 @@ func index(tl *traces.Timeline, b *fabric.Block) (int, bool) {
 // transactions must agree; sizes need not, since a peer's copy of a block is larger than
 // the orderer's by its flags.
 func (c *channel) fill(b *fabric.Block) error {
+	if err := c.agree(b, event.Transactions, "transactions", int64(b.Transactions)); err != nil {
+		return err
+	}
 	writes, err := b.Writes()
 	if err != nil {
 		c.Unreadable++
@@ -148,20 +209,14 @@ func (c *channel) fill(b *fabric.Block) error {
 	c.Transactions += int64(b.Transactions)
 	c.Writes += int64(writes.Count)
 	c.WriteBytes += int64(writes.Bytes)
-	for _, tl := range c.streams {
-		i, ok := index(tl, b)
-		if told := tl.Value(event.Transactions, i); ok && told != event.Missing && told != int64(b.Transactions) {
-			return fmt.Errorf("%w: the block has %d transactions, and %s had %d: these are blocks of another run",
-				ErrContradiction, b.Transactions, tl.Name(), told)
-		}
-	}
 	c.set(b, event.Transactions, int64(b.Transactions))
 	c.set(b, event.Bytes, int64(len(b.Raw)))
 	c.set(b, event.Writes, int64(writes.Count))
 	return nil
 }
 
-// maxSkew is how far a client's clock may be ahead of the network's.
+// maxSkew is how far a client's clock may be ahead of the network's. How far it is behind
+// says nothing: a load test may send transactions that were made an hour before.
 const maxSkew = time.Minute
 
 // late reports whether the block's first transaction was made after the block.
@@ -189,6 +244,30 @@ func (c *channel) late(b *fabric.Block) bool {
 		}
 	}
 	return false
+}
+
+// Foreign says why the blocks may be of another run that has blocks of these numbers,
+// although nothing contradicts the trace; empty if there is no sign of it. A single commit
+// hash that agrees is enough, since the other blocks are of its chain.
+func (r *ChannelReport) Foreign() string {
+	if r.Hashed > 0 || r.Late == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the transactions of %d blocks were made more than %v after the trace has seen the block, by their clients' clocks: "+
+		"these may be blocks of another run", r.Late, maxSkew)
+}
+
+// Unhashed says why nothing but numbers, the chain and counts tells that the blocks are the
+// trace's; empty if commit hashes do.
+func (r *ChannelReport) Unhashed() string {
+	what := "the blocks have no commit hashes, as a peer's copies have them"
+	switch {
+	case r.Hashed > 0 || r.Blocks == 0:
+		return ""
+	case !r.Told:
+		what = "the trace has no commit hashes, as a peer's log tells them"
+	}
+	return what + ": that the blocks are this run's, beside their numbers and counts, " + uncompared
 }
 
 // finish counts what is missing; a hole in the midst of the files is an error.

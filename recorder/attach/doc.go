@@ -1,6 +1,5 @@
 // Package attach adds to a trace what its blocks hold: payloads, sizes, numbers of
-// writes and of transactions. A peer's validation flags stay where they are, in the
-// payload, and a note tells how many transactions they call invalid. The blocks come
+// writes, of transactions, and of those that the peer refused. The blocks come
 // from files that an operator has (internal/fabric/blockfile); stock logs and a copied
 // ledger directory are a full recording of a run.
 //
@@ -12,8 +11,9 @@
 //     already, then a peer's copy, then an orderer's, which has no flags.
 //  2. The times of the trace are written first: a copy that is cut short keeps them.
 //  3. channel.go: each block is held against its neighbours, against other copies of
-//     itself (chain.go) and against what the trace says of it; its payload goes to
-//     the Writer and its figures into the columns. Blocks before the trace's first one
+//     itself (chain.go) and against what the trace says of it: the number of its
+//     transactions and, of a peer's copy, the commit hash that the peer's log has told.
+//     Its payload goes to the Writer and its figures into the columns. Blocks before the trace's first one
 //     (earlier.go) have a payload and no figures; those behind its last one are
 //     checked and counted, and go nowhere.
 //  4. The columns of facts and the notes are written last.

@@ -2,9 +2,11 @@ package attach
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/blockreel/blockreel/internal/fabric/blockfile"
@@ -52,6 +54,11 @@ func TestRealRuns(t *testing.T) {
 		dir := shared(t, c.run)
 		r := attached(t, logs(t, dir), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(dir, c.file))}})
 		got := r.report.Channels[0]
+		// Copies with flags are a peer's: they have commit hashes too.
+		if got.Hashed != got.Validated || got.Foreign() != "" || r.Timelines[0].Observed(event.CommitHash) != r.Timelines[0].Len() ||
+			int64(r.Timelines[0].Observed(event.InvalidTransactions)) != got.Validated {
+			t.Errorf("%s: %d hashes agree, %q", c.run, got.Hashed, got.Foreign())
+		}
 		if got.Blocks != c.blocks || got.Without != 0 || got.Unreadable != 0 || got.Late != 0 || c.invalid >= 0 && got.Invalid != c.invalid || got.Writes < got.Transactions {
 			t.Errorf("%s: %+v", c.run, got)
 		}
@@ -84,6 +91,24 @@ func TestRealRuns(t *testing.T) {
 			t.Errorf("%s: %d payloads compared", c.run, n)
 		}
 		t.Logf("%s: %+v", c.run, got)
+	}
+}
+
+// TestForeignRuns: blocks of one run do not go with the logs of another, although
+// numbers and counts agree. An orderer's copies, which have no commit hash, do, and the
+// trace says so.
+func TestForeignRuns(t *testing.T) {
+	const blockfiles, debug, burst = "fabric-2.5-mvcc-blockfiles", "fabric-2.5-mvcc-debug", "fabric-2.5-burst-n20-info"
+	for _, c := range [][3]string{{blockfiles, debug, "ch1.blocks.zst"}, {debug, blockfiles, "peer-blockfile_000000.zst"}, {burst, debug, "ch1.blocks.zst"}} {
+		var block *BlockError
+		_, err := write(t, logs(t, shared(t, c[0])), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(shared(t, c[1]), c[2]))}})
+		if !errors.Is(err, ErrContradiction) || !errors.As(err, &block) || block.Block != 4 || !strings.Contains(err.Error(), "commit hash") {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	r := attached(t, logs(t, shared(t, blockfiles)), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(shared(t, burst), "ch1.blocks.zst"))}})
+	if c := r.report.Channels[0]; c.Hashed != 0 || !c.Told || !strings.Contains(r.notes(traces.NoteFact), uncompared) {
+		t.Errorf("an orderer's copies: %+v, %s", c, r.notes(traces.NoteFact))
 	}
 }
 
