@@ -75,7 +75,7 @@ func TestCutAtEveryByte(t *testing.T) {
 				whole, chunks = e, i
 			}
 		}
-		if l := got.Loss; l.Offset != int64(whole) || l.Bytes != int64(n-whole) || !errors.Is(l.Cause, ErrTruncated) || !errors.Is(verifyErr, ErrTruncated) {
+		if l := got.Loss; l.Offset != int64(whole) || l.Bytes != int64(n-whole) || !l.EndMissing() || !strings.HasPrefix(l.String(), "the end of the trace is missing") || !errors.Is(verifyErr, ErrTruncated) {
 			t.Fatalf("%d bytes: loss %+v (verify: %v); %d bytes are whole", n, l, verifyErr, whole)
 		}
 		if want := (chunks + 3) / 4 * 40; got.Events() != want {

@@ -67,8 +67,7 @@ func (t *Trace) notesToWrite() []Note {
 	if t.Loss == nil || len(t.Notes) >= MaxNotes {
 		return t.Notes
 	}
-	text := fmt.Sprintf("the file that this was read from lacks its end: %d bytes from byte %d on could not be used: %v",
-		t.Loss.Bytes, t.Loss.Offset, t.Loss.Cause)
+	text := "of the file that this was read from: " + t.Loss.String()
 	return append(slices.Clone(t.Notes), Note{-1, NoteWarning, strings.ToValidUTF8(text, "?")})
 }
 

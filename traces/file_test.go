@@ -72,7 +72,7 @@ func TestLossIsRemembered(t *testing.T) {
 	if err != nil || whole.Loss != nil {
 		t.Fatalf("%v, %v", whole, err)
 	}
-	if n := whole.Notes[len(whole.Notes)-1]; n.Kind != NoteWarning || !strings.Contains(n.Text, fmt.Sprintf("7 bytes from byte %d", ends[4])) {
+	if n := whole.Notes[len(whole.Notes)-1]; n.Kind != NoteWarning || !strings.Contains(n.Text, fmt.Sprintf("last 7 bytes, from byte %d on", ends[4])) {
 		t.Errorf("%+v", whole.Notes)
 	}
 }

@@ -1,6 +1,8 @@
 package traces
 
 import (
+	"errors"
+	"fmt"
 	"sort"
 	"strconv"
 	"time"
@@ -110,10 +112,28 @@ const (
 type Loss struct {
 	// Offset is the position in the file of the first byte that could not be used.
 	Offset int64
-	// Bytes is the number of bytes from Offset to the end of the file.
+	// Bytes is the number of bytes from Offset to the end of the file: of a file that was
+	// cut short (EndMissing) not all that is missing, but what is there and of no use.
 	Bytes int64
 	// Cause is the error that reading stopped with.
 	Cause error
+}
+
+// EndMissing tells that the file ends before the trace does. How much there was beyond
+// its last byte, nothing tells.
+func (l *Loss) EndMissing() bool { return errors.Is(l.Cause, ErrTruncated) }
+
+// String says what is missing, as far as it is known.
+func (l *Loss) String() string {
+	switch {
+	case !l.EndMissing():
+		return fmt.Sprintf("%d bytes from byte %d on, to the end of the file, cannot be used: %v", l.Bytes, l.Offset, l.Cause)
+	case l.Bytes == 0:
+		return "the end of the trace is missing: it was not closed, and up to about a second of events may be missing, " +
+			"or the copy is not complete, and nothing tells how much is missing"
+	}
+	return fmt.Sprintf("the end of the trace is missing, and nothing tells how much of it; "+
+		"of what is there the last %d bytes, from byte %d on, belong to an unfinished part and cannot be used", l.Bytes, l.Offset)
 }
 
 // Events returns the number of values that the trace holds.
