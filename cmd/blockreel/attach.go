@@ -34,10 +34,12 @@ written, or from blocks behind their lengths (uvarint); plain, gzip or zstd. Wha
 is is told by its content.
 
 A peer's ledger is in ledgersData/chains/chains/CHANNEL, an orderer's in chains/CHANNEL.
-Take the peer's: only its copy tells which transactions are valid.
+Take the peer's: only its copy tells which transactions are valid, and has the commit hash
+that the peer's log has told as well (2.x, 3.x, and 1.4 but for its first versions).
 
-The blocks must continue each other (previous hash, data hash) and agree with the trace;
-the first that does not is named, and nothing is written. Blocks before the trace's first
+The blocks must continue each other (previous hash, data hash) and agree with the trace in
+the numbers of transactions and in commit hashes; the first that does not is named, and
+nothing is written. Of an orderer's copies commit hashes cannot be compared. Blocks before the trace's first
 one, like those of the channel's setting up, are kept as payloads without times, so that
 "blockreel serve" can give them to a peer that has just joined; --no-earlier leaves them out,
 which a trace of a long-lived channel may need. Blocks behind the last one are left out.`,
@@ -78,7 +80,11 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 			if cfg.Stored, err = storedPayloads(in, tr); err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			return attachBlocks(c, tr, cfg, blocks, output)
+			if err := attachBlocks(c, tr, cfg, blocks, output); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", output)
+			return nil
 		},
 	}
 	f := c.Flags()
@@ -154,6 +160,9 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 		if r.Validated > 0 {
 			fmt.Fprintf(stderr, ", %s transactions invalid", count(r.Invalid))
 		}
+		if r.Hashed > 0 {
+			fmt.Fprintf(stderr, ", %s commit hashes agree", count(r.Hashed))
+		}
 		if r.Earlier > 0 {
 			fmt.Fprintf(stderr, ", and %s of %s before the trace", count(r.Earlier), analysis.FormatBytes(r.EarlierBytes))
 		}
@@ -169,8 +178,13 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 		if r.Without > 0 {
 			warn(stderr, "%s blocks of the trace are in no file", count(r.Without))
 		}
-		if r.Late > 0 {
-			warn(stderr, "the transactions of %s blocks were made after the trace has seen the block: these may be blocks of another run", count(r.Late))
+		if text := r.Unhashed(); text != "" && r.Told {
+			warn(stderr, "%s; attach the peer's ledger files, too, to be sure", text)
+		} else if text != "" {
+			fmt.Fprintf(stderr, "%s: %s\n", r.Channel, text)
+		}
+		if text := r.Foreign(); text != "" {
+			warn(stderr, "%s", text)
 		}
 	}
 }
