@@ -42,6 +42,12 @@ func (l *Ledger) Block(ctx context.Context, n event.BlockNum) (StoredBlock, erro
 	return StoredBlock{Block: c.block, MadeUp: c.madeUp, Hash: c.hash, Contents: c.transactions}, nil
 }
 
+// Verdict tells what the ledger made of the block that it committed last: the validation
+// codes of its transactions, which are good until the next Validate, and its commit hash.
+func (l *Ledger) Verdict() (codes []byte, commitHash [32]byte) {
+	return l.next.codes, l.next.commitHash
+}
+
 // BlockByHash returns the block whose header has this hash.
 func (l *Ledger) BlockByHash(ctx context.Context, sum [32]byte) (StoredBlock, error) {
 	if err := l.usable(); err != nil {

@@ -22,12 +22,16 @@ type chain struct {
 	room []byte  // of append
 }
 
+func chainPath(dir, channel string) string {
+	return filepath.Join(dir, ordererName, channel, "blocks")
+}
+
 func newChain(dir, channel string) (*chain, error) {
-	path := filepath.Join(dir, ordererName, channel, "blocks")
+	path := chainPath(dir, channel)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
+	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
+	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -109,6 +111,64 @@ func TestClients(t *testing.T) {
 	status := n.Status()
 	if o, p := status[0].Channels[1], status[2].Channels[1]; o.Sent != uint64(3*c.Blocks+1) || p.SentFiltered != uint64(c.Blocks+1) || p.Sent != 0 {
 		t.Errorf("sent: %+v at the orderer, %+v at the second peer", o, p)
+	}
+}
+
+// What a peer's readers get has its ledger's verdicts: another ledger that begins at the
+// genesis block comes to the same ones, and to the same commit hashes. Transactions that
+// come back are duplicates.
+func TestVerdicts(t *testing.T) {
+	c := small()
+	c.Channels, c.Orgs, c.Transactions, c.Writes, c.Reused = 1, 1, 3, 6, true
+	n := opened(t, c)
+	record(t, within(t), n)
+	l, err := ledger.Open(ledger.Memory, ledger.Config{Channel: channelName(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	last := deliver.Seek{Channel: channelName(0), Stop: deliver.At(uint64(c.Blocks))}
+	conn, id := client(t, n, 1)
+	full, err := conn.Deliver(within(t), deliver.Peer, id, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filtered, err := conn.Deliver(within(t), deliver.PeerFiltered, id, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number := range c.Blocks + 1 {
+		whole, err := full.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := block.Block{Number: event.BlockNum(number), Transactions: whole.Block.Transactions, Bytes: len(whole.Block.Raw), Payload: whole.Block.Raw}
+		if err := l.Validate(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		part, err := filtered.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, tx := range part.Filtered.FilteredTransactions {
+			if code := whole.Block.Flags()[i]; byte(tx.TxValidationCode) != code {
+				t.Errorf("block %d, transaction %d: code %d in the filtered block, %d in the whole one", number, i, tx.TxValidationCode, code)
+			}
+		}
+	}
+	const duplicate = byte(peerpb.TxValidationCode_DUPLICATE_TXID)
+	r := l.Report()
+	if r.Transactions != int64(1+3*c.Blocks) || r.Compared != r.Transactions || r.Different != 0 || r.Adopted != 0 {
+		t.Errorf("%d of %d transactions have a verdict, %d another one than here, such as %v", r.Compared, r.Transactions, r.Different, r.Differences)
+	}
+	if r.Codes[0] == 0 || r.Codes[duplicate] == 0 {
+		t.Errorf("%d transactions are valid and %d duplicates: there should be both", r.Codes[0], r.Codes[duplicate])
+	}
+	if r.ComparedHashes != int64(c.Blocks) || r.DifferentHashes != 0 {
+		t.Errorf("%d of %d blocks have a commit hash, %d another one than here", r.ComparedHashes, c.Blocks, r.DifferentHashes)
 	}
 }
 

@@ -50,8 +50,8 @@ type Config struct {
 	// Ledger is the spec of the peers' ledgers, as ledger.Open takes it.
 	Ledger string
 	// Dir holds keys, the orderer's blocks and the peers' ledgers, one directory for
-	// each channel on each peer, and must not hold ledgers yet. Empty: a temporary
-	// directory, which Close removes.
+	// each channel on each peer, and must not hold those of an earlier run. Empty: a
+	// temporary directory, which Close removes.
 	Dir string
 	// Listen says where the nodes listen.
 	Listen Listen

@@ -21,7 +21,9 @@
 //	 5. Close stops the nodes and closes the ledgers.
 //
 // Blocks are on disk once, in the orderer's file, from before their time until Close: a
-// backlog takes eight bytes a block in memory. Peers hold what Fabric's peers hold.
+// backlog takes eight bytes a block in memory. Peers hold what Fabric's peers hold. A peer's
+// event service sends those blocks with the verdicts and the commit hash of the peer's own
+// ledger (verdicts.go).
 //
 // Offered is the instant at which the orderer's height grows; Sent is when gRPC has taken
 // the block, at which it may be with the peer already. A stream that breaks is taken up

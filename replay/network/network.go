@@ -63,6 +63,8 @@ func Open(cfg Config) (_ *Network, err error) {
 			return nil, err
 		}
 		n.temporary = dir
+	} else if err := unused(&n.cfg, dir); err != nil {
+		return nil, err
 	}
 	orderer, peers, err := members(&n.cfg)
 	if err != nil {
@@ -74,7 +76,32 @@ func Open(cfg Config) (_ *Network, err error) {
 	return n, n.serve(dir, orderer, peers)
 }
 
-// open opens the peers' ledgers, and makes the channels if all of them are new.
+// unused reports an error if the directory holds a network, whole or in part. It cannot be
+// taken up again, as its keys are gone: what is in the directory is a user's.
+func unused(c *Config, dir string) error {
+	used := func(path string) error {
+		return fmt.Errorf("%s is of an earlier run, which cannot be continued, since every run has keys of its own: "+
+			"choose another directory, or remove %s", path, dir)
+	}
+	for i := range c.Channels {
+		if path := chainPath(dir, channelName(i)); exists(path) {
+			return used(path)
+		}
+	}
+	for _, s := range c.streams() {
+		if path := ledgerDir(dir, s); exists(path) {
+			return used(path)
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// open opens the peers' ledgers and makes the channels.
 func (n *Network) open(dir string, orderer *member, peers []*member) error {
 	for i, s := range n.cfg.streams() {
 		st, err := openStream(&n.cfg, dir, i, s, peers[i%n.cfg.Orgs])
@@ -188,7 +215,7 @@ func (n *Network) Close() error {
 		}
 	}
 	for _, s := range n.streams {
-		errs = append(errs, s.ledger.Close())
+		errs = append(errs, s.close())
 	}
 	for _, ch := range n.channels {
 		errs = append(errs, ch.chain.file.Close())

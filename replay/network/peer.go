@@ -2,7 +2,8 @@ package network
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"path/filepath"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -20,6 +21,8 @@ import (
 type store interface {
 	driver.Ledger
 	Height() event.Height
+	// Verdict is that on the block that was committed last, good until the next Validate.
+	Verdict() (codes []byte, commitHash [32]byte)
 	Close() error
 }
 
@@ -30,6 +33,7 @@ type stream struct {
 	chain    *chain
 	peer     *member
 	ledger   store
+	verdicts *verdicts
 	height   height // of ledger
 	sent     height // what the orderer has told of
 	source   *subscription
@@ -48,8 +52,8 @@ func openStream(c *Config, dir string, index int, s traces.Stream, peer *member)
 		return nil, err
 	}
 	st := &stream{Stream: s, index: index, peer: peer, ledger: l}
-	if h := l.Height(); h != event.Height(firstBlock) {
-		return st, fmt.Errorf("the ledger in %s has a height of %d already: choose another directory or remove it", at.Dir, h)
+	if st.verdicts, err = newVerdicts(filepath.Join(dir, s.Peer), c.Transactions); err != nil {
+		return st, err
 	}
 	st.height.reach(uint64(firstBlock))
 	return st, nil
@@ -63,15 +67,20 @@ func (s *stream) Validate(ctx context.Context, b *block.Block) error {
 
 func (s *stream) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	stages, err := s.ledger.Commit(ctx, b)
-	if err == nil {
-		s.height.reach(uint64(b.Number) + 1)
+	if err != nil {
+		return stages, err
 	}
-	return stages, err
+	codes, commitHash := s.ledger.Verdict()
+	if err := s.verdicts.put(uint64(b.Number), codes, commitHash); err != nil {
+		return stages, err
+	}
+	s.height.reach(uint64(b.Number) + 1)
+	return stages, nil
 }
 
 // Oldest, Height and Block make the stream a deliver.Ledger: what the peer has committed,
-// with its verdict that all transactions are valid. The bytes are read from the orderer's
-// file, so that a block is on disk once for all.
+// with its ledger's verdicts and commit hash. The bytes are read from the orderer's file, so
+// that a block is on disk once for all.
 func (s *stream) Oldest() uint64 { return 0 }
 func (s *stream) Height() uint64 { return s.height.get() }
 
@@ -87,7 +96,24 @@ func (s *stream) Block(ctx context.Context, number uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.Committed(make([]byte, b.Transactions), nil), nil
+	if number < uint64(firstBlock) {
+		// As a Fabric peer has the genesis block: valid, and without a commit hash.
+		return b.Committed(make([]byte, b.Transactions), nil), nil
+	}
+	codes, commitHash, err := s.verdicts.get(number)
+	if err != nil {
+		return nil, err
+	}
+	return b.Committed(codes, commitHash), nil
+}
+
+// close closes the ledger and what belongs to it, when nobody reads it any more.
+func (s *stream) close() error {
+	var err error
+	if s.verdicts != nil {
+		err = s.verdicts.close()
+	}
+	return errors.Join(err, s.ledger.Close())
 }
 
 // newPeer makes a peer's event services.
