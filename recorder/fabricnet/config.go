@@ -38,20 +38,28 @@ type Config struct {
 	Channels []string
 	// Signer signs the requests: a reader of the channels.
 	Signer *identity.Identity
-	// From is the first block. Nil: each node's height when the recording begins.
+	// From is the first block: Oldest, or a number up to the orderer's height; Wait waits
+	// for a higher one. Blocks from before the recording have no times. Nil: each node's
+	// height when the recording begins.
 	From *deliver.Position
 	// Payload of the blocks, as the orderer sends them.
 	Payload Payload
 	// QueueBytes bounds the payloads that wait to be written. 0 means 64 MiB; a block
 	// that is larger than that is never kept.
 	QueueBytes int
-	// Wait makes Open try again until the nodes and channels are there.
+	// Wait makes Open try again until the nodes and one of the channels are there; Run
+	// waits for the other channels while it records that one.
 	Wait bool
-	// Waiting is told why, once for each node and channel that Open waits for. Nil:
-	// nobody.
+	// Waiting is told why, once for each node and channel that is waited for. Nil: nobody.
 	Waiting func(error)
-	// UntilCaughtUp ends the recording when every peer has committed what the orderer has.
+	// Tell is told when a node or a metrics page is lost and when it is back. Nil: nobody.
+	// It and Waiting are called from any goroutine, and hold up what they tell of.
+	Tell func(text string)
+	// UntilCaughtUp ends the recording when every peer has committed what the orderer has;
+	// if that is so from the beginning, when besides no block has come for Quiet.
 	UntilCaughtUp bool
+	// Quiet: 0 means 2 s.
+	Quiet time.Duration
 	// Metrics are the nodes' metrics pages; Node is a name of the orderer or a peer. One
 	// that cannot be read is noted, and no error.
 	Metrics []scrape.Config
@@ -79,7 +87,7 @@ func (c *Config) validate() error {
 		return errors.New("no identity to sign requests with")
 	case c.Payload < PayloadNone || c.Payload > PayloadFull:
 		return fmt.Errorf("payload mode %d is unknown", c.Payload)
-	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0:
+	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0 || c.Quiet < 0:
 		return errors.New("negative limit")
 	}
 	named := map[string]bool{}
@@ -109,6 +117,12 @@ func (c *Config) validate() error {
 	}
 	if c.Waiting == nil {
 		c.Waiting = func(error) {}
+	}
+	if c.Tell == nil {
+		c.Tell = func(string) {}
+	}
+	if c.Quiet == 0 {
+		c.Quiet = 2 * time.Second
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20

@@ -3,10 +3,13 @@
 // The way of a block:
 //
 //  1. Open connects to the orderer and the peers, and asks each of them for the height of
-//     every channel: node.go. A refusal ends everything here, before there is a trace.
+//     every channel: node.go, open.go. A refusal ends everything here, before there is a
+//     trace.
 //  2. Network.Run subscribes to the orderer, once a channel, and to each peer's events of
-//     committed blocks: subscription.go. A subscription that is cut goes on at the next
-//     number; what happened in between has no times, and a note says so.
+//     committed blocks, from the heights on: subscription.go. Older blocks, if they are
+//     wanted, are read by subscriptions of their own, so that no new block waits behind
+//     them. A subscription that is cut goes on at the next number; what happened in between
+//     has no times, and a note says so: outage.go. caughtup.go tells when to end.
 //  3. The arrival at this program is the block's time, from one monotonic clock for all
 //     nodes: Offered is the arrival from the orderer, Committed that of the peer's event:
 //     observe.go. A commit that is seen before its block shows that the block was offered
@@ -21,8 +24,9 @@
 // A block that was there before the recording has no time of its own. If the peer had
 // yet to commit it, it counts as offered when the orderer told its height: the heights
 // are then right from the beginning, and delivery took at least what the trace says.
+// SettingBacklog tells how many these are: they are no measure of a rate.
 //
 // The load on the network is one more subscriber a channel at the orderer, and one a
-// channel at each peer, which is sent filtered blocks: ids and verdicts alone; and one
-// empty call every few seconds.
+// channel at each peer, which is sent filtered blocks: ids and verdicts alone; as many
+// again while older blocks are read; and one empty call every few seconds.
 package fabricnet

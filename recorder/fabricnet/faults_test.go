@@ -186,6 +186,47 @@ func TestEndWhileAway(t *testing.T) {
 	if s := observing(t, tr, "orderer"); fmt.Sprint(s.Value) != "[1 0]" {
 		t.Errorf("observing %v", s.Value)
 	}
+	if w := r.net.Warnings(); len(w) != 1 || !strings.HasPrefix(w[0], "orderer orderer was not observed from ") || !strings.Contains(w[0], "to the end") {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+// TestOutageToldOnce: however many channels a node has, its outage is told when it begins
+// and when it ends, and is one warning.
+func TestOutageToldOnce(t *testing.T) {
+	b := newTestbed(t, 10, 2, 2, "ch1", "ch2", "ch3")
+	told := make(chan string, 100)
+	b.config.Tell = func(text string) { told <- text }
+	b.config.RetryAfter = 20 * time.Millisecond
+	r := record(t, b.config)
+	b.extend(t, r, 5)
+	b.peer.Stop()
+	if text := <-told; !strings.HasPrefix(text, "peer peer0 is lost, and is tried again: connect to ") {
+		t.Error(text)
+	}
+	r.await(t, "all are lost", func(s Status) bool { return s.PeerLost > 0 && s.OrdererLost == 0 })
+	for name, chain := range b.chains {
+		b.orderer.ledgers[name].Append(chain[5:8]...)
+		b.peer.ledgers[name].Append(commit(t, chain[5:8])...)
+	}
+	b.peer.Start(t)
+	if text := <-told; !strings.HasPrefix(text, "peer peer0 is back after ") {
+		t.Error(text)
+	}
+	b.extend(t, r, 10)
+	tr := r.end(t)
+	if len(told) > 0 {
+		t.Errorf("told as well: %s", <-told)
+	}
+	w := r.net.Warnings()
+	if len(w) != 1 || !strings.HasPrefix(w[0], "peer peer0 was not observed for ") || w[0] != notes(tr, traces.NoteWarning) {
+		t.Fatalf("warnings %q", w)
+	}
+	for name := range b.chains {
+		if !strings.Contains(w[0], "blocks 5 to 7 of "+name) {
+			t.Error(w[0])
+		}
+	}
 }
 
 // TestOpenInterrupted gives up waiting for a node that hangs up on everybody.

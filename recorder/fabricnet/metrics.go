@@ -2,6 +2,8 @@ package fabricnet
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,13 +25,15 @@ type metrics struct {
 	mu sync.Mutex
 	// depths are the newest depths of the payloads buffers, in blocks.
 	depths map[stop]float64
+	// lost are the newest outages of the pages.
+	lost map[string]scrape.Outage
 }
 
 // stop is a channel at a node.
 type stop struct{ node, channel string }
 
 func newMetrics(pages []scrape.Config) (*metrics, error) {
-	m := &metrics{depths: map[stop]float64{}}
+	m := &metrics{depths: map[stop]float64{}, lost: map[string]scrape.Outage{}}
 	for _, cfg := range pages {
 		page, err := scrape.New(cfg)
 		if err != nil {
@@ -72,9 +76,31 @@ func (n *Network) away(node string, o scrape.Outage, told *int) {
 		}
 	}
 	n.metrics.mu.Unlock()
-	if *told++; *told > maxCutNotes {
-		return
+	if o.To.IsZero() {
+		n.cfg.Tell(fmt.Sprintf("%v; the page is tried again", o))
+	} else {
+		n.cfg.Tell(fmt.Sprintf("the metrics page of %s is back after %v", node, o.To.Sub(o.From).Round(time.Millisecond)))
 	}
-	n.rec.Note(traces.Note{Stream: -1, Kind: traces.NoteWarning, Text: fmt.Sprintf("after %v: %v",
-		o.From.Sub(n.base).Round(time.Millisecond), o)})
+	n.metrics.mu.Lock()
+	n.metrics.lost[node] = o
+	n.metrics.mu.Unlock()
+	if o.To.IsZero() {
+		return // noted when it is over, or at the end
+	}
+	if *told++; *told <= maxOutages {
+		n.notePage(o)
+	}
+}
+
+func (n *Network) notePage(o scrape.Outage) {
+	n.note(-1, traces.NoteWarning, "not read from %v on: %v", o.From.Sub(n.base).Round(time.Millisecond), o)
+}
+
+// tellPages notes the pages that cannot be read when the recording ends.
+func (n *Network) tellPages() {
+	for _, node := range slices.Sorted(maps.Keys(n.metrics.lost)) {
+		if o := n.metrics.lost[node]; o.To.IsZero() {
+			n.notePage(o)
+		}
+	}
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/recorder"
 	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
@@ -27,10 +27,15 @@ type Network struct {
 	// base is Time 0 of the trace, with its monotonic reading.
 	base     time.Time
 	caughtUp context.CancelFunc
+	// chasing: there was something to catch up with; stirred tells of blocks. See
+	// caughtup.go.
+	chasing atomic.Bool
+	stirred chan struct{}
 
-	mu       sync.Mutex // Status reads these two while Run sets them
+	mu       sync.Mutex // Status and Warnings read these while Run sets them
 	rec      *recorder.Recorder
 	payloads *payloads
+	warnings []traces.Note
 }
 
 // Open connects to every node and asks for the channels' heights. The caller closes the
@@ -43,99 +48,36 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{cfg: cfg, metrics: pages}
+	n := &Network{cfg: cfg, metrics: pages, stirred: make(chan struct{}, 1)}
 	for i, to := range append([]Node{cfg.Orderer}, cfg.Peers...) {
 		service := deliver.Orderer
 		if i > 0 {
 			service = deliver.PeerFiltered
 		}
 		nd := &node{Node: to, service: service, signer: cfg.Signer, retry: backoff{first: cfg.RetryAfter, most: cfg.RetryAtMost}}
-		err := n.insist(ctx, nd, "", func() (err error) {
-			nd.conn, err = deliver.Dial(ctx, to.Endpoint)
-			return err
-		})
-		if err != nil {
+		if err := n.dial(ctx, nd); err != nil {
 			n.Close()
 			return nil, err
 		}
 		n.nodes = append(n.nodes, nd)
 	}
-	if err := n.wait(ctx); err != nil {
+	for i, name := range cfg.Channels {
+		c := &channel{name: name, net: n, told: map[string]bool{}}
+		for j, nd := range n.nodes {
+			s := &subscription{node: nd, channel: name, retry: nd.retry}
+			if j == 0 {
+				c.orderer = s
+			} else {
+				c.streams = append(c.streams, &stream{index: i*len(cfg.Peers) + j - 1, channel: c, peer: s})
+			}
+		}
+		n.channels = append(n.channels, c)
+	}
+	if err := n.openSome(ctx); err != nil {
 		n.Close()
 		return nil, err
 	}
-	for _, name := range cfg.Channels {
-		c, err := n.open(ctx, name)
-		if err != nil {
-			n.Close()
-			return nil, err
-		}
-		n.channels = append(n.channels, c)
-		if at := c.orderer.first.at; n.base.IsZero() || at.Before(n.base) {
-			n.base = at
-		}
-	}
 	return n, nil
-}
-
-// wait returns when every node has every channel, if it should wait at all: a height that
-// was told while others were waited for would be old when the recording begins.
-func (n *Network) wait(ctx context.Context) error {
-	if !n.cfg.Wait {
-		return nil
-	}
-	for _, nd := range n.nodes {
-		for _, name := range n.cfg.Channels {
-			err := n.insist(ctx, nd, name, func() error {
-				_, err := nd.height(ctx, name)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// open asks for the heights of a channel, first at the orderer: what a peer commits
-// after that is never older than what the orderer has.
-func (n *Network) open(ctx context.Context, name string) (*channel, error) {
-	c := &channel{name: name, net: n}
-	for i, nd := range n.nodes {
-		s := &subscription{node: nd, channel: name, retry: nd.retry}
-		err := n.insist(ctx, nd, name, func() (err error) {
-			s.first, err = nd.height(ctx, name)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		s.known.Store(s.first.blocks)
-		if i == 0 {
-			c.orderer = s
-			continue
-		}
-		c.streams = append(c.streams, &stream{index: len(n.channels)*len(n.cfg.Peers) + i - 1, channel: c, peer: s})
-	}
-	lowest := c.orderer.first.blocks
-	for _, s := range c.streams {
-		lowest = min(lowest, s.peer.first.blocks)
-		n.begin(s.peer, s.peer.first.blocks)
-	}
-	n.begin(c.orderer, lowest)
-	return c, nil
-}
-
-// begin sets where a subscription starts: current, unless the Config says otherwise.
-func (n *Network) begin(s *subscription, current uint64) {
-	if n.cfg.From != nil {
-		s.start = *n.cfg.From
-		return
-	}
-	s.start = deliver.At(current)
-	s.next.Store(current)
-	s.chain = fabric.ChainAt(current)
 }
 
 // Close ends the connections.
@@ -147,12 +89,25 @@ func (n *Network) Close() error {
 	return errors.Join(errs...)
 }
 
+// SettingBacklog is the setting of a stream whose peer was behind when the recording began:
+// of so many blocks, the first that have an offered time, this time is the beginning of the
+// recording. They were offered earlier, at a rate that nobody has seen.
+const SettingBacklog = "recorded_backlog_blocks"
+
 // header is that of the trace: a stream for every channel and peer.
 func (n *Network) header() traces.Header {
 	h := traces.Header{Base: n.base.UTC(), Tool: n.cfg.Tool, Source: "fabric"}
-	for _, channel := range n.cfg.Channels {
-		for _, peer := range n.cfg.Peers {
-			h.Streams = append(h.Streams, traces.Stream{Channel: channel, Orderer: n.cfg.Orderer.Name, Peer: peer.Name, Settings: n.cfg.Settings})
+	for _, c := range n.channels {
+		for _, s := range c.streams {
+			settings := n.cfg.Settings
+			if from, to := s.backlog(); c.opened.Load() && from < to {
+				settings = maps.Clone(settings)
+				if settings == nil {
+					settings = traces.Settings{}
+				}
+				settings.SetInt(SettingBacklog, int64(to-from))
+			}
+			h.Streams = append(h.Streams, traces.Stream{Channel: c.name, Orderer: n.cfg.Orderer.Name, Peer: s.peer.node.Name, Settings: settings})
 		}
 	}
 	return h
@@ -173,11 +128,20 @@ func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
 	defer n.caughtUp()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, c := range n.channels {
-		c.begin()
-		group.Go(func() error { return c.orderer.run(ctx) })
-		for _, s := range c.streams {
-			group.Go(func() error { return s.peer.run(ctx) })
+		if c.opened.Load() {
+			c.follow(ctx, group)
+			continue
 		}
+		group.Go(func() error {
+			if err := n.await(ctx, c); err != nil || !c.opened.Load() {
+				return err
+			}
+			c.follow(ctx, group)
+			return nil
+		})
+	}
+	if n.cfg.UntilCaughtUp && !n.chasing.Load() {
+		group.Go(func() error { n.endWhenQuiet(ctx); return nil })
 	}
 	for _, nd := range n.nodes {
 		group.Go(func() error { n.measure(ctx, nd); return nil })
@@ -192,13 +156,40 @@ func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
 	}
 	n.endIfCaughtUp()
 	err = group.Wait()
+	n.tell()
+	return err
+}
+
+// follow starts the goroutines of a channel that has opened.
+func (c *channel) follow(ctx context.Context, group *errgroup.Group) {
+	c.begin()
+	group.Go(func() error { return c.orderer.run(ctx) })
+	for _, s := range c.streams {
+		group.Go(func() error { return s.peer.run(ctx) })
+	}
+	for _, p := range c.past {
+		group.Go(func() error {
+			err := p.read(ctx)
+			c.net.endIfCaughtUp()
+			return err
+		})
+	}
+}
+
+// tell notes what is known when all has ended.
+func (n *Network) tell() {
 	for _, nd := range n.nodes {
+		n.tellOutage(nd)
 		n.tellTrips(nd)
 	}
+	n.tellPages()
 	for _, c := range n.channels {
-		c.end()
+		if c.opened.Load() {
+			c.end()
+		} else {
+			n.note(-1, traces.NoteWarning, "channel %s was waited for, and not there at all nodes until the recording ended", c.name)
+		}
 	}
-	return err
 }
 
 // write begins the traces.
@@ -222,22 +213,10 @@ func (n *Network) finish() error {
 			err = fmt.Errorf("write payloads: %w", err)
 		}
 		if lost := n.payloads.dropped.Load(); lost > 0 {
-			n.rec.Note(traces.Note{Stream: -1, Kind: traces.NoteWarning, Text: fmt.Sprintf(
-				"payloads of %d blocks came faster than they could be written and were dropped; their times are whole", lost)})
+			n.note(-1, traces.NoteWarning, "payloads of %d blocks came faster than they could be written and were dropped; their times are whole", lost)
 		}
 	}
 	return errors.Join(err, n.rec.Close())
-}
-
-// endIfCaughtUp ends the recording once every peer has what its orderer has.
-func (n *Network) endIfCaughtUp() {
-	if !n.cfg.UntilCaughtUp {
-		return
-	}
-	behind := func(s *stream) bool { return s.behind() }
-	if !slices.ContainsFunc(n.channels, func(c *channel) bool { return slices.ContainsFunc(c.streams, behind) }) {
-		n.caughtUp()
-	}
 }
 
 // Status is how far a stream has come.
@@ -255,6 +234,10 @@ type Status struct {
 	// Dropped is the number of events that could not be written in time,
 	// DroppedPayloads that of blocks of all channels, DroppedSamples that of samples.
 	Dropped, DroppedPayloads, DroppedSamples uint64
+	// Past is the number of older blocks that have yet to be read from the orderer.
+	Past uint64
+	// Waiting: the channel is not there yet.
+	Waiting bool
 	// Depth is the peer's payloads buffer in blocks, by its metrics page; −1 if that is
 	// not known.
 	Depth int64
@@ -276,7 +259,11 @@ func (n *Network) Status() (all []Status) {
 				Bytes:       c.bytes.Load(),
 				OrdererLost: c.orderer.lostFor(),
 				PeerLost:    s.peer.lostFor(),
+				Waiting:     !c.opened.Load(),
 				Depth:       n.metrics.depth(s.peer.node.Name, c.name),
+			}
+			if !st.Waiting {
+				st.Past = c.unread()
 			}
 			if rec != nil {
 				st.DroppedSamples = rec.DroppedSamples()

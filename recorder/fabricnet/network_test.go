@@ -149,7 +149,7 @@ func TestRestarts(t *testing.T) {
 			if got := spans(observed(tl, event.Bytes)); got != "02-29" {
 				t.Errorf("bytes of blocks %s", got)
 			}
-			if w := notes(tr, traces.NoteWarning); !strings.Contains(w, down) || !strings.Contains(w, "blocks 10 to 19 came in between") {
+			if w := notes(tr, traces.NoteWarning); !strings.Contains(w, down) || !strings.Contains(w, "blocks 10 to 19 of ch1 came in between") {
 				t.Errorf("warnings: %s", w)
 			}
 		})
@@ -340,6 +340,165 @@ func TestUntilCaughtUp(t *testing.T) {
 		if err != nil || got.HeaderHash() != want.HeaderHash() || len(p.Bytes) >= len(want.Raw) {
 			t.Errorf("header of block %d: %v", p.Block, err)
 		}
+	}
+}
+
+// TestLevel: a recording of a network that is level goes on until no block has come for a
+// while; one of a peer that is behind ends as soon as it has caught up.
+func TestLevel(t *testing.T) {
+	b := newTestbed(t, 20, 5, 5, "ch1")
+	b.config.UntilCaughtUp, b.config.Quiet = true, time.Hour
+	r := record(t, b.config)
+	b.extend(t, r, 10)
+	b.extend(t, r, 15)
+	if got := spans(observed(r.end(t).Timelines[0], event.Committed)); got != "05-14" {
+		t.Errorf("commits of blocks %s", got)
+	}
+	b.orderer.ledgers["ch1"].Append(b.chains["ch1"][15:]...)
+	r = record(t, b.config)
+	b.peer.ledgers["ch1"].Append(commit(t, b.chains["ch1"][15:])...)
+	if err := <-r.done; err != nil {
+		t.Fatal(err)
+	}
+	tr := read(t, r.times.Bytes())
+	if got := spans(observed(tr.Timelines[0], event.Committed)); got != "15-19" {
+		t.Errorf("commits of blocks %s", got)
+	}
+	if n, ok := tr.Streams[0].Settings.Int(SettingBacklog); !ok || n != 5 {
+		t.Errorf("settings %v", tr.Streams[0].Settings)
+	}
+	b.config.Quiet = time.Millisecond
+	r = record(t, b.config)
+	if err := <-r.done; err != nil {
+		t.Fatal(err)
+	}
+	if tr := read(t, r.times.Bytes()); len(tr.Streams[0].Settings) > 0 {
+		t.Errorf("settings %v", tr.Streams[0].Settings)
+	}
+}
+
+// slow is a ledger that holds back its older blocks.
+type slow struct {
+	*fabrictest.Ledger
+	below   uint64
+	release chan struct{}
+}
+
+func (s slow) Block(ctx context.Context, n uint64) ([]byte, error) {
+	if n < s.below {
+		select {
+		case <-s.release:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.Ledger.Block(ctx, n)
+}
+
+// TestOldest reads a long chain from its beginning while blocks come: these have their
+// times however slowly the old ones arrive, heights are right from the start, and the end
+// waits for all.
+func TestOldest(t *testing.T) {
+	b := newTestbed(t, 40, 20, 18, "ch1")
+	release := make(chan struct{})
+	b.orderer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
+		return slow{b.orderer.ledgers[channel], 19, release}, true
+	}
+	b.config.From, b.config.UntilCaughtUp, b.config.Payload = &deliver.Oldest, true, PayloadFull
+	r := record(t, b.config)
+	for _, s := range r.net.Status() {
+		if s.Offered != 20 || s.Committed != 18 {
+			t.Errorf("begins with %+v", s)
+		}
+	}
+	b.extend(t, r, 30)
+	b.extend(t, r, 40)
+	if s := r.net.Status()[0]; s.Past != 20 || s.Blocks != 22 {
+		t.Errorf("while the old blocks are held back: %+v", s)
+	}
+	close(release)
+	if err := <-r.done; err != nil {
+		t.Fatal(err)
+	}
+	tl := read(t, r.times.Bytes()).Timelines[0]
+	for k, want := range map[event.Kind]string{event.Offered: "18-39", event.Committed: "18-39", event.Bytes: "00-39", event.Writes: "00-39"} {
+		if got := spans(observed(tl, k)); got != want {
+			t.Errorf("%v of blocks %s, want %s", k, got, want)
+		}
+	}
+	if report, err := traces.Verify(&r.blocks); err != nil || report.Payloads != 40 {
+		t.Errorf("payloads: %+v, %v", report, err)
+	}
+	if b := r.net.Status()[0]; b.Past != 0 || b.Offered != 40 {
+		t.Errorf("ends with %+v", b)
+	}
+}
+
+// TestAhead asks for a block that is not there yet.
+func TestAhead(t *testing.T) {
+	b := newTestbed(t, 9, 5, 5, "ch1")
+	at := deliver.At(7)
+	b.config.From = &at
+	_, err := Open(t.Context(), b.config)
+	var ahead *AheadError
+	if !errors.As(err, &ahead) || !strings.HasSuffix(err.Error(), "channel ch1: block 7 is not there yet: the height is 5") {
+		t.Fatal(err)
+	}
+	b.config.Wait = true
+	b.config.Waiting = func(error) { b.orderer.ledgers["ch1"].Append(b.chains["ch1"][5:7]...) }
+	r := record(t, b.config)
+	b.extend(t, r, 9)
+	tr := r.end(t)
+	for _, k := range []event.Kind{event.Offered, event.Committed, event.Bytes} {
+		if got := spans(observed(tr.Timelines[0], k)); got != "07-08" {
+			t.Errorf("%v of blocks %s", k, got)
+		}
+	}
+	if w := r.net.Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+// TestWaitForOne records a channel that is there while another one is waited for.
+func TestWaitForOne(t *testing.T) {
+	b := newTestbed(t, 12, 2, 2, "ch1", "ch2")
+	var mu sync.Mutex
+	exists := false
+	serve := b.orderer.Server.Ledgers
+	b.orderer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if channel == "ch2" && !exists {
+			return nil, false
+		}
+		return serve(channel)
+	}
+	b.config.Channels = []string{"ch2", "ch1", "ch9"}
+	b.config.Wait = true
+	r := record(t, b.config)
+	r.await(t, "one is there", func(s Status) bool { return s.Waiting == (s.Channel != "ch1") })
+	only := func(name string, n int) {
+		t.Helper()
+		b.orderer.ledgers[name].Append(b.chains[name][b.orderer.ledgers[name].Height():n]...)
+		r.await(t, "offered", func(s Status) bool { return s.Channel != name || s.Offered == uint64(n) })
+		b.peer.ledgers[name].Append(commit(t, b.chains[name][b.peer.ledgers[name].Height():n])...)
+		r.await(t, "committed", func(s Status) bool { return s.Channel != name || s.Committed == uint64(n) })
+	}
+	only("ch1", 7)
+	mu.Lock()
+	exists = true
+	mu.Unlock()
+	r.await(t, "the other is there", func(s Status) bool { return s.Waiting == (s.Channel == "ch9") })
+	only("ch1", 9)
+	only("ch2", 12)
+	tr := r.end(t)
+	for i, want := range []string{"02-11", "02-08", ""} {
+		if got := spans(observed(tr.Timelines[i], event.Committed)); got != want {
+			t.Errorf("%s: commits of blocks %s, want %s", tr.Streams[i].Name(), got, want)
+		}
+	}
+	if w := r.net.Warnings(); len(w) != 1 || !strings.HasPrefix(w[0], "channel ch9 was waited for") {
+		t.Errorf("warnings: %q", w)
 	}
 }
 

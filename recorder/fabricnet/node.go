@@ -28,7 +28,18 @@ func (e *NodeError) Error() string {
 	if e.Channel == "" {
 		return fmt.Sprintf("%s %s: %v", role, e.Name, e.Err)
 	}
-	return fmt.Sprintf("%s %s, channel %s: %v", role, e.Name, e.Channel, e.Err)
+	return fmt.Sprintf("%s %s, channel %s: %v", role, e.Name, e.Channel, bare(e.Err))
+}
+
+// bare is an error of a stream without the names of its node and channel.
+func bare(err error) error {
+	if of, ok := err.(*deliver.StreamError); ok {
+		err = of.Err
+	}
+	if refused, ok := err.(*deliver.StatusError); ok {
+		err = &deliver.StatusError{Status: refused.Status, Reason: refused.Reason}
+	}
+	return err
 }
 
 func (e *NodeError) Unwrap() error { return e.Err }
@@ -47,6 +58,7 @@ type node struct {
 	signer  *identity.Identity
 	conn    *deliver.Conn
 	retry   backoff
+	outage  outage
 	// trips is of the goroutine that measures them; answered is when the last answer came.
 	trips    spread
 	answered atomic.Pointer[time.Time]
@@ -126,16 +138,15 @@ func (b *backoff) pause(ctx context.Context) bool {
 	}
 }
 
-// insist tries until it succeeds, is refused for good, or ctx ends; once only unless cfg
-// says to wait.
-func (n *Network) insist(ctx context.Context, nd *node, channel string, try func() error) error {
+// dial connects to a node: once only, unless cfg says to wait.
+func (n *Network) dial(ctx context.Context, nd *node) error {
 	b := nd.retry
 	for told := false; ; told = true {
-		err := try()
-		if err == nil {
+		var err error
+		if nd.conn, err = deliver.Dial(ctx, nd.Endpoint); err == nil {
 			return nil
 		}
-		failed := nd.fail(channel, err)
+		failed := nd.fail("", err)
 		if !n.cfg.Wait || deliver.Permanent(err) {
 			return failed
 		}

@@ -16,10 +16,17 @@ type channel struct {
 	net     *Network
 	orderer *subscription
 	streams []*stream
-	bytes   atomic.Uint64
-	// unreadable counts blocks whose transactions cannot all be read. Of the orderer's
-	// goroutine.
-	unreadable int
+	// opened: every node has told its height. What stands below, and first and start of
+	// the subscriptions, is set before.
+	opened atomic.Bool
+	// past are the blocks of before, at the nodes that have some.
+	past []*subscription
+	// told are the nodes that were waited for.
+	told map[string]bool
+
+	bytes atomic.Uint64
+	// unreadable counts blocks whose transactions cannot all be read.
+	unreadable atomic.Uint64
 }
 
 // stream is a channel's way to one peer.
@@ -27,62 +34,108 @@ type stream struct {
 	index   int
 	channel *channel
 	peer    *subscription
-	blocks  atomic.Uint64
-	order   order
-	// Of the peer's goroutine: transactions, and those that the peer has found invalid.
-	transactions, invalid int
+	// from is the first block whose commit is recorded.
+	from   uint64
+	blocks atomic.Uint64
+	order  order
+	// transactions, and those that the peer has found invalid.
+	transactions, invalid atomic.Uint64
 }
 
 // begin notes what is known before the first block, and takes the blocks.
 func (c *channel) begin() {
-	c.orderer.take, c.orderer.watch = c.offered, c.watch(c.orderer)
-	c.orderer.note = func(text string) {
-		for _, s := range c.streams {
-			s.note(traces.NoteWarning, "%s", text)
-		}
-	}
+	c.orderer.take, c.orderer.watch = c.offered, c
 	for _, s := range c.streams {
-		s.peer.take, s.peer.watch = s.committed, c.watch(s.peer)
-		s.peer.note = func(text string) { s.note(traces.NoteWarning, "%s", text) }
+		s.peer.take, s.peer.watch = s.committed, c
 		s.note(traces.NoteFact, "offered is the arrival of the orderer's block at the recorder, committed the arrival of the peer's event, both by the recorder's own clock; "+
 			"arrivals are late by the way from the node, for which the series %s is a bound, by the transfer of a large block, and by what the node takes to begin sending; "+
 			"a request for the newest block took %v at the orderer and %v at the peer when the recording began",
 			SeriesRoundTrip, c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
-		if from, to := s.peer.first.blocks, c.orderer.first.blocks; from < to {
-			s.note(traces.NoteWarning, "blocks %d to %d were in the orderer's ledger before the recording began: they count as offered at its beginning, "+
-				"and their delivery took longer than it seems", from, to-1)
+		if from, to := s.backlog(); from < to {
+			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began: they count as offered at its beginning, "+
+				"and their delivery took longer than it seems; they are no measure of the rate of offers", blocksWere(from, to))
+		}
+	}
+	for _, p := range c.past {
+		if p.node == c.orderer.node {
+			p.take = c.old
+			continue
+		}
+		for _, s := range c.streams {
+			if s.peer.node == p.node {
+				p.take = func(d *deliver.Delivered, _ bool) { s.verdicts(d) }
+			}
 		}
 	}
 }
 
-// watch makes samples of when a node's channel was observed.
-func (c *channel) watch(s *subscription) func(time.Time, bool) {
-	series := traces.Series{Name: traces.SeriesObserving, Node: s.node.Name, Channel: c.name}
-	return func(at time.Time, observing bool) {
-		v := 0.0
-		if observing {
-			v = 1
-		}
-		c.net.sample(series, at, v)
-	}
+// backlog is what the peer had yet to commit when the recording began, of what is
+// recorded; to is the first block behind it.
+func (s *stream) backlog() (from, to uint64) {
+	return s.from, s.channel.orderer.first.blocks
 }
 
-// offered takes a block from the orderer.
+// blocksWere begins a sentence about the blocks below to.
+func blocksWere(from, to uint64) string {
+	if from+1 == to {
+		return fmt.Sprintf("block %d was", from)
+	}
+	return fmt.Sprintf("blocks %d to %d were", from, to-1)
+}
+
+func (c *channel) observing(s *subscription, at time.Time, v float64) {
+	c.net.sample(traces.Series{Name: traces.SeriesObserving, Node: s.node.Name, Channel: c.name}, at, v)
+}
+
+func (c *channel) stands(s *subscription, at time.Time) { c.observing(s, at, 1) }
+
+func (c *channel) lost(s *subscription, since time.Time, cause error) {
+	c.observing(s, since, 0)
+	c.net.lose(s.node, c.name, since, cause)
+}
+
+func (c *channel) back(s *subscription, at time.Time, missed string) {
+	c.observing(s, at, 1)
+	c.net.regain(s.node, c.name, at, missed)
+	c.net.endIfCaughtUp()
+}
+
+// offered takes a block that came from the orderer after the recording began.
 func (c *channel) offered(d *deliver.Delivered, live bool) {
+	n := d.Number()
+	for _, s := range c.streams {
+		if n >= s.peer.first.blocks {
+			s.order.offered(n, c.net.time(d.Arrived), live, func(at int64) { s.observe(event.Offered, n, at) })
+		}
+	}
+	c.measure(d)
+	c.net.stir()
+	c.net.endIfCaughtUp()
+}
+
+// old takes a block that the orderer had before.
+func (c *channel) old(d *deliver.Delivered, _ bool) {
+	n := d.Number()
+	for _, s := range c.streams {
+		if from, to := s.backlog(); n >= from && n < to {
+			s.observe(event.Offered, n, c.net.time(c.orderer.first.at))
+		}
+	}
+	c.measure(d)
+}
+
+// measure takes what is in a block.
+func (c *channel) measure(d *deliver.Delivered) {
 	n := d.Number()
 	writes, err := d.Block.Writes()
 	if err != nil {
-		c.unreadable++
+		c.unreadable.Add(1)
 	}
 	c.bytes.Add(uint64(len(d.Block.Raw)))
 	for _, s := range c.streams {
 		if n < s.peer.first.blocks && c.net.cfg.From == nil {
 			continue // another peer's backlog
 		}
-		if n < c.orderer.first.blocks && n >= s.peer.first.blocks {
-			s.observe(event.Offered, n, c.net.time(c.orderer.first.at))
-		}
-		s.order.offered(n, c.net.time(d.Arrived), live, func(at int64) { s.observe(event.Offered, n, at) })
 		s.observe(event.Transactions, n, int64(d.Block.Transactions))
 		s.observe(event.Bytes, n, int64(len(d.Block.Raw)))
 		s.observe(event.Writes, n, int64(writes.Count))
@@ -93,39 +146,55 @@ func (c *channel) offered(d *deliver.Delivered, live bool) {
 	case PayloadHeaders:
 		c.net.payloads.put(c.name, event.BlockNum(n), d.Block.WithoutData())
 	}
-	c.net.endIfCaughtUp()
 }
 
 // committed takes a peer's event.
 func (s *stream) committed(d *deliver.Delivered, live bool) {
 	n := d.Number()
-	for _, tx := range d.Filtered.FilteredTransactions {
-		s.transactions++
-		if tx.TxValidationCode != 0 {
-			s.invalid++
-		}
+	if n < s.from {
+		live = false
+	} else {
+		s.verdicts(d)
 	}
 	if live {
 		at := s.channel.net.time(d.Arrived)
 		s.observe(event.Committed, n, at)
 		s.blocks.Add(1)
-		s.order.committed(n, at, func(at int64) { s.observe(event.Offered, n, at) })
+		if n >= s.channel.orderer.first.blocks {
+			s.order.committed(n, at, func(at int64) { s.observe(event.Offered, n, at) })
+		}
 	}
 	s.channel.net.endIfCaughtUp()
 }
 
+// verdicts counts what the peer says of a block's transactions.
+func (s *stream) verdicts(d *deliver.Delivered) {
+	for _, tx := range d.Filtered.FilteredTransactions {
+		s.transactions.Add(1)
+		if tx.TxValidationCode != 0 {
+			s.invalid.Add(1)
+		}
+	}
+}
+
 // end notes what only the whole recording can tell.
 func (c *channel) end() {
+	for _, p := range c.past {
+		if !p.ended.Load() {
+			c.net.note(-1, traces.NoteWarning, "the recording ended before all blocks below %d of %s were read from %s %s: it had come to %d",
+				p.until, c.name, p.node.role(), p.node.Name, p.next.Load())
+		}
+	}
+	if n := c.unreadable.Load(); n > 0 {
+		c.net.note(-1, traces.NoteWarning, "%d blocks of %s have transactions that cannot be read: their writes are not counted", n, c.name)
+	}
 	for _, s := range c.streams {
-		if s.transactions > 0 {
-			s.note(traces.NoteFact, "by the peer's verdicts, %d of %d transactions are invalid", s.invalid, s.transactions)
+		if all := s.transactions.Load(); all > 0 {
+			s.note(traces.NoteFact, "by the peer's verdicts, %d of %d transactions are invalid", s.invalid.Load(), all)
 		}
 		if s.order.count > 0 {
 			s.note(traces.NoteWarning, "%d commits were seen before their block came from the orderer, whose way to the recorder is the longer one: "+
 				"these blocks count as offered when their commit was seen", s.order.count)
-		}
-		if c.unreadable > 0 {
-			s.note(traces.NoteWarning, "%d blocks have transactions that cannot be read: their writes are not counted", c.unreadable)
 		}
 		if c.net.cfg.Payload == PayloadHeaders {
 			s.note(traces.NoteFact, "payloads are blocks without their transactions")
@@ -140,15 +209,8 @@ func (s *stream) observe(k event.Kind, block uint64, v int64) {
 }
 
 func (s *stream) note(kind, format string, args ...any) {
-	s.channel.net.rec.Note(traces.Note{Stream: s.index, Kind: kind, Text: fmt.Sprintf(format, args...)})
+	s.channel.net.note(s.index, kind, format, args...)
 }
 
 // height is what is known of the node's: told by it, or by its blocks.
 func (s *subscription) height() uint64 { return max(s.known.Load(), s.next.Load()) }
-
-// behind reports whether blocks that the orderer has have yet to come from it, or from
-// the peer.
-func (s *stream) behind() bool {
-	h := s.channel.orderer.height()
-	return s.channel.orderer.next.Load() < h || s.peer.next.Load() < max(h, s.peer.height())
-}

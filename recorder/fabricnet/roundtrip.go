@@ -23,6 +23,9 @@ type spread struct {
 	sinceStride int
 }
 
+// fewest measurements have a median that is worth telling.
+const fewest = 5
+
 // maxKept bounds what the median is of: evenly chosen measurements.
 const maxKept = 1 << 12
 
@@ -78,8 +81,16 @@ func (n *Network) tellTrips(nd *node) {
 	text := fmt.Sprintf("the way to %s %s and back could not be measured", nd.role(), nd.Name)
 	if t.n > 0 {
 		round := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
-		text = fmt.Sprintf("the way to %s %s and back on the connection of its blocks took %v at least, %v in the median, %v at most, in %d measurements, one every %v: "+
-			"by up to so much the times of its blocks are late", nd.role(), nd.Name, round(t.least), round(t.median()), round(t.greatest), t.n, n.cfg.RoundTripEvery)
+		took := fmt.Sprintf("%v at least, %v at most", round(t.least), round(t.greatest))
+		if t.n >= fewest {
+			took = fmt.Sprintf("%v at least, %v in the median, %v at most", round(t.least), round(t.median()), round(t.greatest))
+		}
+		text = fmt.Sprintf("the way to %s %s and back on the connection of its blocks took %s, in %d measurements, one every %v: "+
+			"by up to so much the times of its blocks are late", nd.role(), nd.Name, took, t.n, n.cfg.RoundTripEvery)
+		if t.n == 1 {
+			text = fmt.Sprintf("the way to %s %s and back on the connection of its blocks took %v, measured once: "+
+				"by about so much the times of its blocks are late", nd.role(), nd.Name, round(t.least))
+		}
 	}
-	n.rec.Note(traces.Note{Stream: -1, Kind: traces.NoteFact, Text: text})
+	n.note(-1, traces.NoteFact, "%s", text)
 }

@@ -85,7 +85,7 @@ func TestRoundTrips(t *testing.T) {
 			t.Fatalf("%s: %+v", node, s)
 		}
 		if want := fmt.Sprintf("%s and back on the connection of its blocks took", node); !strings.Contains(facts, want) ||
-			!strings.Contains(facts, fmt.Sprintf("in %d measurements, one every 1ms", s.Len())) {
+			s.Len() > 1 && !strings.Contains(facts, fmt.Sprintf("in %d measurements, one every 1ms", s.Len())) {
 			t.Errorf("%s: %d samples; %s", node, s.Len(), facts)
 		}
 	}
@@ -141,7 +141,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
-	if w := notes(tr, traces.NoteWarning); strings.Count(w, "peer0") != 2 || strings.Count(w, "down for repair") != 2 || !strings.Contains(w, "it lasted") {
+	if w := notes(tr, traces.NoteWarning); strings.Count(w, "peer0") != 1 || strings.Count(w, "down for repair") != 1 || !strings.Contains(w, "it lasted") {
 		t.Errorf("warnings: %s", w)
 	}
 	if got := spans(observed(tr.Timelines[0], event.Committed)); got != "02-04" {

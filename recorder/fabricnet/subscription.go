@@ -10,15 +10,21 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
-// A subscription follows one channel at one node, across connections.
+// A subscription follows one channel at one node, across connections: from the node's
+// height on for ever, or up to there, for the blocks that were there before.
 type subscription struct {
 	node    *node
 	channel string
 	// start is where it begins; afterwards it goes on at next.
 	start deliver.Position
 	begun bool
+	// until is the first block that it does not read; 0: it has no end.
+	until uint64
+	// ended: all up to there is read.
+	ended atomic.Bool
 	// chain holds the orderer's blocks to each other. A peer's filtered blocks have no
 	// hashes: their numbers are counted.
 	chain fabric.Chain
@@ -29,30 +35,32 @@ type subscription struct {
 	retry       backoff
 	// take is given every block once, in order; live ones came as they were made.
 	take func(d *deliver.Delivered, live bool)
-	// watch is told when the observation begins, ends and goes on; seen is when it was
-	// last known to stand.
-	watch func(at time.Time, observing bool)
+	// watch is told when the observation begins, ends and goes on, and why it has ended or
+	// which blocks were missed; seen is when it was last known to stand.
+	watch watcher
 	seen  time.Time
-	note  func(text string)
-	cuts  int
 	// away is when the stream was lost, in ns of the wall clock; 0 while it stands.
 	away atomic.Int64
 }
 
-// maxCutNotes bounds the notes of a connection that comes and goes.
-const maxCutNotes = 100
+// watcher is told of a subscription's observation. Its methods are called from the
+// subscription's goroutine.
+type watcher interface {
+	stands(s *subscription, at time.Time)
+	lost(s *subscription, since time.Time, cause error)
+	back(s *subscription, at time.Time, missed string)
+}
 
 // run follows the channel until ctx ends (nil) or the node refuses.
 func (s *subscription) run(ctx context.Context) error {
 	s.seen = s.first.at
-	s.watch(s.seen, true)
+	s.watch.stands(s, s.seen)
 	for {
 		err := s.follow(ctx)
-		var broken *fabric.ChainError
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
-		case deliver.Permanent(err), errors.As(err, &broken), errors.Is(err, fabric.ErrMalformed):
+		}
+		if hopeless(err) {
 			return s.node.fail(s.channel, err)
 		}
 		if err := s.reconnect(ctx, err); err != nil || ctx.Err() != nil {
@@ -61,11 +69,39 @@ func (s *subscription) run(ctx context.Context) error {
 	}
 }
 
-// reconnect waits until the node tells its height again, and notes what was not observed.
+// read reads what was there before until it has all (nil), ctx ends (nil), or the node
+// refuses. Nothing has a time here, so that a cut is no loss.
+func (s *subscription) read(ctx context.Context) error {
+	for {
+		err := s.follow(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, io.EOF):
+			s.ended.Store(true)
+			return nil
+		case hopeless(err):
+			return s.node.fail(s.channel, err)
+		case !s.begun && deliver.HasStatus(err, commonpb.Status_NOT_FOUND):
+			return s.node.fail(s.channel, fmt.Errorf("it does not have the first of the older blocks, %v, any more: %w", s.start, err))
+		}
+		if !s.retry.pause(ctx) {
+			return nil
+		}
+	}
+}
+
+// hopeless reports whether another try fails as well.
+func hopeless(err error) bool {
+	var broken *fabric.ChainError
+	return deliver.Permanent(err) || errors.As(err, &broken) || errors.Is(err, fabric.ErrMalformed)
+}
+
+// reconnect waits until the node tells its height again, and tells what was not observed.
 func (s *subscription) reconnect(ctx context.Context, cause error) error {
 	lost := s.lost()
-	s.watch(lost, false)
 	s.away.Store(lost.UnixNano())
+	s.watch.lost(s, lost, cause)
 	for s.retry.pause(ctx) {
 		h, err := s.node.height(ctx, s.channel)
 		if err != nil {
@@ -76,17 +112,12 @@ func (s *subscription) reconnect(ctx context.Context, cause error) error {
 		}
 		s.known.Store(max(h.blocks, s.known.Load()))
 		s.seen = h.at
-		s.watch(h.at, true)
 		s.away.Store(0)
-		if s.cuts++; s.cuts > maxCutNotes {
-			return nil
+		missed := ""
+		if next := s.next.Load(); h.blocks > next {
+			missed = fmt.Sprintf("blocks %d to %d", next, h.blocks-1)
 		}
-		missed := "no block came in between"
-		if next := s.next.Load(); s.begun && h.blocks > next {
-			missed = fmt.Sprintf("blocks %d to %d came in between and have no time from it", next, h.blocks-1)
-		}
-		s.note(fmt.Sprintf("%s %s was not observed for %v: %s (%v)", s.node.role(), s.node.Name,
-			h.at.Sub(lost).Round(time.Millisecond), missed, cause))
+		s.watch.back(s, h.at, missed)
 		return nil
 	}
 	return nil
@@ -104,18 +135,21 @@ func (s *subscription) lost() time.Time {
 // lostFor is for how long the stream has not been observed; 0 while it is.
 func (s *subscription) lostFor() time.Duration {
 	if at := s.away.Load(); at != 0 {
-		return time.Since(time.Unix(0, at))
+		return max(time.Since(time.Unix(0, at)), 1)
 	}
 	return 0
 }
 
-// follow subscribes once and reads until an error.
+// follow subscribes once and reads until an error; io.EOF when all is read.
 func (s *subscription) follow(ctx context.Context) error {
-	start := s.start
+	seek := deliver.Seek{Channel: s.channel, Start: s.start}
 	if s.begun {
-		start = deliver.At(s.next.Load())
+		seek.Start = deliver.At(s.next.Load())
 	}
-	stream, err := s.node.conn.Deliver(ctx, s.node.service, s.node.signer, deliver.Seek{Channel: s.channel, Start: start})
+	if s.until > 0 {
+		seek.Stop = deliver.At(s.until - 1)
+	}
+	stream, err := s.node.conn.Deliver(ctx, s.node.service, s.node.signer, seek)
 	if err != nil {
 		return err
 	}
@@ -123,7 +157,7 @@ func (s *subscription) follow(ctx context.Context) error {
 	for {
 		d, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return io.ErrUnexpectedEOF // there is no end to a subscription
+			return io.ErrUnexpectedEOF // it ends with its last block, or never
 		}
 		if err != nil {
 			return err
@@ -137,10 +171,13 @@ func (s *subscription) follow(ctx context.Context) error {
 		}
 		s.retry.reset()
 		s.seen = d.Arrived
-		live := d.Number() >= s.known.Load()
+		live := s.until == 0 && d.Number() >= s.known.Load()
 		s.next.Store(d.Number() + 1)
 		s.begun = true
 		s.take(&d, live)
+		if s.until > 0 && d.Number()+1 >= s.until {
+			return io.EOF
+		}
 	}
 }
 

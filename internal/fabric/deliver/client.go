@@ -131,11 +131,38 @@ func (s *Stream) wrap(err error) error {
 	case codes.ResourceExhausted:
 		err = fmt.Errorf("%w: %s", ErrTooLarge, status.Convert(err).Message())
 	case codes.Unimplemented:
-		err = fmt.Errorf("the node does not have this service, is it an orderer or a peer? %w", err)
+		err = &ServiceError{Service: s.service, Err: err}
 	case codes.Canceled:
 		err = fmt.Errorf("%w: %w", context.Canceled, err)
 	case codes.DeadlineExceeded:
 		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
-	return fmt.Errorf("%s %s: %w", s.service, s.conn.address, err)
+	return &StreamError{Service: s.service, Address: s.conn.address, Err: err}
 }
+
+// StreamError says whose stream has failed.
+type StreamError struct {
+	Service Service
+	Address string
+	Err     error
+}
+
+func (e *StreamError) Error() string { return fmt.Sprintf("%s %s: %v", e.Service, e.Address, e.Err) }
+
+func (e *StreamError) Unwrap() error { return e.Err }
+
+// ServiceError: the node does not have the service that was asked for.
+type ServiceError struct {
+	Service Service
+	Err     error // of gRPC
+}
+
+func (e *ServiceError) Error() string {
+	role := "peer"
+	if e.Service == Orderer {
+		role = "orderer"
+	}
+	return fmt.Sprintf("this node is no %s, or it is another of its ports: the %s service is unknown there", role, e.Service)
+}
+
+func (e *ServiceError) Unwrap() error { return e.Err }

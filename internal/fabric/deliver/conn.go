@@ -144,7 +144,7 @@ func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 func dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 	host, _, err := net.SplitHostPort(ep.Address)
 	if err != nil {
-		return nil, &ConnectError{Address: ep.Address, Permanent: true, Err: fmt.Errorf("not host:port: %w", err)}
+		return nil, &ConnectError{Address: ep.Address, Permanent: true, Err: fmt.Errorf("not HOST:PORT: %w", err)}
 	}
 	conn := &Conn{address: ep.Address, cause: &cause{}}
 	plain := insecure.NewCredentials()

@@ -65,6 +65,9 @@ var (
 // At is the block of this number.
 func At(n uint64) Position { return Position{kind: number, number: n} }
 
+// Number gives the number of the block; ok is false for places that have none.
+func (p Position) Number() (n uint64, ok bool) { return p.number, p.kind == number }
+
 func (p Position) String() string {
 	switch p.kind {
 	case oldest:
