@@ -116,6 +116,38 @@ func (d Differences) Worst() Optional[float64] {
 	return Known(worst)
 }
 
+// Trusted is the greatest identity error, as a share, up to which forecasts of a figure are
+// to be believed: about by how much two runs of one setting differ on one machine.
+const Trusted = 0.05
+
+// Distrust says, where d is how the replay of a trace with its own settings differs from
+// it, of which figures a forecast is not to be trusted; empty when all can be.
+func (d Differences) Distrust() string {
+	var figures, errors []string
+	for _, x := range d {
+		e, ok := x.Error.Get()
+		by := x.FormatError()
+		if !ok {
+			by = FormatDuration(x.Got)
+			if x.Unit == "blocks" {
+				by = FormatBlocks(x.Got)
+			}
+			by = "all of " + by
+		}
+		if x.Got != x.Want && (!ok || math.Abs(e) > Trusted) {
+			figures, errors = append(figures, x.Name()), append(errors, by)
+		}
+	}
+	switch len(figures) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("do not trust the %s: the replay of the trace with its own settings misses it by %s", figures[0], errors[0])
+	}
+	return fmt.Sprintf("do not trust %s: the replay of the trace with its own settings misses them by %s",
+		enumerate(figures), enumerate(errors))
+}
+
 // MarshalJSON writes {"makespan":0.0031,"max_gap":0,…}, in the order of d.
 func (d Differences) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer

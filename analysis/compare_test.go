@@ -61,3 +61,16 @@ func TestKneeAndRecommendation(t *testing.T) {
 		t.Error("no points have a knee")
 	}
 }
+
+func TestDistrust(t *testing.T) {
+	a := StreamStats{Makespan: Known(int64(100)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 100, P90: 100, P95: 100, P99: 100, P999: 100, Max: 100}}
+	b := StreamStats{Makespan: Known(int64(105)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 95, P90: 100, P95: 100, P99: 100, P999: 100, Max: 100}}
+	if got := Compare(&a, &b).Distrust(); got != "" {
+		t.Errorf("5 %% are trusted: %q", got)
+	}
+	b.MaxGap, b.Latency.P90 = Known(int64(3)), 2
+	want := "do not trust max gap and p90: the replay of the trace with its own settings misses them by all of 3 blocks and −98.0 %"
+	if got := Compare(&a, &b).Distrust(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

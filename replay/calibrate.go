@@ -31,6 +31,10 @@ const (
 // trace does not show stays as the preset has it.
 func (m *Model) calibrate() {
 	m.turnarounds()
+	if m.wholeWay() {
+		m.Config.Intake, m.Config.Wake = pipeline.Intake{}, 0
+		m.fact("transit, intake and wake-up are part of the service: the trace does not tell them from it")
+	}
 	preset := m.Config.Intake
 	if p := m.Config.Policy; p.Retry > 0 && !p.Unbounded && !p.NonBlocking {
 		switch {
@@ -40,7 +44,7 @@ func (m *Model) calibrate() {
 			m.measureRefills()
 		}
 	}
-	if m.Config.Intake == preset {
+	if m.Config.Intake == preset && !m.wholeWay() {
 		from := "of the preset assumed"
 		if m.set {
 			from = "as set"
@@ -52,6 +56,13 @@ func (m *Model) calibrate() {
 	if m.pollFact != "" {
 		m.fact("%s", m.pollFact)
 	}
+}
+
+// wholeWay reports whether the services, from the offer to the commit of blocks that did
+// not wait for the one before, have the way to the peer in them already.
+func (m *Model) wholeWay() bool {
+	tl := m.Measured
+	return tl.Observed(event.Dequeued) == 0 && !m.sees(event.AtDoor) && tl.Observed(event.Received) == 0
 }
 
 // sees reports whether nine tenths of the blocks have a time of kind k.
@@ -219,11 +230,17 @@ func (m *Model) transits() {
 	transit := make([]int64, n)
 	var usual []int64
 	down := 0
+	opened := int64(event.Missing) // when the last block that had waited at the door got in
 	for i := range n {
+		if i > 0 {
+			opened = max(opened, m.doorOpened(i-1))
+		}
 		idle, ok := m.idle(i)
 		outage := ok && m.outage(idle) && m.starvedFor(i, idle)
 		free := i == 0 || m.freeAt(i)
-		if !free && !outage {
+		// Where every door is known, so is the way of a block that came to it behind others.
+		queued := m.sees(event.AtDoor) && m.sees(event.Enqueued) && m.Blocks.Offered[i] >= opened
+		if !free && !outage && !queued {
 			transit[i] = event.Missing
 			continue
 		}
@@ -236,11 +253,14 @@ func (m *Model) transits() {
 		switch {
 		case outage:
 			down++
-		case i > 0:
+		case i > 0 && free:
 			usual = append(usual, t)
 		}
 	}
 	typical := int64(defaultTransit)
+	if m.wholeWay() {
+		typical = 0
+	}
 	if len(usual) >= enough {
 		typical = median(usual)
 		m.fact("transit %v: median of %d blocks that found the pipeline empty", round(time.Duration(typical)), len(usual))
@@ -259,6 +279,15 @@ func (m *Model) transits() {
 		m.fact("stretches without a stream, which the replay keeps: %d", down)
 	}
 	m.Blocks.Transit = transit
+}
+
+// doorOpened is when block i got in after a wait at the door; missing if it did not wait.
+func (m *Model) doorOpened(i int) int64 {
+	door, in := m.Measured.Value(event.AtDoor, i), m.Measured.Value(event.Enqueued, i)
+	if door == event.Missing || in == event.Missing || in-door < int64(m.Config.Policy.Retry)/2 {
+		return event.Missing
+	}
+	return in
 }
 
 // starvedFor reports whether the orderer held block i during an idle time that ended
@@ -281,11 +310,13 @@ func (m *Model) freeAt(i int) bool {
 // nothing held it up; false when the trace has nothing to tell it from.
 func (m *Model) transit(i int) (int64, bool) {
 	tl, cost := m.Measured, int64(m.Config.Intake.Cost(m.bytes(i)))
-	arrived := tl.Value(event.Received, i)
-	if arrived == event.Missing {
-		if t := tl.Value(event.AtDoor, i); t != event.Missing {
-			arrived = t - cost
-		} else if t := tl.Value(event.Dequeued, i); t != event.Missing {
+	// What an intake took longer than usual, because its machine was busy, counts as a way
+	// that was longer.
+	arrived := tl.Value(event.AtDoor, i)
+	if arrived != event.Missing {
+		arrived -= cost
+	} else if arrived = tl.Value(event.Received, i); arrived == event.Missing {
+		if t := tl.Value(event.Dequeued, i); t != event.Missing {
 			arrived = t - int64(m.Config.Wake) - cost
 		}
 	}

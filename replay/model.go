@@ -22,7 +22,8 @@ type ModelConfig struct {
 }
 
 // A Model is one stream of a trace made ready to be replayed. It covers the blocks
-// from the first to the last that were both offered and committed.
+// from the first to the last that were both offered and committed; where the observation
+// has holes, the longest stretch between two of them.
 type Model struct {
 	Stream traces.Stream
 	First  event.BlockNum
@@ -42,17 +43,20 @@ type Model struct {
 	// Facts say how the parameters were obtained, Warnings what weakens a forecast.
 	Facts, Warnings []string
 
-	set      bool   // the peer's settings are known, its link is not
-	sized    bool   // the sizes of the blocks are known or assumed
-	left     int    // offered blocks that the model does not cover
+	set      bool // the peer's settings are known, its link is not
+	sized    bool // the sizes of the blocks are known or assumed
+	left     int  // offered blocks outside of what was committed
+	unseen   bool // the model covers one stretch of several between holes
+	samples  []traces.SampleColumn
 	pollFact string // how the poll was obtained
 }
 
 // ErrNoOffers is returned for a stream without offered times.
 var ErrNoOffers = errors.New("no offered times: record with the orderer's log too, or with --assume-backlog if every block waited at the orderer")
 
-// NewModel makes the stream ready. Its error says what the trace lacks.
-func NewModel(tl *traces.Timeline, cfg ModelConfig) (*Model, error) {
+// NewModel makes the stream ready; samples are those of its trace. Its error says what the
+// trace lacks.
+func NewModel(tl *traces.Timeline, cfg ModelConfig, samples ...traces.SampleColumn) (*Model, error) {
 	if tl.Observed(event.Offered) == 0 {
 		return nil, fmt.Errorf("stream %s: %w", tl.Name(), ErrNoOffers)
 	}
@@ -60,9 +64,12 @@ func NewModel(tl *traces.Timeline, cfg ModelConfig) (*Model, error) {
 	if measured == nil {
 		return nil, fmt.Errorf("stream %s: no block was both offered and committed", tl.Name())
 	}
-	m := &Model{Stream: tl.Stream, First: measured.First, Measured: measured}
+	m := &Model{Stream: tl.Stream, First: measured.First, Measured: measured, samples: samples}
 	if m.left = tl.Observed(event.Offered) - measured.Observed(event.Offered); m.left > 0 {
 		m.warn("%d offered blocks lie outside of what was committed and are not replayed", m.left)
+	}
+	if err := m.keepObserved(); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", tl.Name(), err)
 	}
 	m.arrivals(cfg)
 	m.services()
@@ -107,6 +114,11 @@ func covered(tl *traces.Timeline) *traces.Timeline {
 	if from == 0 && to == tl.Len() {
 		return tl
 	}
+	return part(tl, from, to)
+}
+
+// part returns the blocks of tl from one place to another.
+func part(tl *traces.Timeline, from, to int) *traces.Timeline {
 	cut := traces.NewTimeline(tl.Stream, tl.Block(from), to-from)
 	for k := range event.NumKinds {
 		if c := tl.Column(event.Kind(k)); c != nil {

@@ -340,8 +340,14 @@ func TestWeakTraces(t *testing.T) {
 			return "no dequeued times"
 		},
 		"holes in offered": func(tl *traces.Timeline) string {
+			for i := 100; i < 200; i += 10 {
+				fill(tl.MakeColumn(event.Offered)[i:i+5], event.Missing)
+			}
+			return "50 blocks have no offered time"
+		},
+		"a long hole in offered": func(tl *traces.Timeline) string {
 			fill(tl.MakeColumn(event.Offered)[100:200], event.Missing)
-			return "100 blocks have no offered time"
+			return "100 of 2400 blocks lack an offered or a committed time"
 		},
 		"holes in services": func(tl *traces.Timeline) string {
 			fill(tl.MakeColumn(event.Dequeued)[100:150], event.Missing)

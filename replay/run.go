@@ -42,6 +42,9 @@ type Result struct {
 	// Measured has the figures of each stream of a run by the wall clock into a real
 	// ledger. Nil: it was none.
 	Measured []analysis.LedgerRun
+	// Doubts says of each stream which of its figures not to trust, since the replay of the
+	// trace with its own settings misses them; empty for none.
+	Doubts []string
 }
 
 // Name names the result, fit for a file: that of its setting, and n20-badger-run2 when it
@@ -72,24 +75,26 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{Facts: []string{}, Warnings: append([]string{}, warnings...)}
-	for _, n := range inherit(tr) {
-		out.Warnings = appendNew(out.Warnings, []string{n.Text})
-	}
+	out := &Outcome{Facts: []string{}}
+	said := traceWarnings(tr, warnings)
 	for _, m := range models {
 		id, err := m.Identity(ctx)
 		if err != nil {
 			return nil, err
 		}
 		out.Identity = append(out.Identity, id)
+		if doubt := id.Distrust(); doubt != "" && slices.ContainsFunc(settings, s.forecasts) {
+			said = append(said, warningsOf(models, m, []string{doubt})...)
+		}
 	}
 	if err := s.takeServices(models); err != nil {
 		return nil, err
 	}
 	for _, m := range models {
 		out.Facts = append(out.Facts, named(models, m, m.Facts)...)
-		out.Warnings = append(out.Warnings, named(models, m, m.Warnings)...)
+		said = append(said, warningsOf(models, m, m.Warnings)...)
 	}
+	out.Warnings = analysis.Grouped(said)
 	measured := measuredServices{}
 	facts, warned := s.tellCosts(models)
 	out.Facts, out.Warnings = append(out.Facts, facts...), append(out.Warnings, warned...)
@@ -114,6 +119,10 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 	}
 	return out, nil
 }
+
+// forecasts reports whether the replay under a setting is a forecast by the model of the
+// trace, and not a measurement of a real ledger.
+func (s *Scenario) forecasts(set Setting) bool { return s.Clock != Wall || set.virtualLedger() }
 
 // number says which repetition the result is.
 func (r *Result) number(run int) {
@@ -152,6 +161,32 @@ func appendNew(to, lines []string) []string {
 		}
 	}
 	return to
+}
+
+// traceWarnings are what weakens all of a replay: streams that are left out, and what
+// weakens the trace.
+func traceWarnings(tr *traces.Trace, leftOut []string) []analysis.Warning {
+	var said []analysis.Warning
+	for _, w := range leftOut {
+		said = append(said, analysis.Warning{Text: w})
+	}
+	for _, n := range inherit(tr) {
+		said = append(said, analysis.Warning{Text: n.Text})
+	}
+	return said
+}
+
+// warningsOf are those of one of the models.
+func warningsOf(models []*Model, m *Model, lines []string) []analysis.Warning {
+	stream := ""
+	if len(models) > 1 {
+		stream = m.Stream.Name()
+	}
+	said := make([]analysis.Warning, len(lines))
+	for i, l := range lines {
+		said[i] = analysis.Warning{Stream: stream, Text: l}
+	}
+	return said
 }
 
 // named puts the stream before each line when there are several streams.
@@ -195,6 +230,13 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			result.Notes = append(result.Notes, traces.Note{Stream: i, Kind: kind, Text: text})
 		}
 		note(traces.NoteFact, "identity error of the replay: "+id.String())
+		doubt := ""
+		if s.forecasts(set) {
+			doubt = id.Distrust()
+		}
+		if out.Doubts = append(out.Doubts, doubt); doubt != "" {
+			note(traces.NoteWarning, doubt)
+		}
 		for _, f := range slices.Concat(models[i].Facts, j.facts) {
 			note(traces.NoteFact, f)
 		}
@@ -263,6 +305,8 @@ type Identity struct {
 	// Blocks is the number of blocks that were replayed, Left of those that the trace
 	// has beside them.
 	Blocks, Left int
+	// Stretch: only the longest stretch between holes of the observation was replayed.
+	Stretch bool
 	analysis.Differences
 }
 
@@ -276,8 +320,8 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 	if _, err := driver.Virtual(ctx, j.stream()); err != nil {
 		return Identity{}, err
 	}
-	want, got := analysis.StatsOf(m.Measured), analysis.StatsOf(j.out)
-	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, analysis.Compare(&want, &got)}, nil
+	want, got := analysis.StatsOf(m.Measured, m.samples...), analysis.StatsOf(j.out)
+	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, m.unseen, analysis.Compare(&want, &got)}, nil
 }
 
 // String is the identity error in a line.
@@ -286,7 +330,10 @@ func (id Identity) String() string {
 	if id.Exact {
 		text = "none, the replay is exact"
 	}
-	if id.Left > 0 {
+	switch {
+	case id.Stretch:
+		text += fmt.Sprintf(" (of the longest stretch that was observed, %s)", analysis.FormatBlocks(int64(id.Blocks)))
+	case id.Left > 0:
 		text += fmt.Sprintf(" (of the %s that were offered and committed; %s were not)",
 			analysis.FormatBlocks(int64(id.Blocks)), analysis.FormatCount(int64(id.Left)))
 	}

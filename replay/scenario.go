@@ -346,7 +346,7 @@ func (s *Scenario) models(tr *traces.Trace) ([]*Model, []string, error) {
 		refused  []error
 	)
 	for _, tl := range tr.Timelines {
-		m, err := NewModel(tl, s.Model)
+		m, err := NewModel(tl, s.Model, tr.Samples...)
 		if err != nil {
 			refused = append(refused, err)
 			continue
@@ -387,7 +387,7 @@ func (s *Scenario) takeServicesOf(m *Model) error {
 	if err != nil {
 		return err
 	}
-	from, err := NewModel(tl, s.Model)
+	from, err := NewModel(tl, s.Model, s.Services.Samples...)
 	if err != nil {
 		return fmt.Errorf("services: %w", err)
 	}

@@ -71,13 +71,16 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 		return nil, err
 	}
 	r := &SweepResult{Facts: []string{}}
-	r.Warnings = append([]string{}, warnings...)
+	said := traceWarnings(tr, warnings)
 	for _, m := range models {
 		id, err := m.Identity(ctx)
 		if err != nil {
 			return nil, err
 		}
 		r.Identity = append(r.Identity, id)
+		if doubt := id.Distrust(); doubt != "" {
+			said = append(said, warningsOf(models, m, []string{doubt})...)
+		}
 	}
 	if err := s.takeServices(models); err != nil {
 		return nil, err
@@ -89,12 +92,13 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 			return nil, err
 		}
 		r.Facts = append(r.Facts, named(models, m, m.Facts)...)
-		r.Warnings = append(r.Warnings, named(models, m, m.Warnings)...)
+		said = append(said, warningsOf(models, m, m.Warnings)...)
 		r.Streams = append(r.Streams, analysis.Sweep{
 			Channel: m.Stream.Channel, Peer: m.Stream.Peer, Warnings: m.Warnings,
 			Points: make([]analysis.SweepPoint, len(s.Buffers)), IdentityError: r.Identity[i].Differences,
 		})
 	}
+	r.Warnings = append(analysis.Grouped(said), r.Warnings...)
 	r.Points = make([]analysis.SweepPoint, len(s.Buffers))
 	if err := s.walk(ctx, curves, r); err != nil {
 		return nil, err

@@ -43,7 +43,11 @@ func Sweep(w io.Writer, s *analysis.Sweep) error {
 	if err := t.write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, recommendation(s))
+	text := recommendation(s)
+	if doubt := s.IdentityError.Distrust(); doubt != "" {
+		text += "; but " + doubt
+	}
+	_, err := fmt.Fprintln(w, text)
 	return err
 }
 

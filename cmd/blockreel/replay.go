@@ -164,7 +164,10 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 
 // add takes the figures of a result and writes its trace.
 func (w *whatIf) add(r replay.Result) error {
-	for _, s := range analysis.Stats(r.Trace).Streams {
+	for i, s := range analysis.Stats(r.Trace).Streams {
+		if doubt := r.Doubts[i]; doubt != "" {
+			s.Verdict += "; but " + doubt
+		}
 		w.streams = append(w.streams, runStats{r.Name(), s})
 	}
 	w.ledgers = append(w.ledgers, r.Measured...)
