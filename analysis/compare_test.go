@@ -63,8 +63,8 @@ func TestKneeAndRecommendation(t *testing.T) {
 }
 
 func TestDistrust(t *testing.T) {
-	a := StreamStats{Makespan: Known(int64(100)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 100, P90: 100, P95: 100, P99: 100, P999: 100, Max: 100}}
-	b := StreamStats{Makespan: Known(int64(105)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 95, P90: 100, P95: 100, P99: 100, P999: 100, Max: 100}}
+	a := StreamStats{Makespan: Known(int64(100)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 100, P90: 100, P95: 100, P99: 100, P99_9: 100, Max: 100}}
+	b := StreamStats{Makespan: Known(int64(105)), MaxGap: Known(int64(0)), Latency: &Quantiles{P50: 95, P90: 100, P95: 100, P99: 100, P99_9: 100, Max: 100}}
 	if got := Compare(&a, &b).Distrust(); got != "" {
 		t.Errorf("5 %% are trusted: %q", got)
 	}
