@@ -101,8 +101,14 @@ func (r *serveRecord) config(c *cobra.Command, input string, cfg *serve.Config) 
 
 // peers tells of peers whose commits are followed.
 func (t *liveTalk) peers(r *serve.Recording) {
-	r.Followed = func(p serve.Peer, channel string, from uint64) {
+	r.Followed = func(p serve.Peer, channel string, from, end uint64) {
 		t.printf("%s tells of its commits on %s from block %d on\n", p.Endpoint.Address, channel, from)
+		if from >= end {
+			t.printf("warning: %s has all blocks of %s that the trace holds: its height is %d; what it has committed so far has no time\n", p.Endpoint.Address, channel, from)
+		}
+	}
+	r.Waits = func(p serve.Peer, channel string) {
+		t.printf("%s reads %s, and is sent nothing before %s tells of its commits; Ctrl-C ends the wait\n", p.Name, channel, p.Endpoint.Address)
 	}
 	r.Lost = func(p serve.Peer, channel string, err error) {
 		hint := ""

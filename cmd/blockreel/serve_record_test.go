@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/blockreel/blockreel/internal/fabric"
@@ -58,13 +59,36 @@ func servedRun(t *testing.T, blocks [][]byte, early int, apart event.Time) {
 type serving struct {
 	address string
 	ready   string
-	stderr  bytes.Buffer
+	stderr  spoken
 	done    chan int
+}
+
+// spoken is a buffer that can be read while it is written.
+type spoken struct {
+	mu    sync.Mutex
+	b     bytes.Buffer
+	wrote chan struct{} // has an element when there may be something new
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.wrote <- struct{}{}:
+	default:
+	}
+	return s.b.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 func startServe(ctx context.Context, t *testing.T, args ...string) *serving {
 	t.Helper()
-	s := &serving{done: make(chan int, 1)}
+	s := &serving{done: make(chan int, 1), stderr: spoken{wrote: make(chan struct{}, 1)}}
 	in, out := io.Pipe()
 	go func() {
 		code := run(ctx, append([]string{"serve", "full.reel", "--listen", "127.0.0.1:0", "--dir", "."}, args...), strings.NewReader(""), out, &s.stderr)
@@ -172,6 +196,54 @@ func TestServeRecordRefused(t *testing.T) {
 		if left, _ := filepath.Glob("out.reel*"); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
+	}
+}
+
+// A peer that is past the trace is refused with the heights; one that waits for its commits
+// to be followed is told of, and Ctrl-C ends its wait.
+func TestServeRecordStuck(t *testing.T) {
+	t.Chdir(t.TempDir())
+	org := fabrictest.NewOrg(t)
+	blocks := org.Chain(t, "ch1", 9, 0)
+	servedRun(t, blocks[:6], 1, 1)
+	if err := org.WriteMSP("msp", org.User); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("ca.pem", org.TLSCA.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ledger := fabrictest.NewLedger(0)
+	for _, raw := range blocks {
+		ledger.Append(fabrictest.Commit(t, raw))
+	}
+	peer := fabrictest.NewPeer(t, org, "peer0", map[string]*fabrictest.Ledger{"ch1": ledger})
+	ctx, cancel := context.WithTimeout(t.Context(), fabrictest.Patience)
+	defer cancel()
+	flags := []string{"--hold", "--record", "out.reel", "--tls", "--tlsRootCertFiles", "ca.pem", "--msp", "msp", "--mspid", "Org1MSP", "--peer"}
+	s := startServe(ctx, t, append(flags, peer.Address)...)
+	if code := <-s.done; code != 1 || !strings.Contains(s.stderr.String(), "its height is 9, and the trace ends at height 6") || strings.Contains(s.stderr.String(), "nothing to record") {
+		t.Errorf("exit code %d: %s", code, &s.stderr)
+	}
+
+	ctx, interrupt := context.WithCancel(ctx)
+	s = startServe(ctx, t, append(flags, "127.0.0.1:1")...)
+	pulled := make(chan error, 1)
+	joined := fabrictest.NewPeer(t, org, "peer1", map[string]*fabrictest.Ledger{"ch1": fabrictest.NewLedger(0, blocks[0])})
+	go func() { pulled <- joined.Pull(ctx, deliver.Endpoint{Address: s.address}) }()
+	for !strings.Contains(s.stderr.String(), "127.0.0.1:1 reads ch1, and is sent nothing before 127.0.0.1:1 tells of its commits; Ctrl-C ends the wait") {
+		select {
+		case <-s.stderr.wrote:
+		case <-ctx.Done():
+			t.Fatalf("nothing is said of the wait: %s", &s.stderr)
+		}
+	}
+	interrupt()
+	if code := <-s.done; code != 1 || !strings.Contains(s.stderr.String(), "no peer has read a block") {
+		t.Errorf("exit code %d: %s", code, &s.stderr)
+	}
+	<-pulled
+	if left, _ := filepath.Glob("out.reel*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"replay/ledger/couch/couchtest": {},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/pki", "internal/fabric/mint", "traces", "traces/event"},
 	"replay/network/metrics":        {"replay/network", "traces", "traces/event"},
-	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", fabricProto + "common", "internal/outfile", "recorder", "replay/driver", "traces", "traces/event"},
+	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", fabricProto + "common", fabricProto + "peer", "internal/outfile", "recorder", "replay/driver", "traces", "traces/event"},
 	"replay/cost":                   {"replay/block", "traces/event", "analysis"},
 	"replay":                        {"replay/pipeline", "replay/driver", "replay/ledger", "replay/cost", "replay/block", "traces", "traces/event", "analysis"},
 	"analysis":                      {"traces", "traces/event"},

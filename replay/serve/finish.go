@@ -13,8 +13,8 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// ErrNobody: nothing was delivered, and nothing is recorded.
-var ErrNobody = errors.New("nobody has read a block: there is nothing to record")
+// ErrNobody: nothing was delivered to a reader that is recorded.
+var ErrNobody = errors.New("no peer has read a block: there is nothing to record")
 
 // finish ends the streams' traces.
 func (r *recording) finish() error {
@@ -54,6 +54,9 @@ func (s *Server) SaveRecording() error {
 		err = outfile.Write(r.Path, func(w io.Writer) error { return traces.Write(w, tr) })
 	}
 	r.saved = err == nil || errors.Is(err, ErrNobody)
+	if sent := s.sent(); sent > 0 && errors.Is(err, ErrNobody) {
+		err = fmt.Errorf("%w (the %d that were sent went to requests that stop at a block, such as those of peer channel fetch, which are not recorded)", err, sent)
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
 // PeerError says which peer has refused to tell of its commits, for good.
@@ -46,7 +47,7 @@ func (f *follower) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if deliver.Permanent(err) || errors.Is(err, ErrForeign) {
+		if deliver.Permanent(err) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBeyond) {
 			return &PeerError{f.to.Name, f.channel.name, err}
 		}
 		if told := f.recording.Lost; told != nil && !f.lost {
@@ -85,6 +86,9 @@ func (f *follower) follow(ctx context.Context) error {
 		return err
 	}
 	height := d.Number() + 1
+	if end := f.channel.end(); height > end && f.height() == 0 {
+		return fmt.Errorf("its height is %d, and the trace ends at height %d: %w", height, end, ErrBeyond)
+	}
 	f.reached(height, d.Arrived.Sub(asked))
 	commits, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.At(height)})
 	if err != nil {
@@ -94,7 +98,7 @@ func (f *follower) follow(ctx context.Context) error {
 	f.lost, f.pause = false, 0
 	f.once.Do(func() { close(f.followed) })
 	if told := f.recording.Followed; told != nil {
-		told(f.to, f.channel.name, height)
+		told(f.to, f.channel.name, height, f.channel.end())
 	}
 	for next := height; ; next++ {
 		d, err := commits.Recv()
@@ -109,12 +113,25 @@ func (f *follower) follow(ctx context.Context) error {
 				return err
 			}
 		}
-		f.committed(next, d.Arrived)
+		f.committed(next, d.Arrived, refusedTransactions(d.Filtered))
 	}
 }
 
-// ErrForeign: a peer's block is not the trace's.
-var ErrForeign = errors.New("this is another chain than the trace's: the peer does not take its blocks from here")
+func refusedTransactions(b *peerpb.FilteredBlock) (n int64) {
+	for _, tx := range b.FilteredTransactions {
+		if tx.TxValidationCode != peerpb.TxValidationCode_VALID {
+			n++
+		}
+	}
+	return n
+}
+
+var (
+	// ErrForeign: a peer's block is not the trace's.
+	ErrForeign = errors.New("this is another chain than the trace's: the peer does not take its blocks from here")
+	// ErrBeyond: a peer has more blocks than the trace before it is sent any.
+	ErrBeyond = errors.New("there is nothing that it could be sent: take a peer that has just joined the channel, or a longer trace")
+)
 
 // recognize holds a block of the peer's to the trace's by the id of its first transaction.
 // Blocks that the trace does not hold, and transactions without an id, say nothing.

@@ -84,6 +84,8 @@ type reader struct {
 	faults faults
 	// cuts that had passed when the request came.
 	cuts int
+	// stopped is closed when serving ends. Nil: it does not.
+	stopped <-chan struct{}
 }
 
 func (r *reader) Oldest() uint64 { return r.first() }
@@ -100,6 +102,11 @@ func (r *reader) Block(ctx context.Context, number uint64) ([]byte, error) {
 			Status: commonpb.Status_NOT_FOUND, Channel: r.name,
 			Reason: fmt.Sprintf("the trace begins with block %d", r.first()),
 		}
+	}
+	select {
+	case <-r.stopped: // while the reader waited: it is not what starts the clock
+		return nil, context.Canceled
+	default:
 	}
 	due := never
 	if i < uint64(len(r.due)) {

@@ -34,10 +34,13 @@ type Recording struct {
 	// RetryAfter is the first pause before a peer is tried again; it doubles up to
 	// RetryAtMost. 0 means 200 ms and 2 s.
 	RetryAfter, RetryAtMost time.Duration
-	// Followed and Lost tell of the Peers: from which block on its commits are seen, and
-	// that it cannot be reached and is tried again. Nil: nobody.
-	Followed func(p Peer, channel string, from uint64)
+	// Followed and Lost tell of the Peers: from which block on its commits are seen, of a
+	// trace that ends before block end, and that it cannot be reached and is tried again.
+	// Waits tells that, with Config.Hold, it has come to read and is sent nothing before its
+	// commits are followed. Nil: nobody.
+	Followed func(p Peer, channel string, from, end uint64)
 	Lost     func(p Peer, channel string, err error)
+	Waits    func(p Peer, channel string)
 	// Settings of the peers, as far as they are known. They go into every stream.
 	Settings traces.Settings
 	// Tool names the program in the trace's header.

@@ -163,7 +163,7 @@ func TestRecordPeers(t *testing.T) {
 	for name, p := range peers {
 		for _, r := range []run{one, two} {
 			tl := stream1(t, tr, r.channel, "Org1MSP/"+name+".org1.example.com")
-			holds(t, tl, r, 20, event.Sent, event.Committed)
+			holds(t, tl, r, 20, event.Sent, event.Committed, event.InvalidTransactions)
 			if got := p.Ledgers[r.channel].Height(); got != uint64(number(t, r.blocks[len(r.blocks)-1]))+1 {
 				t.Errorf("%s: the peer's height is %d", tl.Name(), got)
 			}
@@ -291,6 +291,44 @@ func TestRecordNobody(t *testing.T) {
 	}
 }
 
+// A request that stops at a block is no peer at work, and the error says so.
+func TestRecordFetchAlone(t *testing.T) {
+	r := run{channel: "ch1", blocks: blocktest.Sample(t)}
+	n := &node{org: fabrictest.NewOrg(t), Server: newServer(t, Config{Record: &Recording{Path: filepath.Join(t.TempDir(), "out.reel")}}, r)}
+	stop := n.serve(t)
+	if err := readAll(n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(3), Stop: deliver.At(3)}), r.blocks[3:4]); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := n.SaveRecording(); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "the 1 that were sent went to requests that stop at a block") {
+		t.Error(err)
+	}
+}
+
+// With Hold, a reader whose commits cannot be followed is sent nothing; it and whoever
+// serves are told why, and the end of serving ends its wait.
+func TestRecordUnreachable(t *testing.T) {
+	r := run{channel: "ch1", blocks: blocktest.Sample(t)}
+	org := fabrictest.NewOrg(t)
+	waits := make(chan string, 1)
+	rec := &Recording{Path: filepath.Join(t.TempDir(), "out.reel"), Signer: org.User.Identity, RetryAfter: time.Millisecond,
+		Peers: []Peer{{Name: "peer0", Endpoint: deliver.Endpoint{Address: "127.0.0.1:1"}}},
+		Waits: func(p Peer, channel string) { waits <- p.Name + " " + channel }}
+	n := &node{org: org, Server: newServer(t, Config{Hold: true, Record: rec}, r)}
+	stop := n.serve(t)
+	stream := n.open(t, deliver.Seek{Channel: "ch1"})
+	if who := <-waits; who != "peer0 ch1" {
+		t.Errorf("%s waits", who)
+	}
+	stop()
+	if d, err := stream.Recv(); err == nil {
+		t.Errorf("block %d was sent", d.Number())
+	}
+	if err := n.SaveRecording(); !errors.Is(err, ErrNobody) {
+		t.Error(err)
+	}
+}
+
 // A peer that is not there is waited for; one that refuses ends the serving, by name.
 func TestRecordPeerTroubles(t *testing.T) {
 	org, stranger := fabrictest.NewOrg(t), fabrictest.NewOrg(t)
@@ -330,6 +368,14 @@ func TestRecordPeerTroubles(t *testing.T) {
 	peer.Ledgers["ch1"].Append(fabrictest.Commit(t, org.Chain(t, "ch1", 2, 100)[1]))
 	if _, err := serveOnce(foreign, false); !errors.Is(err, ErrForeign) {
 		t.Errorf("a peer of another chain: %v", err)
+	}
+
+	beyond := recording(org)
+	for _, raw := range org.Chain(t, "ch1", 9, 0)[1:] {
+		peer.Ledgers["ch1"].Append(fabrictest.Commit(t, raw))
+	}
+	if _, err := serveOnce(beyond, false); !errors.Is(err, ErrBeyond) || !strings.Contains(err.Error(), "its height is 9, and the trace ends at height 6") {
+		t.Errorf("a peer with more blocks than the trace: %v", err)
 	}
 
 	rec, lost := recording(org), 0

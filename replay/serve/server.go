@@ -63,6 +63,14 @@ func (s *Server) Status() []Status {
 	return all
 }
 
+// sent counts the blocks that all readers of all channels have been sent.
+func (s *Server) sent() (n int64) {
+	for _, c := range s.counts {
+		n += c.sent.Load()
+	}
+	return n
+}
+
 // New makes a Server of a trace and its payloads, which it reads to their end.
 func New(tr *traces.Trace, payloads iter.Seq2[traces.Payload, error], cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
@@ -203,7 +211,7 @@ func (s *Server) ledger(name string) (deliver.Ledger, bool) {
 	if c == nil {
 		return nil, false
 	}
-	return &reader{channel: c, spool: s.spool, clock: s.clock, begin: s.begin, faults: s.faults, cuts: s.faults.passed(s.clock.now())}, true
+	return &reader{channel: c, spool: s.spool, clock: s.clock, begin: s.begin, faults: s.faults, cuts: s.faults.passed(s.clock.now()), stopped: s.stopped}, true
 }
 
 // hooks count and record, and hand on.

@@ -84,6 +84,14 @@ func (s *stream) awaitFollower(stopped <-chan struct{}) {
 	}
 	select {
 	case <-s.followed:
+		return
+	default:
+	}
+	if told := s.recording.Waits; told != nil {
+		told(s.recording.Peers[s.peer], s.channel.name)
+	}
+	select {
+	case <-s.followed:
 	case <-stopped:
 	}
 }
@@ -136,12 +144,13 @@ func (s *stream) reached(height uint64, took time.Duration) {
 }
 
 // committed takes a peer's event. Those from before the trace's start are none of it.
-func (s *stream) committed(number uint64, arrived time.Time) {
+func (s *stream) committed(number uint64, arrived time.Time, refused int64) {
 	s.mu.Lock()
 	s.known = max(s.known, number+1)
 	if at, ok := s.recording.at(arrived); ok {
 		s.told++
 		s.observe(event.Committed, number, int64(at))
+		s.observe(event.InvalidTransactions, number, refused)
 	}
 	s.mu.Unlock()
 	s.recording.check()
