@@ -6,18 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
 )
 
-// Sizes for several ledgers in one process on a laptop: about 100 MB each.
-// Badger's own defaults take several times as much.
 const (
 	badgerMemTables = 3
-	// A block and its header must fit into one value log file.
-	badgerValueLog = 2 * MaxBlockBytes
+	// Badger wants a value to fit into one value log file: longer ones are stored in pieces,
+	// with keys of their own, and this mark at the value's key.
+	badgerPieces      = 1
+	badgerPiecePrefix = 'p'
 	// Blocks go to the value log, which is append-only as Fabric's block files
 	// are; index, state and history to the tree, whose compactions would
 	// otherwise copy every block several times.
@@ -29,8 +30,9 @@ var badgerBackend = Backend{
 	Options: []Option{
 		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
 		{Name: "compression", Kind: Choice, Default: "snappy", Values: []string{"none", "snappy", "zstd"}, About: "of index, state and history"},
-		{Name: "memtable", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
-		{Name: "cache", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "for blocks of tables, and as much for their indexes"},
+		{Name: "memtable", Kind: Size, Default: "8MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
+		{Name: "valuelog", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "files of the blocks; with larger ones the disk writes more, by a multiple"},
+		{Name: "cache", Kind: Size, Default: "4MB", Min: 1 << 20, Max: 1 << 30, About: "for blocks of tables, and as much for their indexes"},
 	},
 	About:    "Badger v4, every block one durable commit",
 	Timing:   oneWrite,
@@ -38,11 +40,17 @@ var badgerBackend = Backend{
 	volatile: func(o options) bool { return !o.bool("sync") },
 }
 
-// badgerStore keeps a ledger in Badger v4. With sync on, a write returns when the
+// badgerStore keeps a ledger in Badger v4, with sizes for several ledgers in one process on a
+// laptop; Badger's own defaults take several times as much memory. Badger maps its files, and
+// syncs them as mapped memory, which makes the kernel write whole large pages around what has
+// changed: the larger the files, the more.
+//
+// With sync on, a write returns when the
 // operating system says that it is on the disk; with sync off, a process that
 // dies loses nothing, but a machine that does loses the last blocks.
 type badgerStore struct {
 	db   *badger.DB
+	most int         // bytes of a value in one piece
 	view *badger.Txn // for the reads since the last write; nil when there were none
 	key  []byte
 }
@@ -58,7 +66,7 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 		WithNumMemtables(badgerMemTables).
 		WithBlockCacheSize(o.size("cache")).
 		WithIndexCacheSize(o.size("cache")).
-		WithValueLogFileSize(badgerValueLog).
+		WithValueLogFileSize(o.size("valuelog")).
 		WithValueThreshold(badgerValueThreshold).
 		WithNumCompactors(2).
 		WithNumGoroutines(1).
@@ -76,7 +84,7 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &badgerStore{db: db}, nil
+	return &badgerStore{db: db, most: int(o.size("valuelog") / 2)}, nil
 }
 
 func (s *badgerStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
@@ -90,10 +98,7 @@ func (s *badgerStore) read(_ context.Context, t table, keys [][]byte, each func(
 		if err != nil {
 			return err
 		}
-		err = item.Value(func(v []byte) error {
-			each(i, v)
-			return nil
-		})
+		err = s.value(item, func(v []byte) { each(i, v) })
 		if err != nil {
 			return err
 		}
@@ -116,15 +121,61 @@ func (s *badgerStore) scan(_ context.Context, t table, from, to []byte, each fun
 			return nil
 		}
 		more := false
-		err := item.Value(func(v []byte) error {
-			more = each(item.Key()[1:], v)
-			return nil
-		})
+		err := s.value(item, func(v []byte) { more = each(item.Key()[1:], v) })
 		if err != nil || !more {
 			return err
 		}
 	}
 	return nil
+}
+
+// value gives an item's value to use, put together if it is in pieces.
+func (s *badgerStore) value(item *badger.Item, use func([]byte)) error {
+	if item.UserMeta() != badgerPieces {
+		return item.Value(func(v []byte) error {
+			use(v)
+			return nil
+		})
+	}
+	var pieces uint64
+	err := item.Value(func(v []byte) error {
+		var ok bool
+		if pieces, ok = number(v); !ok {
+			return errors.New("the number of a value's pieces is damaged")
+		}
+		return nil
+	})
+	var whole []byte
+	for i := uint64(0); i < pieces && err == nil; i++ {
+		var piece *badger.Item
+		if piece, err = s.view.Get(pieceKey(item.Key(), i)); err == nil {
+			err = piece.Value(func(v []byte) error {
+				whole = append(whole, v...)
+				return nil
+			})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("a value in pieces: %w", err)
+	}
+	use(whole)
+	return nil
+}
+
+func pieceKey(key []byte, i uint64) []byte {
+	return appendNumber(append([]byte{badgerPiecePrefix}, key...), i)
+}
+
+// changes gives what is to be done for an entry of a batch: its pieces stand before it.
+func (s *badgerStore) changes(e entry) []*badger.Entry {
+	if len(e.value) <= s.most {
+		return []*badger.Entry{badger.NewEntry(e.prefixed, e.value)}
+	}
+	var all []*badger.Entry
+	for piece := range slices.Chunk(e.value, s.most) {
+		all = append(all, badger.NewEntry(pieceKey(e.prefixed, uint64(len(all))), piece))
+	}
+	return append(all, badger.NewEntry(e.prefixed, appendNumber(nil, uint64(len(all)))).WithMeta(badgerPieces))
 }
 
 // write puts the batch into one transaction, or, when Badger says that it is too
@@ -133,13 +184,7 @@ func (s *badgerStore) write(_ context.Context, b *batch) error {
 	s.endView()
 	txn := s.db.NewTransaction(true)
 	defer func() { txn.Discard() }()
-	for _, e := range b.all() {
-		change := func() error {
-			if e.deleted {
-				return txn.Delete(e.prefixed)
-			}
-			return txn.Set(e.prefixed, e.value)
-		}
+	try := func(change func() error) error {
 		err := change()
 		if errors.Is(err, badger.ErrTxnTooBig) {
 			if err = txn.Commit(); err != nil {
@@ -148,8 +193,19 @@ func (s *badgerStore) write(_ context.Context, b *batch) error {
 			txn = s.db.NewTransaction(true)
 			err = change()
 		}
-		if err != nil {
-			return err
+		return err
+	}
+	for _, e := range b.all() {
+		if e.deleted {
+			if err := try(func() error { return txn.Delete(e.prefixed) }); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, change := range s.changes(e) {
+			if err := try(func() error { return txn.SetEntry(change) }); err != nil {
+				return err
+			}
 		}
 	}
 	return txn.Commit()

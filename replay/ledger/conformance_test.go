@@ -39,10 +39,11 @@ var subjects = []subject{
 	{spec: "bbolt:sync=false"},
 }
 
-// each runs a test on every subject; with onlyFiles not on those in memory.
+// each runs a test on every subject, at the same time; with onlyFiles not on those in memory.
 func each(t *testing.T, onlyFiles bool, test func(t *testing.T, spec string)) {
 	for _, s := range subjects {
 		t.Run(s.spec, func(t *testing.T) {
+			t.Parallel() // much of it is waiting for the disk and for processes
 			spec := s.spec
 			if s.server != nil {
 				spec = s.server(t)

@@ -17,6 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	commitUntilKilled() // returns unless this is the child of TestKill
 	openDamaged()       // or of TestHostileDirectories
+	measureFootprint()  // or of TestFootprint
 	goleak.VerifyTestMain(m,
 		// Badger's caches start these and never stop them.
 		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"),

@@ -20,7 +20,7 @@ func TestBlockFilesLead(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			for _, torn := range []int64{0, 1, 500} {
 				cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
-				l := open(t, "leveldb", cfg)
+				l := open(t, "leveldb:sync=false", cfg)
 				c := &chain{t: t}
 				commit(t, l, c.genesis())
 				commit(t, l, c.block(put("a", "1"), put("b", "1")))
@@ -31,7 +31,7 @@ func TestBlockFilesLead(t *testing.T) {
 				if err := os.CopyFS(old, os.DirFS(cfg.Dir)); err != nil {
 					t.Fatal(err)
 				}
-				l = open(t, "leveldb", cfg)
+				l = open(t, "leveldb:sync=false", cfg)
 				for n := range uint64(3) {
 					commit(t, l, readWriteTwice(c, n+1))
 				}
@@ -54,7 +54,7 @@ func TestBlockFilesLead(t *testing.T) {
 					cutFile(t, filepath.Join(cfg.Dir, blockTable.String(), "blockfile_000000"), torn)
 					want--
 				}
-				l = open(t, "leveldb", cfg)
+				l = open(t, "leveldb:sync=false", cfg)
 				if l.Height() != want {
 					t.Fatalf("%s, lost %v, torn %d: height %d, want %d", name, lost, torn, l.Height(), want)
 				}
