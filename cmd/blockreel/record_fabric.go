@@ -58,14 +58,26 @@ that came in between have no times, and the trace says which. A refusal (certifi
 name, identity, policy) ends the recording with what to do about it. Ctrl-C, --duration or
 --until-caught-up end it; the trace is whole up to there.
 
+--until-caught-up ends it when every peer has committed what the orderer has, and all older
+blocks that --from asks for are read. If nothing was behind at the beginning, no block must have
+come for 2 seconds besides: under a load that does not end, give --duration instead.
+
+Blocks from before the recording (--from) have sizes, counts and payloads, but no times. They are
+read beside the new ones, whose times are right from the beginning. Blocks that a peer had yet to
+commit when the recording began count as offered at its beginning.
+
+With --wait, channels that are there are recorded while others are waited for. Nodes are waited
+for before anything is recorded.
+
 The network has one more subscriber a channel at each node; peers send ids and verdicts
 alone. Memory is bounded: if the disk is too slow, payloads are dropped before any time, and
 the trace says how many. With a payload there is a second file beside the trace,
 FILE.payloads, until the end; if the recorder is killed, "blockreel merge FILE FILE.payloads"
-joins what is in them.
+joins what is in them. With "-o -" times alone go to stdout.
 
 The flags are those of Fabric's own tools, and the CORE_PEER_* variables are their
-defaults. A connection profile gives the nodes of its channels (the first orderer, and the
+defaults. --tls is for all nodes; an address that begins with grpcs:// or grpc:// says for
+itself whether its node uses TLS. A connection profile gives the nodes of its channels (the first orderer, and the
 peers but those with eventSource: false), their TLS CAs and host names, and the identity of
 client.organization if it has signedCert and adminPrivateKey; flags stand for what it says,
 and it stands for the variables. Of a profile this much is enough:
@@ -93,7 +105,6 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 			if err := fl.config(c, &cfg); err != nil {
 				return err
 			}
-			cfg.Waiting = func(err error) { fmt.Fprintf(c.ErrOrStderr(), "waiting: %v\n", err) }
 			if end := cfg.Signer.Certificate.NotAfter; time.Now().After(end) {
 				warn(c.ErrOrStderr(), "the identity's certificate has expired on %s: nodes refuse it", end.UTC().Format(time.DateOnly))
 			}
@@ -103,10 +114,10 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	env := os.Getenv
 	f := c.Flags()
 	f.StringVar(&fl.profile, "connection-profile", "", "connection profile of Fabric's SDKs, YAML or JSON: nodes, channels, CAs, identity")
-	f.StringVar(&fl.orderer, "orderer", "", "orderer to subscribe to, [NAME=]HOST:PORT, or its name in the profile")
-	f.StringArrayVar(&fl.peers, "peer", nil, "peer to subscribe to, [NAME=]HOST:PORT, or its name in the profile; repeatable (CORE_PEER_ADDRESS)")
+	f.StringVar(&fl.orderer, "orderer", "", "orderer to subscribe to, [NAME=][grpc://|grpcs://]HOST:PORT, or its name in the profile")
+	f.StringArrayVar(&fl.peers, "peer", nil, "peer to subscribe to, [NAME=][grpc://|grpcs://]HOST:PORT, or its name in the profile; repeatable (CORE_PEER_ADDRESS)")
 	f.StringSliceVarP(&cfg.Channels, "channel", "C", nil, "channel; repeatable (all of the profile unless given)")
-	f.StringVar(&fl.from, "from", "current", "first block: current (each node's height), oldest, or a number")
+	f.StringVar(&fl.from, "from", "current", "first block: current (each node's height), oldest, or a number up to the orderer's height")
 	f.StringVar(&fl.payload, "payload", "none", "what to keep of the blocks: none, headers or full")
 	f.Var(&fl.queue, "payload-queue", "memory for payloads that wait to be written")
 	f.StringVar(&fl.mspID, "mspid", env("CORE_PEER_LOCALMSPID"), "MSP id of the identity (CORE_PEER_LOCALMSPID)")
@@ -126,20 +137,20 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	f.IntVar(&fl.buffer, "buffer-blocks", 0, "N, peer.gossip.state.blockBufferSize in the peers' core.yaml (CORE_PEER_GOSSIP_STATE_BLOCKBUFFERSIZE); kept in the trace for replays")
 	f.StringVar(&fl.version, "fabric-version", "", "version of the peers, as \"peer version\" prints it; kept in the trace for replays")
 	f.StringArrayVar(&fl.more, "setting", nil, "another setting to keep, NAME=VALUE, as validator_pool_size=4, state_database=CouchDB; repeatable")
-	f.BoolVar(&cfg.Wait, "wait", false, "wait for nodes and channels that are not there yet")
-	f.DurationVar(&fl.duration, "duration", 0, "end after this time")
-	f.BoolVar(&cfg.UntilCaughtUp, "until-caught-up", false, "end when all peers have committed what the orderer has")
-	outputFlag(c, &fl.output, "trace to write")
+	f.BoolVar(&cfg.Wait, "wait", false, "wait for nodes, channels and the block of --from that are not there yet, no longer than --duration")
+	f.DurationVar(&fl.duration, "duration", 0, "end after this time of recording")
+	f.BoolVar(&cfg.UntilCaughtUp, "until-caught-up", false, "end when all peers have committed what the orderer has, and no block has come for 2 s if nothing was behind")
+	outputFlag(c, &fl.output, "trace to write, - for stdout")
 	return c
 }
 
 // config checks the command line and reads the files that it names.
 func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err error) {
 	switch {
-	case fl.output == "-":
-		return usagef(c, "a live network is recorded into a file, not to stdout")
-	case fl.profile == "" && !fl.tls && (fl.ordererCA != "" || len(fl.peerCAs) > 0 || fl.ordererName != "" || fl.clientAuth):
-		return usagef(c, "CA files, host names and --clientauth are for TLS: give --tls as well")
+	case fl.output == "-" && fl.payload != "none":
+		return usagef(c, "a recording with payloads is made of two files, and cannot go to stdout")
+	case fl.profile == "" && !fl.secure() && (fl.ordererCA != "" || len(fl.peerCAs) > 0 || fl.ordererName != "" || fl.clientAuth):
+		return usagef(c, "CA files, host names and --clientauth are for TLS: give --tls as well, or grpcs:// before the address of a node")
 	case fl.queue < 1 || fl.duration < 0 || fl.metricsEvery <= 0:
 		return usagef(c, "--payload-queue, --duration and --metrics-every are above 0")
 	}

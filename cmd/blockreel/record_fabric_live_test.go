@@ -19,18 +19,23 @@ func TestHeightsLine(t *testing.T) {
 		{Name: "ch1@a", Channel: "ch1", Offered: 100, Committed: 90, Blocks: 40, Bytes: 3e6, Depth: -1, DroppedPayloads: 7, DroppedSamples: 1},
 		{Name: "ch1@b", Channel: "ch1", Offered: 100, Committed: 60, Blocks: 10, Bytes: 3e6, Depth: 31, Dropped: 2, DroppedPayloads: 7, DroppedSamples: 1},
 	}
-	line, blocks := heightsLine(all, 30, 500*time.Millisecond)
-	if want := "ch1@b: orderer 100, peer 60, gap 40, buffer 31 | 2 streams: 40 commits/s | 3.0 MB | dropped: 2 events, 1 samples, 7 payloads"; line != want || blocks != 50 {
-		t.Errorf("%s; %d blocks", line, blocks)
+	show := func(want string, before uint64, columns int, all ...fabricnet.Status) {
+		t.Helper()
+		if line := heightsLine(all, before, 500*time.Millisecond, columns); line != want {
+			t.Errorf("%s\nwant %s", line, want)
+		}
 	}
+	drops := "dropped 2 events | dropped 1 sample | dropped 7 payloads"
+	show(drops+" | gap 40 | buffer 31 | ch1@b: orderer 100, peer 60 | 40 commits/s | 3.0 MB | 2 streams", 30, 0, all...)
+	show(drops+" | gap 40 | buffer 31", 30, 80, all...)
+	show("dropped 2 events", 30, 30, all...)
+	show("dropped 2", 30, 10, all...)
 	all[0].OrdererLost, all[1].OrdererLost, all[1].PeerLost = 61*time.Second, 61*time.Second, 2*time.Second
-	if line, _ := heightsLine(all, 50, time.Second); !strings.HasSuffix(line, " | lost: orderer of ch1 for 1m1s, ch1@b for 2s") || !strings.Contains(line, ": 0 commits/s") {
-		t.Error(line)
-	}
-	line, _ = heightsLine(all[:1], 0, time.Second)
-	if !strings.HasPrefix(line, "ch1@a: orderer 100, peer 90, gap 10 | 1 streams") {
-		t.Error(line)
-	}
+	show("LOST orderer of ch1 for 1m1s | LOST ch1@b for 2s | "+drops+" | gap unknown", 50, 130, all...)
+	quiet := fabricnet.Status{Name: "ch1@a", Channel: "ch1", Offered: 100, Committed: 90, Depth: -1, Past: 1}
+	away := fabricnet.Status{Name: "ch2@a", Channel: "ch2", Waiting: true, Depth: -1}
+	show("waiting for ch2 | gap 10 | ch1@a: orderer 100, peer 90 | 0 commits/s | 1 older block to read | 0 B | 2 streams", 0, 0, quiet, away)
+	show("waiting for ch2 | gap unknown | 0 commits/s | 0 B | 1 stream", 0, 0, away)
 }
 
 // TestRecordFabricEnds ends recordings by --duration, and by a real Ctrl-C: in order, with

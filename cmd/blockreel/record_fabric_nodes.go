@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +123,18 @@ func (fl *fabricFlags) nodes(c *cobra.Command, described *profile.Profile, cfg *
 	return nil
 }
 
+// What a node's address may begin with, as in connection profiles.
+const (
+	secureScheme = "grpcs://"
+	plainScheme  = "grpc://"
+)
+
+// secure reports whether TLS is used with any node that a flag gives the address of.
+func (fl *fabricFlags) secure() bool {
+	secured := func(text string) bool { _, address := nameOf(text); return strings.HasPrefix(address, secureScheme) }
+	return fl.tls || secured(fl.orderer) || slices.ContainsFunc(fl.peers, secured)
+}
+
 // nameOf takes [NAME=]HOST:PORT apart.
 func nameOf(text string) (name, address string) {
 	if name, address, named := strings.Cut(text, "="); named {
@@ -192,13 +205,23 @@ func (fl *fabricFlags) described(c *cobra.Command, p *profile.Profile, n profile
 	return node, fl.complete(c, ends)
 }
 
-// addressed makes a node of an address.
+// addressed makes a node of an address: HOST:PORT, with TLS as --tls says, or grpcs:// or
+// grpc:// before it, which say it themselves.
 func (fl *fabricFlags) addressed(c *cobra.Command, name, address, ca, serverName string) (fabricnet.Node, error) {
-	node := fabricnet.Node{Name: name, Endpoint: deliver.Endpoint{Address: address}}
-	if !strings.Contains(address, ":") && fl.profile != "" {
-		return node, fmt.Errorf("neither HOST:PORT nor a name of the connection profile %s", fl.profile)
+	secure := fl.tls
+	if rest, ok := strings.CutPrefix(address, secureScheme); ok {
+		address, secure = rest, true
+	} else if rest, ok := strings.CutPrefix(address, plainScheme); ok {
+		address, secure = rest, false
 	}
-	if !fl.tls {
+	node := fabricnet.Node{Name: name, Endpoint: deliver.Endpoint{Address: address}}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		if fl.profile != "" {
+			return node, fmt.Errorf("neither HOST:PORT nor a name of the connection profile %s", fl.profile)
+		}
+		return node, usagef(c, "%q is not HOST:PORT", address)
+	}
+	if !secure {
 		return node, nil
 	}
 	ends, err := deliver.LoadTLS(ca, fl.cert, fl.key, serverName)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,11 +69,13 @@ func TestRecordFabricProfile(t *testing.T) {
 	}
 	os.Remove("run.reel")
 
+	fabricNode(t, filepath.Join(dir, "other"), pki.Request{})
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"no certificate": {all[:4], "--certfile and --keyfile"},
+		"no certificate": {all[:4], "--clientauth, --certfile and --keyfile"},
+		"another CA":     {slices.Concat(all, []string{"--cafile", "other/ca.pem"}), "with --cafile, or in the connection profile with the node's tlsCACerts"},
 		"clientauth":     {all[:5], "--clientauth needs --certfile"},
 		"no channel":     {slices.Concat(all, []string{"-C", "ch9"}), "NOT_FOUND"},
 		"no peer":        {slices.Concat(all, []string{"--peer", "peer7"}), `peer peer7: neither HOST:PORT nor a name of the connection profile`},

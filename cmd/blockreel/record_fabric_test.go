@@ -16,6 +16,7 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	"github.com/blockreel/blockreel/traces"
@@ -99,7 +100,7 @@ func recordFabricCommand(ctx context.Context, args ...string) (code int, stderr 
 func TestRecordFabric(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	address, opened := fabricNode(t, dir, pki.Request{CommonName: "node", Hosts: []string{"node.example.com"}})
+	address, _ := fabricNode(t, dir, pki.Request{CommonName: "node", Hosts: []string{"node.example.com"}})
 	t.Setenv("CORE_PEER_ADDRESS", address)
 	t.Setenv("CORE_PEER_LOCALMSPID", "Org1MSP")
 	t.Setenv("CORE_PEER_MSPCONFIGPATH", "msp")
@@ -129,11 +130,26 @@ func TestRecordFabric(t *testing.T) {
 		t.Errorf("the second file is left: %v", err)
 	}
 
+	// Times alone can go to stdout.
+	var stdout, stderr bytes.Buffer
+	piped := append([]string{"record", "fabric", "--from", "oldest", "--until-caught-up"}, args[:len(args)-1]...)
+	if code := run(ctx, append(piped, "-"), strings.NewReader(""), &stdout, &stderr); code != 0 || strings.Contains(stderr.String(), "wrote") {
+		t.Errorf("exit code %d: %s", code, stderr.String())
+	}
+	if report, err := traces.Verify(&stdout); err != nil || report.Loss != nil || report.Payloads != 0 {
+		t.Errorf("on stdout: %+v, %v", report, err)
+	}
+
 	// An interrupt, once both subscriptions stand: two requests for heights come before.
+	other, opened := fabricNode(t, filepath.Join(dir, "other"), pki.Request{CommonName: "node", Hosts: []string{"node.example.com"}})
+	t.Setenv("CORE_PEER_ADDRESS", other)
+	t.Setenv("CORE_PEER_MSPCONFIGPATH", "other/msp")
+	t.Setenv("CORE_PEER_TLS_ROOTCERT_FILE", "other/ca.pem")
+	args[1] = other
 	interrupted, interrupt := context.WithCancel(ctx)
 	defer interrupt()
 	go func() {
-		for range 4 + 4 { // with those of the first recording
+		for range 4 {
 			<-opened
 		}
 		interrupt()
@@ -169,15 +185,19 @@ func TestRecordFabricRefusals(t *testing.T) {
 		"wrong identity": {[]string{"--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem", "--msp", "named/msp"}, "FORBIDDEN.*--msp"},
 		"no channel":     {[]string{"--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem", "-C", "ch9"}, "NOT_FOUND.*--wait"},
 		"plain":          {[]string{"--tls=false"}, "check the address and --tls"},
+		"plain node":     {[]string{"--orderer", "grpc://" + address}, "check the address and --tls"},
+		"too early":      {[]string{"--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem", "--from", "99999999"}, "block 99999999 is not there yet: the height is.*--wait"},
+		"never there":    {[]string{"--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem", "-C", "ch9", "--wait", "--duration", "50ms"}, "nothing was recorded: it was to end after 50ms.*NOT_FOUND"},
+		"no directory":   {[]string{"--orderer", "127.0.0.1:1", "-o", "nowhere/run.reel"}, "open nowhere/run.reel: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"--orderer", address, "--peer", "peer0=" + address, "--tls", "--mspid", "Org1MSP", "--msp", "msp", "-o", "run.reel"}
-			if name != "no channel" {
+			if name != "no channel" && name != "never there" {
 				args = append(args, "-C", "ch1")
 			}
 			code, talk := recordFabricCommand(ctx, append(args, c.args...)...)
 			cause, flag, both := strings.Cut(c.want, ".*")
-			if code != 1 || !strings.Contains(talk, cause) || both && !strings.Contains(talk, flag) {
+			if code != 1 || !strings.Contains(talk, cause) || both && !strings.Contains(talk, flag) || strings.Contains(talk, "wrote") {
 				t.Errorf("exit code %d: %s", code, talk)
 			}
 			if _, err := os.Stat("run.reel"); !os.IsNotExist(err) {
@@ -208,5 +228,67 @@ func TestRecordFabricRefusals(t *testing.T) {
 	}
 	if left, err := fs.Glob(os.DirFS(dir), "*.payloads"); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestRecordFabricKeeps: what stood in the trace's place stays when there is nothing to
+// record, and what was recorded stays when a node refuses later.
+func TestRecordFabricKeeps(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	address, _ := fabricNode(t, dir, pki.Request{CommonName: "node", Hosts: []string{"127.0.0.1"}})
+	if err := os.WriteFile("run.reel", []byte("what was before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	args := []string{"--orderer", address, "--peer", "peer0=grpcs://" + address, "--cafile", "ca.pem", "--tlsRootCertFiles", "ca.pem",
+		"--mspid", "Org1MSP", "--msp", "msp", "-C", "ch1", "--payload", "full", "--from", "oldest", "--until-caught-up", "-o", "run.reel"}
+	if code, talk := recordFabricCommand(ctx, args...); code != 1 || strings.Contains(talk, "wrote") {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	if left, err := os.ReadFile("run.reel"); err != nil || string(left) != "what was before" {
+		t.Errorf("%q is left, %v", left, err)
+	}
+	if _, err := os.Stat("run.reel.payloads"); !os.IsNotExist(err) {
+		t.Error("a second file is left")
+	}
+	interrupted, interrupt := context.WithCancel(ctx)
+	interrupt()
+	if code, talk := recordFabricCommand(interrupted, append(args, "--wait")...); code != 1 || !strings.Contains(talk, "nothing was recorded: it was interrupted") ||
+		strings.Contains(talk, "--wait") {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	// With its scheme the orderer is believed to use TLS, as the peer is.
+	args[1] = "grpcs://" + address
+	code, talk := recordFabricCommand(ctx, args...)
+	if code != 0 || !strings.HasSuffix(talk, "wrote run.reel\n") {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	if tr, err := traces.ReadFile("run.reel"); err != nil || tr.Streams[0].Orderer != address {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRecordFabricSwapped gives an orderer in the peer's place.
+func TestRecordFabricSwapped(t *testing.T) {
+	b := fabrictest.NewOrg(t)
+	ledger := fabrictest.NewLedger(0, b.Chain(t, "ch1", 1, 0)...)
+	node := fabrictest.Node{TLS: b.ServerTLS(t, false, pki.Request{})}
+	node.Server = &deliver.Server{Trust: pki.Trust(b.Org), Ledgers: func(string) (deliver.Ledger, bool) { return ledger, true }}
+	node.Register = node.Server.RegisterOrderer
+	node.Start(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := b.WriteMSP("msp", b.User); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("ca.pem", b.TLSCA.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, talk := recordFabricCommand(t.Context(), "--orderer", node.Address, "--peer", node.Address, "--tls", "--cafile", "ca.pem",
+		"--mspid", b.MSPID, "--msp", "msp", "-C", "ch1", "-o", "run.reel")
+	if code != 1 || !strings.Contains(talk, "this node is no peer") || !strings.Contains(talk, "in the other's place?") || strings.Contains(talk, "rpc error") {
+		t.Errorf("exit code %d: %s", code, talk)
 	}
 }

@@ -68,11 +68,16 @@ const (
 
 // recordRun runs a network and records it.
 func recordRun(c *cobra.Command, cfg network.Config, output, payload, what string) (summary network.Summary, err error) {
-	net, err := network.Open(cfg)
+	files, err := createFiles(output, payload != payloadNone)
 	if err != nil {
 		return summary, err
 	}
-	err = recordFiles(output, payload != payloadNone, func(times, blocks io.Writer) error {
+	net, err := network.Open(cfg)
+	if err != nil {
+		files.discard()
+		return summary, err
+	}
+	err = files.record(func(times, blocks io.Writer) error {
 		summary, err = observeRun(c, net, times, blocks, payload == payloadHeaders, what)
 		return err
 	})

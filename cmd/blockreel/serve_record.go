@@ -125,7 +125,7 @@ func mendPeer(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	return mend(&fabricnet.NodeError{Name: refused.Peer, Channel: refused.Channel, Err: refused.Err})
+	return mend(&fabricnet.NodeError{Name: refused.Peer, Channel: refused.Channel, Err: refused.Err}, false)
 }
 
 // saveRecording writes the trace of what was served, and says what is in it.

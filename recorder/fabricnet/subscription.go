@@ -10,7 +10,6 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
-	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
 // A subscription follows one channel at one node, across connections: from the node's
@@ -82,7 +81,7 @@ func (s *subscription) read(ctx context.Context) error {
 			return nil
 		case hopeless(err):
 			return s.node.fail(s.channel, err)
-		case !s.begun && deliver.HasStatus(err, commonpb.Status_NOT_FOUND):
+		case !s.begun && deliver.NotFound(err):
 			return s.node.fail(s.channel, fmt.Errorf("it does not have the first of the older blocks, %v, any more: %w", s.start, err))
 		}
 		if !s.retry.pause(ctx) {

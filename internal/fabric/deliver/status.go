@@ -57,6 +57,9 @@ func HasStatus(err error, s commonpb.Status) bool {
 	return errors.Is(err, &StatusError{Status: s})
 }
 
+// NotFound reports whether a node has answered that it has no such channel or block.
+func NotFound(err error) bool { return HasStatus(err, commonpb.Status_NOT_FOUND) }
+
 // ErrTooLarge: a message was larger than MaxMessageBytes.
 var ErrTooLarge = errors.New("message is larger than the limit of 100 MB")
 
