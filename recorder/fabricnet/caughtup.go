@@ -1,0 +1,61 @@
+package fabricnet
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// When Config.UntilCaughtUp ends a recording: every peer has committed what its orderer
+// has, all older blocks that were asked for are read, no channel is waited for, and no
+// orderer is out of sight. If nothing was to be caught up with when the recording began, no
+// block must have come for Config.Quiet besides: a recording of a network that was level
+// would be over before it has seen anything.
+
+// behind reports whether blocks have yet to come from the orderer or from the peer.
+func (s *stream) behind() bool {
+	o := s.channel.orderer
+	h := max(o.height(), s.peer.height())
+	return o.next.Load() < h || s.peer.next.Load() < h || o.away.Load() != 0 || s.peer.away.Load() != 0
+}
+
+// behind reports whether something of the channel has yet to come.
+func (c *channel) behind() bool {
+	return !c.opened.Load() ||
+		slices.ContainsFunc(c.past, func(p *subscription) bool { return !p.ended.Load() }) ||
+		slices.ContainsFunc(c.streams, (*stream).behind)
+}
+
+// endIfCaughtUp ends the recording once every peer has what its orderer has.
+func (n *Network) endIfCaughtUp() {
+	if n.cfg.UntilCaughtUp && n.chasing.Load() && !slices.ContainsFunc(n.channels, (*channel).behind) {
+		n.caughtUp()
+	}
+}
+
+// stir tells that a block has come.
+func (n *Network) stir() {
+	select {
+	case n.stirred <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// endWhenQuiet ends the recording when all are level and no block has come for a while.
+func (n *Network) endWhenQuiet(ctx context.Context) {
+	timer := time.NewTimer(n.cfg.Quiet)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.stirred:
+		case <-timer.C:
+			if !slices.ContainsFunc(n.channels, (*channel).behind) {
+				n.caughtUp()
+				return
+			}
+		}
+		timer.Reset(n.cfg.Quiet)
+	}
+}
