@@ -66,6 +66,10 @@ const (
 	SettingStateDatabase = "state_database"      // goleveldb, CouchDB
 	SettingLedger        = "ledger"              // memory, badger, recorded, or the real peer's
 	SettingResolution    = "time_resolution_ns"  // resolution of the times in the source
+
+	// SettingBacklogBefore is the number of a block. Those below it count as offered when
+	// the recording began, and were offered earlier: they are no measure of a rate.
+	SettingBacklogBefore = "recorded_backlog_before"
 )
 
 // Int returns the named setting as a number, and whether it is there and is one.

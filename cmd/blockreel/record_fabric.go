@@ -58,9 +58,9 @@ that came in between have no times, and the trace says which. A refusal (certifi
 name, identity, policy) ends the recording with what to do about it. Ctrl-C, --duration or
 --until-caught-up end it; the trace is whole up to there.
 
---until-caught-up ends it when every peer has committed what the orderer has, and all older
-blocks that --from asks for are read. If nothing was behind at the beginning, no block must have
-come for 2 seconds besides: under a load that does not end, give --duration instead.
+--until-caught-up ends it when every peer has committed what the orderer has and no block has
+come for 2 seconds: under a load that does not end, give --duration instead. If --from asks for
+older blocks, it ends as soon as these are read and every peer is level.
 
 Blocks from before the recording (--from) have sizes, counts and payloads, but no times. They are
 read beside the new ones, whose times are right from the beginning. Blocks that a peer had yet to
@@ -139,7 +139,7 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	f.StringArrayVar(&fl.more, "setting", nil, "another setting to keep, NAME=VALUE, as validator_pool_size=4, state_database=CouchDB; repeatable")
 	f.BoolVar(&cfg.Wait, "wait", false, "wait for nodes, channels and the block of --from that are not there yet, no longer than --duration")
 	f.DurationVar(&fl.duration, "duration", 0, "end after this time of recording")
-	f.BoolVar(&cfg.UntilCaughtUp, "until-caught-up", false, "end when all peers have committed what the orderer has, and no block has come for 2 s if nothing was behind")
+	f.BoolVar(&cfg.UntilCaughtUp, "until-caught-up", false, "end when all peers have committed what the orderer has, and no block has come for 2 s")
 	outputFlag(c, &fl.output, "trace to write, - for stdout")
 	return c
 }

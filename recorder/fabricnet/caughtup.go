@@ -7,10 +7,10 @@ import (
 )
 
 // When Config.UntilCaughtUp ends a recording: every peer has committed what its orderer
-// has, all older blocks that were asked for are read, no channel is waited for, and no
-// orderer is out of sight. If nothing was to be caught up with when the recording began, no
-// block must have come for Config.Quiet besides: a recording of a network that was level
-// would be over before it has seen anything.
+// has, all older blocks that were asked for are read, no channel is waited for, and no node
+// is out of sight. If no older blocks were asked for, no block must have come for
+// Config.Quiet besides: under a load peers are level, or nearly so, again and again, and a
+// recording would be over before it has seen anything.
 
 // behind reports whether blocks have yet to come from the orderer or from the peer.
 func (s *stream) behind() bool {

@@ -55,8 +55,9 @@ type Config struct {
 	// Tell is told when a node or a metrics page is lost and when it is back. Nil: nobody.
 	// It and Waiting are called from any goroutine, and hold up what they tell of.
 	Tell func(text string)
-	// UntilCaughtUp ends the recording when every peer has committed what the orderer has;
-	// if that is so from the beginning, when besides no block has come for Quiet.
+	// UntilCaughtUp ends the recording when every peer has committed what the orderer has,
+	// and the blocks that From asks for are read; if From asks for none, when besides no
+	// block has come for Quiet.
 	UntilCaughtUp bool
 	// Quiet: 0 means 2 s.
 	Quiet time.Duration

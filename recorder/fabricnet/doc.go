@@ -24,7 +24,7 @@
 // A block that was there before the recording has no time of its own. If the peer had
 // yet to commit it, it counts as offered when the orderer told its height: the heights
 // are then right from the beginning, and delivery took at least what the trace says.
-// SettingBacklog tells how many these are: they are no measure of a rate.
+// traces.SettingBacklogBefore tells which these are: they are no measure of a rate.
 //
 // The load on the network is one more subscriber a channel at the orderer, and one a
 // channel at each peer, which is sent filtered blocks: ids and verdicts alone; as many

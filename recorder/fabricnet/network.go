@@ -27,7 +27,7 @@ type Network struct {
 	// base is Time 0 of the trace, with its monotonic reading.
 	base     time.Time
 	caughtUp context.CancelFunc
-	// chasing: there was something to catch up with; stirred tells of blocks. See
+	// chasing: there are older blocks to read; stirred tells of blocks. See
 	// caughtup.go.
 	chasing atomic.Bool
 	stirred chan struct{}
@@ -89,11 +89,6 @@ func (n *Network) Close() error {
 	return errors.Join(errs...)
 }
 
-// SettingBacklog is the setting of a stream whose peer was behind when the recording began:
-// of so many blocks, the first that have an offered time, this time is the beginning of the
-// recording. They were offered earlier, at a rate that nobody has seen.
-const SettingBacklog = "recorded_backlog_blocks"
-
 // header is that of the trace: a stream for every channel and peer.
 func (n *Network) header() traces.Header {
 	h := traces.Header{Base: n.base.UTC(), Tool: n.cfg.Tool, Source: "fabric"}
@@ -105,7 +100,7 @@ func (n *Network) header() traces.Header {
 				if settings == nil {
 					settings = traces.Settings{}
 				}
-				settings.SetInt(SettingBacklog, int64(to-from))
+				settings.SetInt(traces.SettingBacklogBefore, int64(to))
 			}
 			h.Streams = append(h.Streams, traces.Stream{Channel: c.name, Orderer: n.cfg.Orderer.Name, Peer: s.peer.node.Name, Settings: settings})
 		}

@@ -343,8 +343,8 @@ func TestUntilCaughtUp(t *testing.T) {
 	}
 }
 
-// TestLevel: a recording of a network that is level goes on until no block has come for a
-// while; one of a peer that is behind ends as soon as it has caught up.
+// TestLevel: a recording goes on, however often the network is level, until no block has
+// come for a while; and however long that is, until the peer is level.
 func TestLevel(t *testing.T) {
 	b := newTestbed(t, 20, 5, 5, "ch1")
 	b.config.UntilCaughtUp, b.config.Quiet = true, time.Hour
@@ -355,7 +355,9 @@ func TestLevel(t *testing.T) {
 		t.Errorf("commits of blocks %s", got)
 	}
 	b.orderer.ledgers["ch1"].Append(b.chains["ch1"][15:]...)
+	b.config.Quiet = time.Microsecond
 	r = record(t, b.config)
+	r.await(t, "the peer's backlog is in", func(s Status) bool { return s.Past == 0 })
 	b.peer.ledgers["ch1"].Append(commit(t, b.chains["ch1"][15:])...)
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
@@ -364,10 +366,9 @@ func TestLevel(t *testing.T) {
 	if got := spans(observed(tr.Timelines[0], event.Committed)); got != "15-19" {
 		t.Errorf("commits of blocks %s", got)
 	}
-	if n, ok := tr.Streams[0].Settings.Int(SettingBacklog); !ok || n != 5 {
+	if n, ok := tr.Streams[0].Settings.Int(traces.SettingBacklogBefore); !ok || n != 20 {
 		t.Errorf("settings %v", tr.Streams[0].Settings)
 	}
-	b.config.Quiet = time.Millisecond
 	r = record(t, b.config)
 	if err := <-r.done; err != nil {
 		t.Fatal(err)

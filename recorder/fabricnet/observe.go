@@ -52,8 +52,8 @@ func (c *channel) begin() {
 			"a request for the newest block took %v at the orderer and %v at the peer when the recording began",
 			SeriesRoundTrip, c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
 		if from, to := s.backlog(); from < to {
-			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began: they count as offered at its beginning, "+
-				"and their delivery took longer than it seems; they are no measure of the rate of offers", blocksWere(from, to))
+			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began, and count as offered at its beginning: "+
+				"their delivery took longer than it seems, and they are no measure of the rate of offers", blocksWere(from, to))
 		}
 	}
 	for _, p := range c.past {

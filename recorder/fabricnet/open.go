@@ -101,7 +101,7 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 	}
 	c.orderer.begin()
 	c.read(c.orderer, start, c.orderer.first.blocks)
-	if len(c.past) > 0 || lowest < c.orderer.first.blocks {
+	if n.cfg.From != nil && len(c.past) > 0 {
 		n.chasing.Store(true)
 	}
 	c.opened.Store(true)

@@ -193,25 +193,30 @@ func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (
 	return out, nil
 }
 
+// atBeginning are the settings that tell of the beginning of a stream.
+var atBeginning = []string{traces.SettingCutBacklog, traces.SettingBacklogBefore}
+
 // settings joins those of a stream. Times are as coarse as the coarsest of them.
 func (m *merger) settings(a, b *traces.Timeline, name string) traces.Settings {
 	all := traces.Settings{}
 	for k, v := range a.Settings {
 		all[k] = v
 	}
-	// What was cut off before the first block is here, if a stream begins earlier.
+	// What was before the first block is here, if a stream begins earlier.
 	earlier := a
 	if a.Len() == 0 || b.Len() > 0 && b.First < a.First {
 		earlier = b
 	}
-	if delete(all, traces.SettingCutBacklog); earlier.Settings[traces.SettingCutBacklog] != "" {
-		all[traces.SettingCutBacklog] = earlier.Settings[traces.SettingCutBacklog]
+	for _, k := range atBeginning {
+		if delete(all, k); earlier.Settings[k] != "" {
+			all[k] = earlier.Settings[k]
+		}
 	}
 	for _, k := range b.Settings.Names() {
 		v := b.Settings[k]
 		have, known := all[k]
 		switch {
-		case k == traces.SettingCutBacklog:
+		case slices.Contains(atBeginning, k):
 		case !known:
 			all[k] = v
 		case k == traces.SettingResolution:

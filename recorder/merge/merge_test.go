@@ -245,3 +245,24 @@ func TestCutShort(t *testing.T) {
 		}
 	}
 }
+
+// TestBacklog: what was before a recording counts for the one that begins the stream.
+func TestBacklog(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{{"7", "", "7"}, {"", "20", ""}, {"7", "20", "7"}} {
+		a, b := trace(noon, event.Offered, 5, 10, 0), trace(noon, event.Offered, 15, 10, 0)
+		for tr, before := range map[*traces.Trace]string{a: c.a, b: c.b} {
+			if before != "" {
+				tr.Timelines[0].Settings[traces.SettingBacklogBefore] = before
+			}
+		}
+		for _, all := range [][]*traces.Trace{{a, b}, {b, a}} {
+			got, err := join(t, Config{}, all...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := got.Streams[0].Settings[traces.SettingBacklogBefore]; s != c.want {
+				t.Errorf("%q and %q: %q", c.a, c.b, s)
+			}
+		}
+	}
+}
