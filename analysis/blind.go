@@ -51,6 +51,12 @@ func spansOf(blind []BlindSpan, node string) []Span {
 	return merge(spans)
 }
 
+// HeightsUnknown returns when the gap between the two heights is not known: while one of the
+// nodes was not observed, and from then until its next block was seen.
+func HeightsUnknown(tl *traces.Timeline, samples ...traces.SampleColumn) []Span {
+	return spansOf(stale(tl, NotObserved(tl, samples...)), "")
+}
+
 // stale returns the spans in which the height of one of the two ledgers is not known: a
 // blind span lasts until the node's next block is seen; when none comes, the height has
 // not changed since.

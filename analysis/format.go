@@ -108,3 +108,11 @@ func FormatBytes(n int64) string {
 	}
 	return humanize.Bytes(uint64(n))
 }
+
+// FormatGain writes a gain in percent, or that there is none worth a word.
+func FormatGain(gain float64) string {
+	if gain < 0.001 {
+		return "nothing"
+	}
+	return FormatShare(gain)
+}

@@ -30,6 +30,10 @@ type SampledDepth struct {
 	InRun int64 `json:"run_samples"`
 }
 
+// Tells reports whether there are enough samples with the peer behind to say something of
+// the buffer meanwhile.
+func (d *SampledDepth) Tells() bool { return d.Behind >= fewSamples }
+
 // A SampledStage is a stage's time as the peer's own metrics tell it: averages, each over
 // the time from one sample to the next. Percentiles of blocks cannot be had of these.
 type SampledStage struct {

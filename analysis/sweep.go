@@ -11,6 +11,8 @@ type Sweep struct {
 	// of the makespan; see [Recommend].
 	Knee              Optional[int64] `json:"knee_buffer"`
 	RecommendedBuffer Optional[int64] `json:"recommended_buffer"`
+	// RecordedBuffer is the N under which the trace was recorded, where it tells.
+	RecordedBuffer Optional[int64] `json:"recorded_buffer"`
 	// IdentityError is how a replay with the trace's own settings differs from it:
 	// how far to trust the points.
 	IdentityError Differences `json:"identity_error"`
@@ -59,6 +61,25 @@ func Knee(points []SweepPoint) Optional[int64] {
 		return Optional[int64]{}
 	}
 	return knee
+}
+
+// Gain returns by which share of its makespan the recommended N is faster than the one under
+// which the trace was recorded; not known unless both are points of the sweep.
+func (s *Sweep) Gain() Optional[float64] {
+	at := func(n Optional[int64]) (int64, bool) {
+		for _, p := range s.Points {
+			if n == Known(p.Buffer) {
+				return p.Makespan, true
+			}
+		}
+		return 0, false
+	}
+	recommended, ok := at(s.RecommendedBuffer)
+	recorded, known := at(s.RecordedBuffer)
+	if !ok || !known || recorded <= 0 {
+		return Optional[float64]{}
+	}
+	return Known(float64(recorded-recommended) / float64(recorded))
 }
 
 // SmallestSuffices reports whether the recommended N is the smallest of the sweep: this

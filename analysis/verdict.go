@@ -26,6 +26,7 @@ const (
 	smallSpeedup     = 0.05 // of the makespan, by validation and commit twice as fast
 	mostlyOpen       = 0.1  // share of the starved time during which a block stood at the door
 	lateStart        = 0.1  // of the makespan, before the first pop
+	mostlyBusy       = 0.9  // of the time: the committer's work, not what it waits for, sets the pace
 )
 
 const skewVerdict = "unknown: blocks are committed up to %s before they are offered: %s"
@@ -71,8 +72,12 @@ func (s *StreamStats) judge(skip int64) (Bottleneck, string) {
 	span := makespan - skip
 	starved, busy := s.Starved.Or(0), s.Busy.Or(0)
 	won, faster := makespan-s.IdealBuffer.Or(0), s.FasterCommit.Or(0)
-	if share(won, span) > smallGain && share(starved, span) > smallGain {
-		kind, text := s.judgeStarving(fmt.Sprintf("the committer starved %s of the time", FormatShare(share(starved, span))))
+	if share(won, span) > smallGain && share(starved, span) > smallGain && share(busy, span) < mostlyBusy {
+		hungry := fmt.Sprintf("the committer starved %s of the time", FormatShare(share(starved, span)))
+		if busy > starved {
+			hungry = fmt.Sprintf("the committer was busy %s of the time and starved %s", FormatShare(share(busy, span)), FormatShare(share(starved, span)))
+		}
+		kind, text := s.judgeStarving(hungry)
 		switch {
 		case s.UncommittedBlocks > 0:
 			text += s.toCome(span)
@@ -82,6 +87,9 @@ func (s *StreamStats) judge(skip int64) (Bottleneck, string) {
 		return kind, text
 	}
 	worked := fmt.Sprintf("the committer was busy %s of the time", FormatShare(share(busy, span)))
+	if share(starved, span) > smallGain {
+		worked += fmt.Sprintf(" and starved %s", FormatShare(share(starved, span)))
+	}
 	committing := share(makespan-faster, span) > smallSpeedup
 	switch {
 	case committing && s.UncommittedBlocks > 0:

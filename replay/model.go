@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -46,6 +47,7 @@ type Model struct {
 	set      bool // the peer's settings are known, its link is not
 	sized    bool // the sizes of the blocks are known or assumed
 	left     int  // offered blocks outside of what was committed
+	assumedN bool // nobody said N
 	unseen   bool // the model covers one stretch of several between holes
 	samples  []traces.SampleColumn
 	pollFact string // how the poll was obtained
@@ -90,6 +92,14 @@ func (m *Model) warn(format string, args ...any) {
 
 func (m *Model) fact(format string, args ...any) {
 	m.Facts = append(m.Facts, fmt.Sprintf(format, args...))
+}
+
+// recordedBuffer is the N under which the trace was recorded, if that is known.
+func (m *Model) recordedBuffer() analysis.Optional[int64] {
+	if m.assumedN {
+		return analysis.Optional[int64]{}
+	}
+	return analysis.Known(int64(m.Config.Policy.N))
 }
 
 // Len is the number of blocks.
@@ -216,6 +226,7 @@ func (m *Model) baseConfig(cfg ModelConfig) (c pipeline.Config, whole bool, err 
 		}
 		c.Policy.N = int(recorded)
 	default:
+		m.assumedN = true
 		m.warn("the trace does not tell its buffer size: N = %d of %s is assumed (--recorded-buffer)", c.Policy.N, name)
 	}
 	return c, false, c.Validate()

@@ -96,6 +96,7 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 		r.Streams = append(r.Streams, analysis.Sweep{
 			Channel: m.Stream.Channel, Peer: m.Stream.Peer, Warnings: m.Warnings,
 			Points: make([]analysis.SweepPoint, len(s.Buffers)), IdentityError: r.Identity[i].Differences,
+			RecordedBuffer: m.recordedBuffer(),
 		})
 	}
 	r.Warnings = append(analysis.Grouped(said), r.Warnings...)
@@ -195,7 +196,12 @@ func (r *SweepResult) finish() {
 			r.IdentityError = one.IdentityError
 		}
 	}
-	r.Channel, r.Peer = r.Streams[0].Channel, r.Streams[0].Peer
+	r.Channel, r.Peer, r.RecordedBuffer = r.Streams[0].Channel, r.Streams[0].Peer, r.Streams[0].RecordedBuffer
+	for _, one := range r.Streams {
+		if one.RecordedBuffer != r.RecordedBuffer {
+			r.RecordedBuffer = analysis.Optional[int64]{}
+		}
+	}
 	r.Knee = analysis.Knee(r.Points)
 	if all {
 		r.RecommendedBuffer = analysis.Known(recommended)

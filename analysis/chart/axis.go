@@ -100,6 +100,20 @@ func timeAxis(a *plot.Axis, title string, lo, hi float64) {
 	a.Tick.Marker = ticker{unit: u.ns}
 }
 
+// toNextTick lets an axis end at the tick above what it shows, so that the top of a curve can
+// be read.
+func toNextTick(a *plot.Axis) {
+	ticks := a.Tick.Marker.Ticks(a.Min, a.Max)
+	if n := len(ticks); n > 1 {
+		if last := ticks[n-1].Value; last < a.Max {
+			a.Max = last + (last - ticks[n-2].Value)
+		}
+	}
+}
+
+// nextRound returns the least of 1, 2 and 5 times a power of ten above x.
+func nextRound(x float64) float64 { return roundStep(x * (1 + 1e-6)) }
+
 // countAxis makes a an axis of whole numbers from 0 to a little above hi.
 func countAxis(a *plot.Axis, title string, hi float64) {
 	a.Min, a.Max = 0, max(hi, 1)*1.06

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -213,6 +214,10 @@ func (d *depthChart) title(tl *traces.Timeline) string {
 		size = fmt.Sprintf("The buffer of N = %d", n)
 	}
 	switch {
+	case makespan > 0 && starved*100 > makespan && s.Busy.Or(0) > starved:
+		return fmt.Sprintf("The committer was busy %s of the time and starved %s: %s ran dry",
+			analysis.FormatShare(s.Utilization.Or(0)), analysis.FormatShare(float64(starved)/float64(makespan)),
+			strings.ToLower(size[:1])+size[1:])
 	case makespan > 0 && starved*100 > makespan:
 		return fmt.Sprintf("%s ran dry: the committer starved %s of the time", size,
 			analysis.FormatShare(float64(starved)/float64(makespan)))

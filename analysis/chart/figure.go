@@ -2,10 +2,12 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image/color"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -52,12 +54,12 @@ type panel struct {
 }
 
 // An entry explains a curve (style has a width), points (dot is set) or an area (fill is
-// set, or it is hatched).
+// set, or it has a hatch).
 type entry struct {
 	name      string
 	style     draw.LineStyle
 	fill, dot color.Color
-	hatched   bool
+	hatch     hatching // 0: none
 }
 
 // Formats are the file extensions that Save knows.
@@ -171,11 +173,25 @@ func paragraph(c draw.Canvas, s text.Style, txt string) vg.Length {
 	}
 	s = aligned(s, text.XLeft, text.YTop)
 	leading := s.Font.Size * 1.25
-	lines := breakLines(s, txt, c.Max.X-c.Min.X)
+	limit := c.Max.X - c.Min.X
+	lines := breakLines(s, txt, limit)
+	// No word stands alone in a last line: all are about as long.
+	for n := len(lines); n > 1 && limit > 0; {
+		limit -= 6
+		narrower := breakLines(s, txt, limit)
+		if len(narrower) > n || s.Width(widest(s, narrower)) > limit {
+			break
+		}
+		lines = narrower
+	}
 	for i, l := range lines {
 		c.FillText(s, vg.Point{X: c.Min.X, Y: c.Max.Y - leading*vg.Length(i)}, l)
 	}
 	return leading * vg.Length(len(lines))
+}
+
+func widest(s text.Style, lines []string) string {
+	return slices.MaxFunc(lines, func(a, b string) int { return cmp.Compare(s.Width(a), s.Width(b)) })
 }
 
 // breakLines breaks txt between words such that no line is wider than limit, unless
@@ -205,8 +221,11 @@ func drawLegend(c draw.Canvas, entries []entry) vg.Length {
 		if e.fill != nil {
 			c.FillPolygon(e.fill, []vg.Point{{X: x, Y: y - 4}, {X: x + swatch, Y: y - 4}, {X: x + swatch, Y: y + 4}, {X: x, Y: y + 4}})
 		}
-		if e.hatched {
-			hatch(c, vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + swatch, Y: y + 4}})
+		if e.hatch != 0 {
+			box := vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + swatch, Y: y + 4}}
+			c.SetColor(blindGround)
+			c.Fill(box.Path())
+			e.hatch.lines(c, box)
 		}
 		if e.dot != nil {
 			dot(c, vg.Point{X: x + swatch/2, Y: y}, e.dot)

@@ -18,8 +18,8 @@ const maxForecastBars = 48
 // PredictedVsMeasured draws by how much forecasts missed, a bar a figure, with the
 // measured and the predicted value beside it.
 func PredictedVsMeasured(forecasts []analysis.Forecast) (*Figure, error) {
-	if len(forecasts) > maxSeries {
-		return nil, fmt.Errorf("%d forecasts are more than a chart can tell apart: choose at most %d", len(forecasts), maxSeries)
+	if len(forecasts) > MaxRuns {
+		return nil, fmt.Errorf("%d forecasts are more than a chart can tell apart: choose at most %d", len(forecasts), MaxRuns)
 	}
 	var rows []row
 	worst := 0.0

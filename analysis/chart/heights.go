@@ -23,8 +23,8 @@ func checkRuns(runs []Run) error {
 	if len(runs) == 0 {
 		return fmt.Errorf("no runs to draw")
 	}
-	if len(runs) > maxSeries {
-		return fmt.Errorf("%d runs are more than a chart can tell apart: choose at most %d", len(runs), maxSeries)
+	if len(runs) > MaxRuns {
+		return fmt.Errorf("%d runs are more than a chart can tell apart: choose at most %d", len(runs), MaxRuns)
 	}
 	return nil
 }
@@ -51,16 +51,16 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 	}
 	upper, lower := line(0), line(1)
 	hidden, hiddenEntry := unseen(tl, samples, origin, end, origin)
-	p.Add(between{above, below, tint(sky, 0.3)}, hidden)
+	p.Add(between{above, below, tint(sky, 0.3)})
 	upperParts, lowerParts := hidden.known(tl.Orderer, above), hidden.known(tl.Peer, below)
-	p.Add(blank{hidden.pending(tl.Orderer, upperParts)}, blank{hidden.pending(tl.Peer, lowerParts)}, grid{})
+	p.Add(blank{hidden.pending(tl.Orderer, upperParts)}, blank{hidden.pending(tl.Peer, lowerParts)}, hidden, grid{})
 	for _, part := range upperParts {
 		p.Add(path{part, upper})
 	}
 	for _, part := range lowerParts {
 		p.Add(path{part, lower})
 	}
-	if gap.Max > 1 {
+	if float64(gap.Max) > 0.02*(p.Y.Max-p.Y.Min) { // else the curves are one
 		at := float64(valueAt(peer, gap.MaxAt))
 		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + analysis.FormatBlocks(gap.Max),
 			draw.LineStyle{Color: ink, Width: 1}})
@@ -69,7 +69,7 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 		{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
 	}, hiddenEntry...)
 	return &Figure{
-		Title:    gapTitle(gap, origin),
+		Title:    gapTitle(gap, origin, len(hiddenEntry) > 0),
 		Subtitle: settings(tl) + openEnd(tl),
 		height:   height,
 		legend:   legend,
@@ -97,9 +97,17 @@ func openEnd(tl *traces.Timeline) string {
 	return ""
 }
 
-func gapTitle(g *analysis.GapSummary, origin int64) string {
-	if g.Max <= 2 {
-		return fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", analysis.FormatBlocks(g.Max))
+// A peer keeps up that is never more than keptUp blocks behind, and not more than one most
+// of the time.
+const keptUp = 10
+
+func gapTitle(g *analysis.GapSummary, origin int64, hidden bool) string {
+	if g.Max <= 2 || g.Max <= keptUp && g.Mean <= 1 {
+		title := fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", analysis.FormatBlocks(g.Max))
+		if hidden {
+			title += " while both were observed"
+		}
+		return title
 	}
 	fell := fmt.Sprintf("The peer fell %s behind", analysis.FormatBlocks(g.Max))
 	if at, ok := g.CaughtUp.Get(); ok {
@@ -133,61 +141,6 @@ func settings(tl *traces.Timeline) string {
 	}
 	parts = append(parts, analysis.FormatBlocks(int64(tl.Len())))
 	return strings.Join(parts, " · ")
-}
-
-// GapBySetting draws the height gap of up to eight runs over time.
-func GapBySetting(runs []Run) (*Figure, error) {
-	if err := checkRuns(runs); err != nil {
-		return nil, err
-	}
-	f := &Figure{height: height, Subtitle: sameStream(runs)}
-	p := newPlot("", "")
-	most, end := int64(0), int64(0)
-	least, greatest := 0, 0
-	peaks := make([]int64, len(runs))
-	for i, r := range runs {
-		gap, err := analysis.Gap(r.Timeline)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Name, err)
-		}
-		origin, last := gap.T[0], gap.T[gap.Len()-1]
-		peaks[i] = analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max
-		if peaks[i] < peaks[least] {
-			least = i
-		}
-		if peaks[i] > peaks[greatest] {
-			greatest = i
-		}
-		most, end = max(most, peaks[i]), max(end, last-origin)
-		style := line(i)
-		hidden, hiddenEntry := unseen(r.Timeline, r.Samples, origin, last, origin)
-		if len(runs) == 1 { // the times of several runs are not the same
-			p.Add(hidden, grid{})
-		} else {
-			hiddenEntry = nil
-		}
-		for _, part := range hidden.known(r.Timeline.Orderer, newStepCurve(gap, origin, 0)) {
-			for _, part := range hidden.known(r.Timeline.Peer, part) {
-				p.Add(path{part, style})
-			}
-		}
-		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (at most %s)", r.Name, analysis.FormatCount(peaks[i])), style: style})
-		f.legend = append(f.legend, hiddenEntry...)
-	}
-	timeAxis(&p.X, sinceOffer, 0, float64(end))
-	countAxis(&p.Y, "height gap (blocks)", float64(most))
-	f.panels = []panel{{Plot: p, weight: 1}}
-	lo, hi := peaks[least], peaks[greatest]
-	switch {
-	case len(runs) == 1:
-		f.Title = fmt.Sprintf("The peer was at most %s behind with %s", analysis.FormatBlocks(hi), runs[0].Name)
-	case float64(hi-lo) <= 0.02*float64(hi):
-		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", analysis.FormatBlocks(hi))
-	default:
-		f.Title = fmt.Sprintf("The peer falls %s behind with %s and %s with %s",
-			analysis.FormatBlocks(hi), runs[greatest].Name, analysis.FormatCount(lo), runs[least].Name)
-	}
-	return f, nil
 }
 
 // sameStream describes what runs have in common.

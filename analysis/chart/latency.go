@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -25,7 +26,9 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 	f := &Figure{height: height, Subtitle: sameStream(runs)}
 	p := newPlot("share of the blocks, the fastest first", "delivery latency")
 	lo, hi, end := math.Inf(1), 0.0, 1.0
-	curves := make([]stepCurve, len(runs))
+	var curves []stepCurve
+	var names []string // of each curve
+	var tails []int64
 	p99 := make([]int64, len(runs))
 	least, greatest := 0, 0
 	for i, r := range runs {
@@ -43,26 +46,35 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 		if p99[i] > p99[greatest] {
 			greatest = i
 		}
+		var curve stepCurve
 		for _, q := range analysis.PercentileCurve(values, 60) {
 			x := math.Log10(1 / max(1-q.Percent/100, 1e-12))
 			y := max(float64(q.Value), 1)
-			curves[i] = append(curves[i], struct{ x, y float64 }{x, y})
+			curve = append(curve, struct{ x, y float64 }{x, y})
 			lo, hi, end = min(lo, y), max(hi, y), max(end, x)
 		}
-		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (p99 %s)", r.Name, analysis.ApproxDuration(p99[i])), style: line(i)})
+		if same := slices.IndexFunc(curves, func(c stepCurve) bool { return coincide(c, curve) }); same >= 0 {
+			names[same] = bothNames(names[same], r.Name)
+			continue
+		}
+		curves, names, tails = append(curves, curve), append(names, r.Name), append(tails, p99[i])
+	}
+	for i, name := range names {
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("%s (p99 %s)", name, analysis.ApproxDuration(tails[i])), style: line(i)})
 	}
 	p.X.Min, p.X.Max = math.Log10(2), end
 	p.X.Tick.Marker = percentiles{}
 	if hi > 50*lo {
 		p.Y.Tick.Marker = decades{analysis.ApproxDuration}
-		p.Y.Min, p.Y.Max = math.Log10(lo*0.9), math.Log10(hi*1.15)
+		p.Y.Min, p.Y.Max = math.Log10(lo*0.9), math.Log10(nextRound(hi))
 		for _, c := range curves {
 			for j := range c {
 				c[j].y = math.Log10(c[j].y)
 			}
 		}
 	} else {
-		timeAxis(&p.Y, "delivery latency", 0, hi*1.06)
+		timeAxis(&p.Y, "delivery latency", 0, hi*1.02)
+		toNextTick(&p.Y)
 	}
 	for i, c := range curves {
 		p.Add(path{c, line(i)})
@@ -74,6 +86,22 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 			analysis.ApproxDuration(p99[least]), runs[least].Name, analysis.ApproxDuration(p99[greatest]), runs[greatest].Name)
 	}
 	return f, nil
+}
+
+// coincide reports whether one curve would hide the other: they are nowhere further apart
+// than 0.5 %.
+func coincide(a, b stepCurve) bool {
+	return slices.EqualFunc(a, b, func(p, q struct{ x, y float64 }) bool {
+		return p.x == q.x && math.Abs(p.y-q.y) <= 0.005*max(p.y, q.y)
+	})
+}
+
+// bothNames names a curve of two runs: "N = 100, 200" for "N = 100" and "N = 200".
+func bothNames(a, b string) string {
+	if rest, ok := strings.CutPrefix(b, "N = "); ok && strings.HasPrefix(a, "N = ") {
+		b = rest
+	}
+	return a + ", " + b
 }
 
 // partColumns is the number of stretches of a run of which LatencyParts shows the
@@ -117,7 +145,7 @@ func LatencyParts(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure,
 		return f, nil
 	}
 	if len(parts) == 1 {
-		f.Title = fmt.Sprintf("From offer to commit blocks took %s at the median and at most %s",
+		f.Title = fmt.Sprintf("From offer to commit blocks took %s at the median and at most %s; the trace does not tell the parts",
 			analysis.ApproxDuration(stats.Latency.P50), analysis.ApproxDuration(stats.Latency.Max))
 		return f, nil
 	}

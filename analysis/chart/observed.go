@@ -19,30 +19,31 @@ import (
 // the orderer or the peer of a stream was not observed; no entry when there are none.
 func unseen(tl *traces.Timeline, samples []traces.SampleColumn, from, to, origin int64) (blind, []entry) {
 	mark := blind{node: map[string][]analysis.Span{}}
-	label := ""
+	if to > from {
+		mark.nodes = []string{tl.Orderer, tl.Peer}
+	}
 	for _, b := range analysis.NotObserved(tl, samples...) {
 		part := shift([]analysis.Span{{From: b.From, To: b.To}}, from, to, origin)
 		if len(part) == 0 {
 			continue
 		}
-		mark.spans = append(mark.spans, part...)
 		mark.node[b.Node] = append(mark.node[b.Node], part...)
-		label = b.Node + " not observed"
 	}
-	if len(mark.spans) == 0 {
-		return mark, nil
+	var legend []entry
+	for i, node := range mark.nodes {
+		if len(mark.node[node]) > 0 && (i == 0 || node != mark.nodes[0]) {
+			legend = append(legend, entry{name: strings.TrimSpace(node + " not observed"), hatch: hatches[i]})
+		}
 	}
-	if len(mark.node) > 1 {
-		label = "not observed"
-	}
-	return mark, []entry{{name: strings.TrimSpace(label), hatched: true}}
+	return mark, legend
 }
 
 // blind hatches spans from the bottom to the top of a plot: nothing in there is known.
 type blind struct {
-	spans []analysis.Span // in the units of the x axis; they may overlap
-	// node has the spans of each node.
-	node map[string][]analysis.Span
+	// nodes are the orderer and the peer; node has the spans of each, in the units of the x
+	// axis.
+	nodes []string
+	node  map[string][]analysis.Span
 }
 
 // known returns the parts of a curve of a node's outside of the spans in which the node
@@ -118,28 +119,49 @@ var (
 // Plot implements plot.Plotter.
 func (b blind) Plot(c draw.Canvas, p *plot.Plot) {
 	x, _ := p.Transforms(&c)
-	for _, s := range b.spans {
-		if float64(s.To) < p.X.Min || float64(s.From) > p.X.Max {
-			continue
+	each := func(mark func(box vg.Rectangle, node int)) {
+		for i, node := range b.nodes {
+			for _, s := range b.node[node] {
+				if float64(s.To) < p.X.Min || float64(s.From) > p.X.Max {
+					continue
+				}
+				left := min(max(x(float64(s.From)), c.Min.X), c.Max.X)
+				right := min(max(x(float64(s.To)), left+1.5), c.Max.X)
+				mark(vg.Rectangle{Min: vg.Point{X: left, Y: c.Min.Y}, Max: vg.Point{X: right, Y: c.Max.Y}}, i)
+			}
 		}
-		left := min(max(x(float64(s.From)), c.Min.X), c.Max.X)
-		right := min(max(x(float64(s.To)), left+1.5), c.Max.X)
-		hatch(c, vg.Rectangle{Min: vg.Point{X: left, Y: c.Min.Y}, Max: vg.Point{X: right, Y: c.Max.Y}})
 	}
+	c.SetColor(blindGround)
+	each(func(box vg.Rectangle, _ int) { c.Fill(box.Path()) })
+	each(func(box vg.Rectangle, node int) { hatches[node].lines(c, box) })
 }
 
-// hatch fills a box with lines that rise to the right. They stand at the same places in
-// all boxes of a canvas, so that boxes that overlap look like one.
-func hatch(c draw.Canvas, box vg.Rectangle) {
+// A hatching is lines over an area: the orderer's rise, the peer's fall to the right.
+type hatching int
+
+const (
+	rising hatching = iota + 1
+	falling
+)
+
+// hatches are the orderer's and the peer's.
+var hatches = [...]hatching{rising, falling}
+
+// lines hatches a box. The lines stand at the same places in all boxes of a canvas, so that
+// boxes that overlap look like one.
+func (h hatching) lines(c draw.Canvas, box vg.Rectangle) {
 	const apart vg.Length = 5
-	c.SetColor(blindGround)
-	c.Fill(box.Path())
 	tall := box.Max.Y - box.Min.Y
 	first := vg.Length(int((box.Min.X-tall-c.Min.X)/apart)) * apart
 	for at := c.Min.X + first - apart; at < box.Max.X; at += apart {
 		from, to := max(at, box.Min.X), min(at+tall, box.Max.X)
-		if from < to {
-			c.StrokeLine2(blindLine, from, box.Min.Y+from-at, to, box.Min.Y+to-at)
+		if from >= to {
+			continue
+		}
+		if y0, y1 := from-at, to-at; h == rising {
+			c.StrokeLine2(blindLine, from, box.Min.Y+y0, to, box.Min.Y+y1)
+		} else {
+			c.StrokeLine2(blindLine, from, box.Max.Y-y0, to, box.Max.Y-y1)
 		}
 	}
 }
@@ -187,7 +209,8 @@ func (m *measured) within(from, to int64) (runs []analysis.Series, n int) {
 func (m *measured) add(p *plot.Plot, from, to, origin int64, alone bool) {
 	runs, n := m.within(from, to)
 	for _, r := range runs {
-		curve := newStepCurve(r, origin, 0)
+		// A sample stands until the next one would have come.
+		curve := newStepCurve(r, origin, min(r.T[r.Len()-1]+m.about.Interval, to))
 		if alone {
 			p.Add(between{curve, curve.atZero(), tint(green, 0.15)})
 		}
@@ -252,7 +275,7 @@ func (m *measured) title(tl *traces.Timeline) string {
 		size = fmt.Sprintf("The buffer of N = %d", n)
 	}
 	switch {
-	case m.about.Behind == 0:
+	case !m.about.Tells():
 		return fmt.Sprintf("%s held at most %s in %s samples", size, analysis.FormatBlocks(m.most), analysis.FormatCount(m.about.Samples))
 	case m.about.Empty == 0:
 		return fmt.Sprintf("%s was never seen empty while the peer was behind", size)

@@ -33,8 +33,8 @@ var palette = []color.NRGBA{blue, vermillion, green, purple, orange, sky, black,
 // dashes tell the curves apart a second time, in points.
 var dashes = [][]vg.Length{nil, {7, 2.5}, {2.5, 2}, {8, 2, 2, 2}, {4, 2}, {1.2, 1.6}, {10, 3}, {6, 2, 2, 2, 2, 2}}
 
-// maxSeries is the number of curves that one chart can tell apart.
-const maxSeries = 8
+// MaxRuns is the number of runs or streams that one chart can tell apart.
+const MaxRuns = 8
 
 // line returns the style of the i-th curve of a chart.
 func line(i int) draw.LineStyle {

@@ -125,6 +125,12 @@ func sweepTitle(s *analysis.Sweep) string {
 	case s.SmallestSuffices():
 		return fmt.Sprintf("N = %d, the smallest of the sweep, is enough for this load", n)
 	}
+	if gain, ok := s.Gain().Get(); ok {
+		if was := s.RecordedBuffer.Or(0); was != n {
+			return fmt.Sprintf("N = %d is enough and wins %s over the recorded N = %d", n, analysis.FormatGain(gain), was)
+		}
+		return fmt.Sprintf("The recorded N = %d is just enough", n)
+	}
 	for _, p := range s.Points {
 		if p.Buffer == n {
 			return fmt.Sprintf("N = %d is enough: %s instead of %s with N = %d", n,

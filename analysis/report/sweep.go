@@ -82,6 +82,9 @@ func recommendation(s *analysis.Sweep) string {
 	case ok && knee < best:
 		text += fmt.Sprintf("; N = %d comes within 5 %% of the best makespan", knee)
 	}
+	if gain, ok := s.Gain().Get(); ok && !s.SmallestSuffices() && s.RecordedBuffer != s.RecommendedBuffer {
+		text += fmt.Sprintf("; over the recorded N = %d it wins %s", s.RecordedBuffer.Or(0), analysis.FormatGain(gain))
+	}
 	if n, few := s.FewBlocks(); few {
 		text += fmt.Sprintf("; the trace has only %s: a longer run may need another N", analysis.FormatBlocks(n))
 	}

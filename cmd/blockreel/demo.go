@@ -153,7 +153,11 @@ func (d *demonstration) tell() error {
 		return err
 	}
 	if n, ok := d.sweep.RecommendedBuffer.Get(); ok {
-		fmt.Fprintf(stdout, "\nThe smallest buffer that does not starve this committer is N = %d (sweep.png).\n", n)
+		gain := ""
+		if g, ok := d.sweep.Gain().Get(); ok {
+			gain = fmt.Sprintf("; over the recorded N = %d it wins %s", d.sweep.RecordedBuffer.Or(0), analysis.FormatGain(g))
+		}
+		fmt.Fprintf(stdout, "\nThe smallest buffer that does not starve this committer is N = %d%s (sweep.png).\n", n, gain)
 	}
 	fmt.Fprintln(stdout, "\nWritten:")
 	for _, f := range d.files {

@@ -40,6 +40,7 @@ func newPlot() *cobra.Command {
 		names[i] = k.name
 		long += fmt.Sprintf("  %-8s  %s\n", k.name, k.about)
 	}
+	long += "\nOf a trace of several streams, gaps.png has the gaps of all of them.\n"
 	c := &cobra.Command{
 		Use:   "plot FILE... -o DIR",
 		Short: "Draw charts as PNG, SVG or PDF",
@@ -64,6 +65,8 @@ stream, that file is written; otherwise the charts go into the directory.`,
 				return usagef(c, "there is no format %q; choose png, svg or pdf", format)
 			}
 			switch ext := filepath.Ext(output); {
+			case output == "-":
+				return usagef(c, "-o -: charts go into files: name a directory, or a file for a single chart (--chart gap -o gap.png)")
 			case slices.Contains(chart.Formats, ext):
 				if c.Flags().Changed("format") && ext != "."+format {
 					return usagef(c, "-o %s and --format %s contradict each other", output, format)
@@ -79,7 +82,10 @@ stream, that file is written; otherwise the charts go into the directory.`,
 				}
 				a.add(runLabel(path, tr), runName(path), tr)
 			}
-			return a.draw()
+			if err := a.draw(); err != nil {
+				return err
+			}
+			return a.print()
 		},
 	}
 	outputFlag(c, &output, "directory for the charts, or a file for a single one")
@@ -161,6 +167,34 @@ func (a *album) draw() error {
 			}
 		}
 	}
+	return a.overview()
+}
+
+// overview draws the gaps of all streams of a single run into one chart.
+func (a *album) overview() error {
+	if len(a.files) != 1 || len(a.streams) < 2 || !a.wants("gap") || slices.Contains(chart.Formats, filepath.Ext(a.target)) {
+		return nil
+	}
+	var runs []chart.Run
+	for _, stream := range a.streams {
+		for _, r := range a.timelines[stream] {
+			if _, err := analysis.Gap(r.Timeline); err == nil {
+				runs = append(runs, chart.Run{Name: stream, Timeline: r.Timeline, Samples: r.Samples})
+			}
+		}
+	}
+	if len(runs) < 2 {
+		return nil
+	}
+	if len(runs) > chart.MaxRuns {
+		fmt.Fprintf(a.c.ErrOrStderr(), "no chart gaps: %d streams are more than a chart can tell apart\n", len(runs))
+		return nil
+	}
+	return a.save("gaps", "", "", func() (*chart.Figure, error) { return chart.GapByStream(runs) })
+}
+
+// print lists the charts.
+func (a *album) print() error {
 	if len(a.written) == 0 {
 		return errors.New("there was nothing to draw")
 	}
@@ -206,7 +240,7 @@ func (a *album) path(kind, stream, run string) string {
 	if run != "" && len(a.files) > 1 {
 		name += "-" + a.files[run]
 	}
-	if len(a.streams) > 1 {
+	if len(a.streams) > 1 && stream != "" {
 		name += "-" + strings.NewReplacer("@", "-", "/", "-", ":", "-").Replace(stream)
 	}
 	return filepath.Join(a.target, name+a.extension)

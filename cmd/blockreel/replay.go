@@ -157,8 +157,8 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 		w.outcome = out
 		return err
 	}
-	w.outcome.Facts = append(w.outcome.Facts, out.Facts...)
-	w.outcome.Warnings = append(w.outcome.Warnings, out.Warnings...)
+	w.outcome.Facts = appendNew(w.outcome.Facts, out.Facts)
+	w.outcome.Warnings = appendNew(w.outcome.Warnings, out.Warnings)
 	return err
 }
 

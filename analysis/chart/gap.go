@@ -1,0 +1,179 @@
+package chart
+
+import (
+	"fmt"
+	"strings"
+
+	"gonum.org/v1/plot"
+
+	"github.com/blockreel/blockreel/analysis"
+)
+
+// GapBySetting draws the height gap of up to eight runs of a stream over time.
+func GapBySetting(runs []Run) (*Figure, error) {
+	f, peaks, err := gaps(runs)
+	if err != nil {
+		return nil, err
+	}
+	f.Subtitle = sameStream(runs)
+	lo, hi := peaks.least, peaks.greatest
+	switch {
+	case len(runs) == 1:
+		f.Title = fmt.Sprintf("The peer was at most %s behind", analysis.FormatBlocks(peaks.of[hi]))
+		if strings.HasPrefix(runs[0].Name, "N = ") { // a setting, and not a file
+			f.Title += " with " + runs[0].Name
+		}
+	case peaks.alike():
+		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", analysis.FormatBlocks(peaks.of[hi]))
+	default:
+		f.Title = fmt.Sprintf("The peer falls %s behind with %s and %s with %s",
+			analysis.FormatBlocks(peaks.of[hi]), runs[hi].Name, analysis.FormatCount(peaks.of[lo]), runs[lo].Name)
+	}
+	return f, nil
+}
+
+// GapByStream draws the height gaps of up to eight streams of a run, which the names of runs
+// name, over time.
+func GapByStream(runs []Run) (*Figure, error) {
+	f, peaks, err := gaps(runs)
+	if err != nil {
+		return nil, err
+	}
+	f.Subtitle = plural(len(runs), "stream") + ", each since its own first block was offered"
+	lo, hi := peaks.least, peaks.greatest
+	f.Title = fmt.Sprintf("Farthest behind was %s, by %s; least %s, by %s",
+		runs[hi].Name, analysis.FormatBlocks(peaks.of[hi]), runs[lo].Name, analysis.FormatCount(peaks.of[lo]))
+	if peaks.alike() {
+		f.Title = fmt.Sprintf("All streams were about as far behind: at most %s", analysis.FormatBlocks(peaks.of[hi]))
+	}
+	return f, nil
+}
+
+// peaks are the greatest gaps of some runs.
+type peaks struct {
+	of              []int64
+	least, greatest int // the runs that have them
+}
+
+func (p *peaks) add(gap int64) {
+	p.of = append(p.of, gap)
+	i := len(p.of) - 1
+	if gap < p.of[p.least] {
+		p.least = i
+	}
+	if gap > p.of[p.greatest] {
+		p.greatest = i
+	}
+}
+
+// alike reports whether the gaps differ by no more than 2 %.
+func (p *peaks) alike() bool {
+	lo, hi := float64(p.of[p.least]), float64(p.of[p.greatest])
+	return hi-lo <= 0.02*hi
+}
+
+// gaps draws the gaps without the words above them.
+func gaps(runs []Run) (*Figure, *peaks, error) {
+	if err := checkRuns(runs); err != nil {
+		return nil, nil, err
+	}
+	f := &Figure{height: height}
+	p := newPlot("", "")
+	var found peaks
+	end, width, crowded := int64(0), int64(0), false
+	for i, r := range runs {
+		gap, err := analysis.Gap(r.Timeline)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", r.Name, err)
+		}
+		origin, last := gap.T[0], gap.T[gap.Len()-1]
+		found.add(analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max)
+		end = max(end, last-origin)
+		hidden, hiddenEntry := unseen(r.Timeline, r.Samples, origin, last, origin)
+		name := fmt.Sprintf("%s (at most %s)", r.Name, analysis.FormatCount(found.of[i]))
+		if len(runs) == 1 { // the times of several runs are not the same
+			p.Add(hidden, grid{})
+			name = "height gap"
+		} else {
+			hiddenEntry = nil
+		}
+		c := gapCurve{origin: origin, style: i}
+		for _, part := range outside(gap, analysis.HeightsUnknown(r.Timeline, r.Samples...)) {
+			c.add(p, part, last-origin)
+		}
+		crowded, width = crowded || c.crowded, max(width, c.width)
+		f.legend = append(append(f.legend, entry{name: name, style: line(i)}), hiddenEntry...)
+	}
+	if crowded {
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("lowest to highest within each %s", analysis.ApproxDuration(width)), fill: tint(black, 0.2)})
+	}
+	timeAxis(&p.X, sinceOffer, 0, float64(end))
+	countAxis(&p.Y, "height gap (blocks)", float64(found.of[found.greatest]))
+	f.panels = []panel{{Plot: p, weight: 1}}
+	return f, &found, nil
+}
+
+// outside returns the parts of a series that lie in none of the spans, which are in order.
+func outside(s analysis.Series, spans []analysis.Span) []analysis.Series {
+	var parts []analysis.Series
+	from, last := s.T[0], s.T[s.Len()-1]
+	keep := func(from, to int64) {
+		part := clip(s, from, to)
+		if n := part.Len(); n > 0 && part.T[n-1] < to {
+			part.T, part.V = append(part.T, to), append(part.V, part.V[n-1])
+		}
+		if part.Len() > 0 {
+			parts = append(parts, part)
+		}
+	}
+	for _, hidden := range spans {
+		if hidden.From > from {
+			keep(from, min(hidden.From-1, last))
+		}
+		if from = max(from, hidden.To); from > last {
+			return parts
+		}
+	}
+	keep(from, last)
+	return parts
+}
+
+// gapCurve draws the parts of the gap of one run.
+type gapCurve struct {
+	origin  int64
+	style   int
+	crowded bool
+	width   int64 // of a bucket, when crowded
+}
+
+// crowdedSteps is the number of steps above which those of a small gap, up and down with
+// every block, would be a solid bar; gapBuckets is how many of a run's width are then drawn.
+const (
+	crowdedSteps = 600
+	gapBuckets   = 300
+)
+
+// add draws a part of a run of the given length: as it is, or when it is crowded as the
+// greatest gap of each bucket above a tint that reaches down to the least.
+func (g *gapCurve) add(p *plot.Plot, part analysis.Series, length int64) {
+	from := part.T[0]
+	span := part.T[part.Len()-1] - from
+	if float64(part.Len()) <= crowdedSteps*float64(span)/float64(max(length, 1)) || length < gapBuckets {
+		p.Add(path{newStepCurve(part, g.origin, 0), line(g.style)})
+		return
+	}
+	g.crowded, g.width = true, length/gapBuckets
+	var most, least stepCurve
+	i := 0
+	for at := from; at <= from+span; at += g.width {
+		lo, hi := part.V[i], part.V[i]
+		for ; i+1 < part.Len() && part.T[i+1] < at+g.width; i++ {
+			lo, hi = min(lo, part.V[i+1]), max(hi, part.V[i+1])
+		}
+		for _, x := range []int64{at, min(at+g.width, from+span)} {
+			most = append(most, struct{ x, y float64 }{float64(x - g.origin), float64(hi)})
+			least = append(least, struct{ x, y float64 }{float64(x - g.origin), float64(lo)})
+		}
+	}
+	p.Add(between{most, least, tint(palette[g.style], 0.3)}, path{most, line(g.style)})
+}
