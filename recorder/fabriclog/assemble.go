@@ -294,7 +294,7 @@ func (s *stream) count() {
 	}
 	switch {
 	case r.NotOffered == s.Len():
-		s.warn("no orderer's log tells when the blocks were offered: height gap, delivery latency and the wait at the orderer cannot be known; give the orderer's log of that time (1.4 writes a line a block at DEBUG only), or assume a backlog when this is a catch-up after an outage")
+		s.warn("no orderer's log tells when the blocks were offered: height gap, delivery latency and the wait at the orderer cannot be known; give the orderer's log of that time (1.4 writes a line a block at DEBUG only), or assume a backlog (--assume-backlog) when this is a catch-up after an outage")
 	case r.NotOffered > 0:
 		s.warn("%d of %d blocks have no offered time: the orderer's logs lack their lines", r.NotOffered, s.Len())
 	}
