@@ -88,7 +88,7 @@ func TestBothRestart(t *testing.T) {
 				l.Append(commit(t, chain[l.Height():to])...)
 			}
 		}
-		r.await(t, "all are in", func(s Status) bool { return s.Offered == uint64(to) && s.Committed == uint64(to) })
+		r.await(t, "all are in", func(s Status) bool { return s.Offered == uint64(to) && s.Committed == uint64(to) && s.PeerLost == 0 })
 	}
 	for n := 10; n < 40; n += 10 {
 		add(n)
@@ -98,7 +98,7 @@ func TestBothRestart(t *testing.T) {
 		b.peer.Stop()
 		add(n + 5)
 		b.orderer.Start(t)
-		r.await(t, "the orderer is back", func(s Status) bool { return s.Offered == uint64(n+5) })
+		r.await(t, "the orderer is back", func(s Status) bool { return s.Offered == uint64(n+5) && s.OrdererLost == 0 })
 		for name, chain := range b.chains {
 			b.peer.ledgers[name].Append(commit(t, chain[n:n+5])...)
 		}
@@ -124,6 +124,52 @@ func TestBothRestart(t *testing.T) {
 			t.Errorf("%s: offers of blocks %s", tl.Name(), got)
 		}
 	}
+}
+
+// TestLateAfterOutage: blocks that were made while those of an outage were fetched have come
+// behind them, late, and have no times.
+func TestLateAfterOutage(t *testing.T) {
+	b := newTestbed(t, 40, 2, 2, "ch1")
+	b.config.RetryAfter = 20 * time.Millisecond
+	r := record(t, b.config)
+	b.extend(t, r, 5)
+	r.await(t, "all are in", func(s Status) bool { return s.Blocks == 3 })
+	asked, held, release := make(chan struct{}), false, make(chan struct{})
+	b.orderer.Stop()
+	b.orderer.ledgers["ch1"].Append(b.chains["ch1"][5:20]...)
+	b.orderer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
+		return gate{b.orderer.ledgers[channel], func(n uint64) {
+			if n == 10 && !held { // of one goroutine: the subscription's
+				held = true
+				close(asked)
+				<-release
+			}
+		}}, true
+	}
+	b.orderer.Start(t)
+	<-asked // the height of 20 was told before
+	b.orderer.ledgers["ch1"].Append(b.chains["ch1"][20:25]...)
+	close(release)
+	r.await(t, "back", func(s Status) bool { return s.Offered == 25 && s.OrdererLost == 0 })
+	b.extend(t, r, 40)
+	tr := r.end(t)
+	if got := spans(observed(tr.Timelines[0], event.Offered)); got != "02-04,25-39" {
+		t.Errorf("offers of blocks %s", got)
+	}
+	if w := r.net.Warnings(); len(w) != 1 || !strings.Contains(w[0], "blocks 5 to 24 of ch1 came in between") {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+// gate is a ledger that calls back before it gives a block.
+type gate struct {
+	*fabrictest.Ledger
+	before func(n uint64)
+}
+
+func (g gate) Block(ctx context.Context, n uint64) ([]byte, error) {
+	g.before(n)
+	return g.Ledger.Block(ctx, n)
 }
 
 // TestRefusedWhileRecording: a node that comes back with what cannot be mended by waiting

@@ -139,7 +139,7 @@ func TestRestarts(t *testing.T) {
 			b.orderer.ledgers["ch1"].Append(b.chains["ch1"][10:20]...)
 			b.peer.ledgers["ch1"].Append(commit(t, b.chains["ch1"][10:20])...)
 			node.Start(t)
-			r.await(t, "back", func(s Status) bool { return s.Offered == 20 && s.Committed == 20 })
+			r.await(t, "back", func(s Status) bool { return s.Offered == 20 && s.Committed == 20 && s.OrdererLost+s.PeerLost == 0 })
 			b.extend(t, r, 30)
 			tr := r.end(t)
 			tl := tr.Timelines[0]

@@ -38,8 +38,12 @@ type subscription struct {
 	// which blocks were missed; seen is when it was last known to stand.
 	watch watcher
 	seen  time.Time
-	// away is when the stream was lost, in ns of the wall clock; 0 while it stands.
-	away atomic.Int64
+	// away is when the stream was lost, in ns of the wall clock; 0 while it stands. It
+	// stands again when it is level, after left more blocks of which the first was missed:
+	// what comes behind older blocks is as late as they.
+	away   atomic.Int64
+	missed uint64
+	left   uint64
 }
 
 // watcher is told of a subscription's observation. Its methods are called from the
@@ -98,9 +102,12 @@ func hopeless(err error) bool {
 
 // reconnect waits until the node tells its height again, and tells what was not observed.
 func (s *subscription) reconnect(ctx context.Context, cause error) error {
-	lost := s.lost()
-	s.away.Store(lost.UnixNano())
-	s.watch.lost(s, lost, cause)
+	if s.away.Load() == 0 {
+		lost := s.lost()
+		s.away.Store(lost.UnixNano())
+		s.missed = s.next.Load()
+		s.watch.lost(s, lost, cause)
+	}
 	for s.retry.pause(ctx) {
 		h, err := s.node.height(ctx, s.channel)
 		if err != nil {
@@ -110,16 +117,43 @@ func (s *subscription) reconnect(ctx context.Context, cause error) error {
 			continue
 		}
 		s.known.Store(max(h.blocks, s.known.Load()))
-		s.seen = h.at
-		s.away.Store(0)
-		missed := ""
-		if next := s.next.Load(); h.blocks > next {
-			missed = fmt.Sprintf("blocks %d to %d", next, h.blocks-1)
+		if s.left = s.known.Load() - s.next.Load(); s.left == 0 {
+			s.back(h.at)
 		}
-		s.watch.back(s, h.at, missed)
 		return nil
 	}
 	return nil
+}
+
+// level is called when all blocks below the last known height are read, and asks for the
+// height again: it is level if there is nothing more, or as much as the time before, which
+// is what is made during a question.
+func (s *subscription) level(ctx context.Context) error {
+	h, err := s.node.height(ctx, s.channel)
+	if err != nil {
+		return err
+	}
+	left := h.blocks - min(h.blocks, s.next.Load())
+	if left == 0 || left >= s.left {
+		s.back(h.at)
+		return nil
+	}
+	s.left = left
+	s.known.Store(h.blocks)
+	return nil
+}
+
+// back ends an outage: blocks from the known height on have their times again.
+func (s *subscription) back(at time.Time) {
+	s.seen = at
+	s.away.Store(0)
+	missed := ""
+	if known := s.known.Load(); known == s.missed+1 {
+		missed = fmt.Sprintf("block %d", s.missed)
+	} else if known > s.missed {
+		missed = fmt.Sprintf("blocks %d to %d", s.missed, known-1)
+	}
+	s.watch.back(s, at, missed)
 }
 
 // lost is until when a subscription that has broken was known to stand: its last block,
@@ -174,6 +208,11 @@ func (s *subscription) follow(ctx context.Context) error {
 		s.next.Store(d.Number() + 1)
 		s.begun = true
 		s.take(&d, live)
+		if s.away.Load() != 0 && d.Number()+1 >= s.known.Load() {
+			if err := s.level(ctx); err != nil {
+				return err
+			}
+		}
 		if s.until > 0 && d.Number()+1 >= s.until {
 			return io.EOF
 		}
