@@ -214,14 +214,14 @@ func (d *depthChart) title(tl *traces.Timeline) string {
 		size = fmt.Sprintf("The buffer of N = %d", n)
 	}
 	switch {
-	case makespan > 0 && starved*100 > makespan && s.Busy.Or(0) > starved:
+	case makespan > 0 && starved*1000 > makespan && s.Busy.Or(0) > starved:
 		return fmt.Sprintf("The committer was busy %s of the time and starved %s: %s ran dry",
 			analysis.FormatShare(s.Utilization.Or(0)), analysis.FormatShare(float64(starved)/float64(makespan)),
 			strings.ToLower(size[:1])+size[1:])
-	case makespan > 0 && starved*100 > makespan:
+	case makespan > 0 && starved*1000 > makespan:
 		return fmt.Sprintf("%s ran dry: the committer starved %s of the time", size,
 			analysis.FormatShare(float64(starved)/float64(makespan)))
-	case d.capacity >= 0 && d.most >= d.capacity && s.Starved.Known():
+	case d.capacity >= 0 && d.most >= d.capacity && s.Starved == analysis.Known(int64(0)):
 		return size + " filled up and never ran dry: the committer did not starve"
 	case d.capacity >= 0 && d.most >= d.capacity:
 		return size + " filled up"

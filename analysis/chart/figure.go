@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -198,7 +199,7 @@ func widest(s text.Style, lines []string) string {
 // it is a single word.
 func breakLines(s text.Style, txt string, limit vg.Length) []string {
 	var lines []string
-	for _, word := range strings.Fields(txt) {
+	for _, word := range unbroken(txt) {
 		if n := len(lines); n > 0 && s.Width(lines[n-1]+" "+word) <= limit {
 			lines[n-1] += " " + word
 			continue
@@ -206,6 +207,23 @@ func breakLines(s text.Style, txt string, limit vg.Length) []string {
 		lines = append(lines, word)
 	}
 	return lines
+}
+
+// unbroken returns the words of txt; a number and its unit are one, and so is N = 20.
+func unbroken(txt string) []string {
+	var words []string
+	glue := false
+	for _, w := range strings.Fields(txt) {
+		n := len(words)
+		unit := n > 0 && strings.ContainsAny(words[n-1][:1], "0123456789") && utf8.RuneCountInString(strings.TrimRight(w, ":;,.")) <= 2
+		if n > 0 && (glue || w == "=" || unit) {
+			words[n-1] += " " + w
+		} else {
+			words = append(words, w)
+		}
+		glue = w == "="
+	}
+	return words
 }
 
 // drawLegend draws the entries in rows at the top of c and returns their height.

@@ -97,18 +97,21 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 		} else {
 			hiddenEntry = nil
 		}
-		c := gapCurve{origin: origin, style: i}
+		c := gapCurve{origin: origin, style: i, alone: len(runs) == 1}
 		for _, part := range outside(gap, analysis.HeightsUnknown(r.Timeline, r.Samples...)) {
 			c.add(p, part, last-origin)
 		}
 		crowded, width = crowded || c.crowded, max(width, c.width)
 		f.legend = append(append(f.legend, entry{name: name, style: line(i)}), hiddenEntry...)
 	}
-	if crowded {
-		f.legend = append(f.legend, entry{name: fmt.Sprintf("lowest to highest within each %s", analysis.ApproxDuration(width)), fill: tint(black, 0.2)})
-	}
 	timeAxis(&p.X, sinceOffer, 0, float64(end))
 	countAxis(&p.Y, "height gap (blocks)", float64(found.of[found.greatest]))
+	switch {
+	case crowded && len(runs) > 1:
+		p.Y.Label.Text = fmt.Sprintf("greatest height gap within %s (blocks)", analysis.ApproxDuration(width))
+	case crowded:
+		f.legend = append(f.legend, entry{name: fmt.Sprintf("lowest to highest within each %s", analysis.ApproxDuration(width)), fill: tint(palette[0], 0.3)})
+	}
 	f.panels = []panel{{Plot: p, weight: 1}}
 	return f, &found, nil
 }
@@ -142,6 +145,7 @@ func outside(s analysis.Series, spans []analysis.Span) []analysis.Series {
 type gapCurve struct {
 	origin  int64
 	style   int
+	alone   bool // there is no other run
 	crowded bool
 	width   int64 // of a bucket, when crowded
 }
@@ -151,14 +155,25 @@ type gapCurve struct {
 const (
 	crowdedSteps = 600
 	gapBuckets   = 300
+	// A comb goes up and down by this much more in all than its greatest value.
+	combTeeth = 12
 )
 
+func comb(s analysis.Series) bool {
+	way, most := int64(0), int64(1)
+	for i := 1; i < s.Len(); i++ {
+		way, most = way+max(s.V[i]-s.V[i-1], s.V[i-1]-s.V[i]), max(most, s.V[i])
+	}
+	return way > combTeeth*most
+}
+
 // add draws a part of a run of the given length: as it is, or when it is crowded as the
-// greatest gap of each bucket above a tint that reaches down to the least.
+// greatest gap of each bucket, above a tint that reaches down to the least where no other
+// curve would be hidden.
 func (g *gapCurve) add(p *plot.Plot, part analysis.Series, length int64) {
 	from := part.T[0]
 	span := part.T[part.Len()-1] - from
-	if float64(part.Len()) <= crowdedSteps*float64(span)/float64(max(length, 1)) || length < gapBuckets {
+	if float64(part.Len()) <= crowdedSteps*float64(span)/float64(max(length, 1)) || length < gapBuckets || !comb(part) {
 		p.Add(path{newStepCurve(part, g.origin, 0), line(g.style)})
 		return
 	}
@@ -175,5 +190,8 @@ func (g *gapCurve) add(p *plot.Plot, part analysis.Series, length int64) {
 			least = append(least, struct{ x, y float64 }{float64(x - g.origin), float64(lo)})
 		}
 	}
-	p.Add(between{most, least, tint(palette[g.style], 0.3)}, path{most, line(g.style)})
+	if g.alone {
+		p.Add(between{most, least, tint(palette[g.style], 0.3)})
+	}
+	p.Add(path{most, line(g.style)})
 }
