@@ -93,7 +93,7 @@ func (n *Network) away(node string, o scrape.Outage, told *int) {
 }
 
 func (n *Network) notePage(o scrape.Outage) {
-	n.note(-1, traces.NoteWarning, "not read from %v on: %v", o.From.Sub(n.base).Round(time.Millisecond), o)
+	n.note(-1, traces.NoteWarning, "from %v on: %v", o.From.Sub(n.base).Round(time.Millisecond), o)
 }
 
 // tellPages notes the pages that cannot be read when the recording ends.

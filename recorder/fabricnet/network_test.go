@@ -175,7 +175,7 @@ func TestCommittedFirst(t *testing.T) {
 			t.Errorf("block %d offered at %d, committed at %d", tl.Block(i), offered, committed)
 		}
 	}
-	if w := notes(tr, traces.NoteWarning); !strings.HasPrefix(w, "6 commits were seen before their block came") {
+	if w := notes(tr, traces.NoteWarning); !strings.HasPrefix(w, "6 commits were seen before the block came") {
 		t.Errorf("warnings: %s", w)
 	}
 }

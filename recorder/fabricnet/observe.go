@@ -52,8 +52,8 @@ func (c *channel) begin() {
 			"a request for the newest block took %v at the orderer and %v at the peer when the recording began",
 			SeriesRoundTrip, c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
 		if from, to := s.backlog(); from < to {
-			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began, and count as offered at its beginning: "+
-				"their delivery took longer than it seems, and they are no measure of the rate of offers", blocksWere(from, to))
+			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began: offered is its beginning here, "+
+				"delivery took longer than it seems, and nothing is known of the rate of offers", blocksWere(from, to))
 		}
 	}
 	for _, p := range c.past {
@@ -193,8 +193,12 @@ func (c *channel) end() {
 			s.note(traces.NoteFact, "by the peer's verdicts, %d of %d transactions are invalid", s.invalid.Load(), all)
 		}
 		if s.order.count > 0 {
-			s.note(traces.NoteWarning, "%d commits were seen before their block came from the orderer, whose way to the recorder is the longer one: "+
-				"these blocks count as offered when their commit was seen", s.order.count)
+			commits := fmt.Sprintf("%d commits were", s.order.count)
+			if s.order.count == 1 {
+				commits = "1 commit was"
+			}
+			s.note(traces.NoteWarning, "%s seen before the block came from the orderer, whose way to the recorder is the longer one: "+
+				"such a block counts as offered when its commit was seen", commits)
 		}
 		if c.net.cfg.Payload == PayloadHeaders {
 			s.note(traces.NoteFact, "payloads are blocks without their transactions")
