@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +57,10 @@ func TestOfferedRate(t *testing.T) {
 	s := StatsOf(tl, observing("o", "", 5_500*ms, 15_500*ms))
 	if s.OfferedRate != Known(1.0) {
 		t.Errorf("rate %v, want 1 block a second", s.OfferedRate)
+	}
+	tl.Settings = traces.Settings{traces.SettingBacklogBefore: strconv.Itoa(int(tl.Block(9)))}
+	if s := StatsOf(tl, observing("o", "", 5_500*ms, 15_500*ms)); s.OfferedRate != Known(0.5) {
+		t.Errorf("rate %v, want that of the 5 blocks after the backlog", s.OfferedRate)
 	}
 	if s := StatsOf(timeline(map[event.Kind][]int64{event.Offered: {7, 7, 7}})); s.OfferedRate.Known() {
 		t.Errorf("blocks of one instant have the rate %v", s.OfferedRate)

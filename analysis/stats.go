@@ -170,9 +170,10 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 func offeredRate(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
 	col := tl.Column(event.Offered)
 	first, last, _ := bounds(col)
+	before, _ := tl.Settings.Int(traces.SettingBacklogBefore)
 	live := 0
-	for _, at := range col {
-		if at != event.Missing && at > first {
+	for i, at := range col {
+		if at != event.Missing && at > first && int64(tl.Block(i)) >= before {
 			live++
 		}
 	}

@@ -215,7 +215,7 @@ func unbroken(txt string) []string {
 	glue := false
 	for _, w := range strings.Fields(txt) {
 		n := len(words)
-		unit := n > 0 && strings.ContainsAny(words[n-1][:1], "0123456789") && utf8.RuneCountInString(strings.TrimRight(w, ":;,.")) <= 2
+		unit := n > 0 && !strings.Contains(words[n-1], " ") && strings.ContainsAny(words[n-1][:1], "0123456789") && utf8.RuneCountInString(strings.TrimRight(w, ":;,.")) <= 2
 		if n > 0 && (glue || w == "=" || unit) {
 			words[n-1] += " " + w
 		} else {

@@ -1,0 +1,80 @@
+package chart
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/blockreel/blockreel/analysis"
+)
+
+func TestOutside(t *testing.T) {
+	s := analysis.Series{T: []int64{0, 10, 20, 30, 40}, V: []int64{1, 2, 3, 4, 5}}
+	for _, c := range []struct {
+		name   string
+		hidden []analysis.Span
+		want   []analysis.Series
+	}{
+		{"all is seen", nil, []analysis.Series{s}},
+		{"nothing is", []analysis.Span{{From: -5, To: 50}}, nil},
+		{"the middle is not", []analysis.Span{{From: 15, To: 30}}, []analysis.Series{
+			{T: []int64{0, 10, 14}, V: []int64{1, 2, 2}}, {T: []int64{30, 40}, V: []int64{4, 5}}}},
+		{"the end is not", []analysis.Span{{From: 25, To: 99}}, []analysis.Series{{T: []int64{0, 10, 20, 24}, V: []int64{1, 2, 3, 3}}}},
+	} {
+		got := outside(s, c.hidden)
+		if !slices.EqualFunc(got, c.want, func(a, b analysis.Series) bool { return slices.Equal(a.T, b.T) && slices.Equal(a.V, b.V) }) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestComb tells a gap that goes up and down with every block from one that rises and falls.
+func TestComb(t *testing.T) {
+	var teeth, hill analysis.Series
+	for i := range int64(1000) {
+		teeth.T, teeth.V = append(teeth.T, i), append(teeth.V, i%3)
+		hill.T, hill.V = append(hill.T, i), append(hill.V, min(i, 1000-i)+i%2)
+	}
+	if !comb(teeth) || comb(hill) {
+		t.Errorf("teeth %v, hill %v", comb(teeth), comb(hill))
+	}
+}
+
+func TestUnbroken(t *testing.T) {
+	got := unbroken("within 4.72 s with N = 20, memory: 99 % of 3,224 blocks")
+	want := []string{"within", "4.72 s", "with", "N = 20,", "memory:", "99 %", "of", "3,224", "blocks"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestCurvesThatCoincide(t *testing.T) {
+	f, err := LatencyPercentiles([]Run{{Name: "N = 100", Timeline: run(50, 10, 8)}, {Name: "N = 2", Timeline: run(50, 10, 30)}, {Name: "N = 200", Timeline: run(50, 10, 8)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.legend) != 2 || !strings.HasPrefix(f.legend[0].name, "N = 100, 200 (p99") || !strings.HasPrefix(f.legend[1].name, "N = 2 (") {
+		t.Errorf("legend %v", f.legend)
+	}
+}
+
+func TestGapsOfStreams(t *testing.T) {
+	f, err := GapByStream([]Run{{Name: "a@p", Timeline: run(50, 10, 30)}, {Name: "b@p", Timeline: run(50, 10, 8)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Farthest behind was a@p"; !strings.HasPrefix(f.Title, want) || !strings.Contains(f.Title, "least b@p") {
+		t.Errorf("title %q, want %q", f.Title, want)
+	}
+}
+
+func TestSweepOverTheRecordedBuffer(t *testing.T) {
+	s := sweep()
+	n := s.RecommendedBuffer.Or(0)
+	for recorded, want := range map[int64]string{n: "is just enough", n - 1: "over the recorded N = ", n + 100_000: "is enough"} {
+		s.RecordedBuffer = analysis.Known(recorded)
+		if got := sweepTitle(s); !strings.Contains(got, want) {
+			t.Errorf("recorded with N = %d: %q lacks %q", recorded, got, want)
+		}
+	}
+}
