@@ -38,6 +38,20 @@ func TestHeightsLine(t *testing.T) {
 	show("waiting for ch2 | gap unknown | 0 commits/s | 0 B | 1 stream", 0, 0, away)
 }
 
+// TestHeightsTalk: what is told stands above the line of heights, which stays the last.
+func TestHeightsTalk(t *testing.T) {
+	var out bytes.Buffer
+	talk := &heightsTalk{w: &out}
+	talk.printf("%s\n", "lost at 100 %")
+	talk.set("gap 1")
+	talk.printf("%s\n", "back")
+	talk.set("")
+	talk.printf("end\n")
+	if want := "lost at 100 %\n\r\033[Kgap 1\r\033[Kback\ngap 1\r\033[Kend\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
 // TestRecordFabricEnds ends recordings by --duration, and by a real Ctrl-C: in order, with
 // a whole trace.
 func TestRecordFabricEnds(t *testing.T) {
