@@ -83,3 +83,33 @@ func TestDoubts(t *testing.T) {
 		t.Errorf("warnings %q lack %q", got, doubt)
 	}
 }
+
+// TestSlowIntake holds that what an intake takes longer than usual, as on a machine that is
+// busy, is in the replay too, and behind it the blocks that queue.
+func TestSlowIntake(t *testing.T) {
+	const ms = 1_000_000
+	tr := live(200, 0, 0)
+	tr.Samples = nil
+	tl := tr.Timelines[0]
+	received, door, in, popped, committed := tl.MakeColumn(event.Received), tl.MakeColumn(event.AtDoor),
+		tl.MakeColumn(event.Enqueued), tl.MakeColumn(event.Dequeued), tl.MakeColumn(event.Committed)
+	free := int64(0)
+	for i := range door {
+		received[i] = tl.Value(event.Offered, i) + ms
+		begin := max(received[i], free)
+		door[i] = begin + ms/2
+		if i%40 == 20 {
+			door[i] += 70 * ms
+		}
+		free, in[i] = door[i], door[i]
+		popped[i] = in[i] + ms/5
+		if i > 0 {
+			popped[i] = max(popped[i], committed[i-1])
+		}
+		committed[i] = popped[i] + 2*ms
+	}
+	id := run(t, tr, replay.Scenario{}).Identity[0]
+	if doubt := id.Distrust(); doubt != "" {
+		t.Errorf("%s: %s", id, doubt)
+	}
+}

@@ -15,7 +15,7 @@ func GapBySetting(runs []Run) (*Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Subtitle = sameStream(runs)
+	f.Subtitle = sameStream(runs) + peaks.holes(len(runs))
 	lo, hi := peaks.least, peaks.greatest
 	switch {
 	case len(runs) == 1:
@@ -39,12 +39,12 @@ func GapByStream(runs []Run) (*Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Subtitle = plural(len(runs), "stream") + ", each since its own first block was offered"
+	f.Subtitle = plural(len(runs), "stream") + ", each since its own first block was offered" + peaks.holes(len(runs))
 	lo, hi := peaks.least, peaks.greatest
 	f.Title = fmt.Sprintf("Farthest behind was %s, by %s; least %s, by %s",
 		runs[hi].Name, analysis.FormatBlocks(peaks.of[hi]), runs[lo].Name, analysis.FormatCount(peaks.of[lo]))
 	if peaks.alike() {
-		f.Title = fmt.Sprintf("All streams were about as far behind: at most %s", analysis.FormatBlocks(peaks.of[hi]))
+		f.Title = fmt.Sprintf("None of the streams was more than %s behind", analysis.FormatBlocks(peaks.of[hi]))
 	}
 	return f, nil
 }
@@ -53,6 +53,15 @@ func GapByStream(runs []Run) (*Figure, error) {
 type peaks struct {
 	of              []int64
 	least, greatest int // the runs that have them
+	unknown         bool
+}
+
+// holes explains those of the curves of several runs, of which no hatch tells.
+func (p *peaks) holes(runs int) string {
+	if runs > 1 && p.unknown {
+		return " · no curve where a node was not observed"
+	}
+	return ""
 }
 
 func (p *peaks) add(gap int64) {
@@ -98,7 +107,9 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 			hiddenEntry = nil
 		}
 		c := gapCurve{origin: origin, style: i, alone: len(runs) == 1}
-		for _, part := range outside(gap, analysis.HeightsUnknown(r.Timeline, r.Samples...)) {
+		unknown := analysis.HeightsUnknown(r.Timeline, r.Samples...)
+		found.unknown = found.unknown || len(unknown) > 0
+		for _, part := range outside(gap, unknown) {
 			c.add(p, part, last-origin)
 		}
 		crowded, width = crowded || c.crowded, max(width, c.width)
