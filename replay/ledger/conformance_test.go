@@ -44,6 +44,9 @@ func each(t *testing.T, onlyFiles bool, test func(t *testing.T, spec string)) {
 	for _, s := range subjects {
 		t.Run(s.spec, func(t *testing.T) {
 			t.Parallel() // much of it is waiting for the disk and for processes
+			if testing.Short() && s.spec != Badger && hasUnsynced(s.spec) {
+				t.Skip("waits for the disk; badger does so for all")
+			}
 			spec := s.spec
 			if s.server != nil {
 				spec = s.server(t)
@@ -60,10 +63,17 @@ func each(t *testing.T, onlyFiles bool, test func(t *testing.T, spec string)) {
 	}
 }
 
+const notSynced = ":sync=false"
+
+// hasUnsynced: another subject is the same, but does not wait for the disk.
+func hasUnsynced(spec string) bool {
+	return slices.ContainsFunc(subjects, func(s subject) bool { return s.spec == spec+notSynced })
+}
+
 // whateverSync skips a subject that differs from another in nothing but durability.
 func whateverSync(t *testing.T, spec string) {
 	t.Helper()
-	if synced, ok := strings.CutSuffix(spec, ":sync=false"); ok {
+	if synced, ok := strings.CutSuffix(spec, notSynced); ok && (synced == Badger || !testing.Short()) {
 		t.Skip("stores the same as " + synced)
 	}
 }
@@ -244,8 +254,8 @@ func TestRefused(t *testing.T) {
 // whole ledger, at the old height or the new one.
 func TestCutBatch(t *testing.T) {
 	each(t, true, func(t *testing.T, spec string) {
-		if unsynced := spec + ":sync=false"; slices.ContainsFunc(subjects, func(s subject) bool { return s.spec == unsynced }) {
-			t.Skip("takes the time of many durable writes, and is the same as " + unsynced)
+		if hasUnsynced(spec) {
+			t.Skip("takes the time of many durable writes, and stores the same as " + spec + notSynced)
 		}
 		cuts := 1
 		for cut := 0; cut <= cuts; cut++ {
@@ -373,7 +383,11 @@ func TestBigValuesAndEmptyBlocks(t *testing.T) {
 		cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
 		l := open(t, spec, cfg)
 		c := &chain{t: t}
-		big := strings.Repeat("0123456789abcdef", 10<<20/16)
+		size := 10 << 20
+		if testing.Short() && strings.HasPrefix(spec, "couchdb") {
+			size = 1 << 20 // JSON takes its time
+		}
+		big := strings.Repeat("0123456789abcdef", size/16)
 		commit(t, l, c.genesis())
 		commit(t, l, c.seal(nil))
 		commit(t, l, c.block(put("big", big), put("small", "x"), put("none", "")))
@@ -390,7 +404,7 @@ func TestBigValuesAndEmptyBlocks(t *testing.T) {
 		}
 		check(t, l)
 		if v, err := l.State(t.Context(), "basic", "big"); err != nil || string(v.Value) != big {
-			t.Errorf("a value of 10 MB comes back with %d bytes, %v", len(v.Value), err)
+			t.Errorf("a value of %d bytes comes back with %d, %v", size, len(v.Value), err)
 		}
 		if v, err := l.State(t.Context(), "basic", "small"); err != nil || string(v.Value) != "x" {
 			t.Errorf("a small value comes back as %q, %v", v.Value, err)

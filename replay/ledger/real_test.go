@@ -74,7 +74,37 @@ func TestRealFlags(t *testing.T) {
 	}
 }
 
-// An orderer's blocks have no verdicts; all that transactions of the run did was good.
+// An orderer's blocks have no verdicts: the ledger comes to those of a peer by itself.
+func TestBlocksWithoutVerdicts(t *testing.T) {
+	l := open(t, Memory, Config{Channel: "ch1"})
+	var bare [][]byte
+	var want Report
+	for _, raw := range blocktest.Sample(t) {
+		view, err := fabric.ParseBlock(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range view.Flags() {
+			want.Codes[code]++
+			want.Transactions++
+		}
+		bare = append(bare, view.Committed([]byte{}, []byte{}))
+	}
+	blocks := realBlocks(t, bare)
+	for i := range blocks {
+		commit(t, l, &blocks[i])
+	}
+	r := l.Report()
+	if r.Compared != 0 || r.ComparedHashes != 0 || r.Adopted != 0 {
+		t.Errorf("there was something to compare: %+v", r)
+	}
+	if want.Transactions == 0 || r.Transactions != want.Transactions || r.Codes != want.Codes {
+		t.Errorf("validation codes of %d transactions are %v, want those of %d, %v", r.Transactions, r.Codes, want.Transactions, want.Codes)
+	}
+	check(t, l)
+}
+
+// All that the transactions of this run did was good.
 func TestRealOrdererBlocks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("verifies 16,000 signatures")

@@ -150,7 +150,8 @@ func TestHostileDirectories(t *testing.T) {
 				}
 				// In a process of its own: an engine that fails to open may leave goroutines.
 				child := exec.Command(os.Args[0])
-				child.Env = append(os.Environ(), openDir+"="+dir, openSpec+"="+spec)
+				child.Env = append(os.Environ(), openDir+"="+dir, openSpec+"="+spec,
+					"GORACE=atexit_sleep_ms=0") // the race detector's second at the end of every process
 				if out, err := child.CombinedOutput(); err != nil {
 					t.Errorf("%s %s: %v\n%s", file, name, err, out[:min(len(out), 3000)])
 				}

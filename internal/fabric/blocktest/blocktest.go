@@ -33,13 +33,13 @@ func Sample(t testing.TB) [][]byte {
 }
 
 // Run gives the blocks of a whole run in ../shared/data, beside the module's root, and
-// skips the test where that is absent.
+// skips the test where that is absent: such a test has another form with Sample.
 func Run(t testing.TB, folder string) [][]byte {
 	t.Helper()
 	path := filepath.Join(root(t), "..", "shared", "data", folder, "ch1.blocks.zst")
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("%s is not here", path)
+		t.Skipf("%s is not here: the blocks of a whole Fabric run, which are no part of the project; other tests have its sample", path)
 	}
 	if err != nil {
 		t.Fatal(err)
