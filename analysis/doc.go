@@ -15,7 +15,7 @@
 //     commit: it was busy, turned around, starved or idle; and when a block stood
 //     at the door. After a cut inside a backlog it begins with the first pop.
 //  4. stats.go: [Stats] puts these together per stream, with warnings.go saying
-//     what weakens the figures, and verdict.go saying in one sentence what limits
+//     what weakens the figures (grouped.go makes one of many), and verdict.go saying in one sentence what limits
 //     the run, with a bound on what could be won.
 //  5. sampled.go: what samples of a node's metrics tell where blocks lack times of
 //     their own, the averages of the stages and a verdict by the buffer's depth; and

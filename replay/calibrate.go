@@ -33,7 +33,7 @@ func (m *Model) calibrate() {
 	m.turnarounds()
 	if m.wholeWay() {
 		m.Config.Intake, m.Config.Wake = pipeline.Intake{}, 0
-		m.fact("transit, intake and wake-up are part of the service: the trace does not tell them from it")
+		m.fact("transit, intake and wake-up are part of the service: the trace does not tell them from it, and the identity error is small by construction")
 	}
 	preset := m.Config.Intake
 	if p := m.Config.Policy; p.Retry > 0 && !p.Unbounded && !p.NonBlocking {

@@ -4,7 +4,8 @@
 // The way through it:
 //
 //  1. NewModel makes a stream of a trace ready: which blocks it covers, when they
-//     were offered, what each cost the committer, and the pipeline's configuration.
+//     were offered, what each cost the committer, and the pipeline's configuration. Of
+//     a trace with holes it covers the longest stretch (holes.go).
 //     What the trace shows of intake and poll is measured (calibrate.go, fit.go);
 //     the preset of the Fabric version stands in for the rest, and Facts says which.
 //  2. Model.Identity replays the stream with its own settings: the difference from

@@ -6,7 +6,7 @@
 // the data; and one or two panels. [Figure.Save] writes PNG at twice the logical
 // resolution, SVG or PDF, by the file's extension.
 //
-//   - heights.go: [Heights], [GapBySetting]
+//   - heights.go: [Heights]; gap.go: [GapBySetting], [GapByStream]
 //   - depth.go: [BufferDepth]; observed.go: samples, and when nobody looked
 //   - latency.go: [LatencyPercentiles], [LatencyParts]
 //   - sweep.go: [SweepCurve]
