@@ -30,7 +30,11 @@ func newLedgerList() *cobra.Command {
 		Use:   "list",
 		Short: "List the kinds of ledgers with their options",
 		Long: `List tells what --ledger may be: a name, or a name with options as in
-badger:sync=false,compression=zstd. Sizes take a unit: 64MB.`,
+badger:sync=false,compression=zstd. Sizes take a unit: 64MB.
+
+A ledger in files does not hold its blocks in memory: badger, which holds most, had 190 MB
+after 20,000 blocks of 33 kB. Badger and bbolt also map their files, whose pages count as
+resident (RSS) although the system takes them back when it needs the room.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if asJSON {

@@ -40,7 +40,7 @@ Once everything listens, one line on stdout says where the nodes are, which dire
 the keys of a user of each organization, and where the metrics pages are; with --json it is
 an object. A connection profile (connection.json in --dir) says the same to Fabric's SDKs and
 to "blockreel record fabric". Keys are made anew by every run and are worth nothing
-afterwards.
+afterwards; so a run cannot be continued, and a --dir that holds one is refused.
 
 The orderer listens at --listen, and the peers at the ports that follow; their metrics pages,
 with Fabric's names, do so at --metrics. Port 0 takes free ones.`,

@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LOGS", logs)
 			env.Setenv("ATTACH", attach)
 			env.Setenv("BLOCKS", blocks)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's second at the end of every command
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
