@@ -169,12 +169,15 @@ func (s *stream) committed(d *deliver.Delivered, live bool) {
 
 // verdicts counts what the peer says of a block's transactions.
 func (s *stream) verdicts(d *deliver.Delivered) {
+	invalid := 0
 	for _, tx := range d.Filtered.FilteredTransactions {
-		s.transactions.Add(1)
 		if tx.TxValidationCode != 0 {
-			s.invalid.Add(1)
+			invalid++
 		}
 	}
+	s.transactions.Add(uint64(len(d.Filtered.FilteredTransactions)))
+	s.invalid.Add(uint64(invalid))
+	s.observe(event.InvalidTransactions, d.Number(), int64(invalid))
 }
 
 // end notes what only the whole recording can tell.

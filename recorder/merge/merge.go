@@ -182,9 +182,9 @@ func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (
 				if n == 0 && k.IsTime() {
 					v += int64(shift)
 				}
-				if k == event.Transactions && to[i] != event.Missing && to[i] != v {
-					return nil, fmt.Errorf("%s: block %d of %s has %d transactions, and %d in the traces before it: these are not the same blocks",
-						name, from.Block(i), b.Name(), to[i], v)
+				if (k == event.Transactions || k == event.CommitHash) && to[i] != event.Missing && to[i] != v {
+					return nil, fmt.Errorf("%s: block %d of %s: %s is %d, and %d in the traces before it: these are not the same blocks",
+						name, from.Block(i), b.Name(), k, to[i], v)
 				}
 				to[i] = v
 			}
