@@ -3,6 +3,7 @@ package traces
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,7 +12,7 @@ import (
 
 func (r *Reader) readHeader() error {
 	head, err := r.r.Peek(frameHead + tagBytes)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read trace: %w", err)
 	}
 	if len(head) > 0 && len(head) < frameHead+tagBytes && bytes.HasPrefix(binary.LittleEndian.AppendUint32(nil, frameMagic), head[:min(4, len(head))]) {
@@ -56,10 +57,10 @@ func (r *Reader) full(b []byte) error {
 
 // ended turns the end of the file into ErrTruncated and wraps other errors.
 func ended(err error) error {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case io.EOF, io.ErrUnexpectedEOF:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrTruncated
 	}
 	return fmt.Errorf("read trace: %w", err)

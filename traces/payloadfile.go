@@ -1,6 +1,7 @@
 package traces
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -107,7 +108,7 @@ func (r *Reader) chunkAt(f io.ReadSeeker, place payloadPlace) (*Chunk, error) {
 		return nil, err
 	}
 	c, err := r.Next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {

@@ -23,7 +23,7 @@ func ReadConfig(r io.Reader, cfg ReaderConfig) (*Trace, error) {
 	b := newBuilder(tr.header, tr.cfg.MaxCells)
 	for {
 		c, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return b.trace(), nil
 		}
 		if err != nil {

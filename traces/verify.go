@@ -1,6 +1,7 @@
 package traces
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -68,7 +69,7 @@ func verify(r io.Reader, cfg ReaderConfig) (*Report, error) {
 			return v.report, err
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = v.checkIndex(tr.index)
 	}
 	v.report.Bytes = tr.offset

@@ -187,7 +187,7 @@ func (a *attacher) file(ctx context.Context, f *file) error {
 			return err
 		}
 		b, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			f.Partial = r.Partial()
 			return nil
 		}

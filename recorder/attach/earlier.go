@@ -58,8 +58,7 @@ func (e *earlier) add(n event.BlockNum, l link) bool {
 // hole returns the first block that is missing between these blocks, or between them and
 // a block that comes behind them.
 func (e *earlier) hole(behind event.BlockNum, isBehind bool) (event.BlockNum, bool) {
-	switch {
-	case len(e.runs) > 1 || len(e.runs) == 1 && isBehind && e.runs[0].end != behind:
+	if len(e.runs) > 1 || len(e.runs) == 1 && isBehind && e.runs[0].end != behind {
 		return e.runs[0].end, true
 	}
 	return 0, false

@@ -76,7 +76,7 @@ func (f *file) sniff() error {
 	defer r.Close()
 	f.Layout = r.Layout()
 	b, err := r.Next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		f.empty, f.Partial = true, r.Partial()
 		return nil
 	}

@@ -166,9 +166,12 @@ func (t *table) span() (s span, stray int, ok bool) {
 		whole = group{from, to, whole.blocks + g.blocks}
 		return true
 	}
-	for i := best - 1; i >= 0 && take(groups[i], whole.from-groups[i].to); i-- {
+	before, behind := best-1, best+1
+	for before >= 0 && take(groups[before], whole.from-groups[before].to) {
+		before--
 	}
-	for i := best + 1; i < len(groups) && take(groups[i], groups[i].from-whole.to); i++ {
+	for behind < len(groups) && take(groups[behind], groups[behind].from-whole.to) {
+		behind++
 	}
 	s = span{t.pages[whole.from].edge(whole.from, true), t.pages[whole.to].edge(whole.to, false)}
 	return s, stray - whole.blocks, true

@@ -41,7 +41,7 @@ func (s *stream) matchSent() {
 			continue
 		}
 		for _, o := range fit[i+1:] {
-			if overlaps(o.at, sub.at) && o.lag < 2*sub.lag+int64(s.coarsest) {
+			if overlaps(o.at, sub.at) && o.lag < 2*sub.lag+s.coarsest {
 				s.fact("the orderer's log tells of several Deliver streams that may be this peer's: when blocks were sent to it is left open")
 				return
 			}

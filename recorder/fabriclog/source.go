@@ -92,7 +92,7 @@ func open(s Source, orderer bool, total *int64, cfg *Config) (*logFile, error) {
 
 func (f *logFile) shut() {
 	for _, c := range slices.Backward(f.close) {
-		c() // the log has been read; nothing that Close says changes that
+		_ = c() // the log has been read; nothing that Close says changes that
 	}
 	f.close = nil
 }

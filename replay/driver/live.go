@@ -144,7 +144,10 @@ func (l *live) run(ctx context.Context) error {
 	close(l.ask)
 	close(l.jobs)
 	hands.Wait()
-	for len(l.done) > 0 && l.learn(<-l.done) == nil {
+	for len(l.done) > 0 {
+		if l.learn(<-l.done) != nil {
+			break
+		}
 	}
 	return err
 }
