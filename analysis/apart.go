@@ -81,13 +81,17 @@ func orders(n, m int) []float64 {
 	return c
 }
 
-// Apart says in a sentence why the figures of two settings cannot be told apart, or
-// nothing when they can. With four runs of each or more that is for the rank test to say;
-// with fewer, for which no test can say anything, their ranges must not overlap.
-func Apart(nameA string, a []float64, nameB string, b []float64, write func(float64) string) string {
+// leastRuns is the number of runs of each of two settings from which the rank test can
+// tell them apart: of fewer, equal settings have disjoint ranges too often.
+const leastRuns = 4
+
+// Apart compares the figures of two settings. It returns the probability of the rank test
+// when that tells them apart; else 0, and in a sentence why they are not told apart,
+// which is empty when one of them has no figure.
+func Apart(nameA string, a []float64, nameB string, b []float64, write func(float64) string) (p float64, why string) {
 	x, y := SpreadOf(a), SpreadOf(b)
 	if x.Count == 0 || y.Count == 0 {
-		return ""
+		return 0, ""
 	}
 	ranges := func(s Spread) string {
 		if s.Count == 1 {
@@ -96,14 +100,24 @@ func Apart(nameA string, a []float64, nameB string, b []float64, write func(floa
 		return write(s.Min) + " to " + write(s.Max)
 	}
 	both := fmt.Sprintf("%s (%s) and %s (%s)", nameA, ranges(x), nameB, ranges(y))
-	overlap := x.Min <= y.Max && y.Min <= x.Max
-	switch p := RankTest(a, b); {
+	switch p = RankTest(a, b); {
 	case x.Count == 1 || y.Count == 1:
-		return both + " ran once: how much two runs of one setting differ is not known (--repeat 5)"
-	case min(x.Count, y.Count) < 4 && overlap:
-		return both + " cannot be told apart on this machine: their ranges overlap (--repeat 5 or more)"
-	case min(x.Count, y.Count) >= 4 && p > significance:
-		return fmt.Sprintf("%s cannot be told apart on this machine: two equal settings differ as much with probability %.2f", both, p)
+		return 0, both + " ran once: how much two runs of one setting differ is not known (--repeat 5)"
+	case min(x.Count, y.Count) < leastRuns:
+		return 0, fmt.Sprintf("%s: %d and %d runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of %.0f cases (--repeat 5 or more)",
+			both, x.Count, y.Count, 1/disjoint(x.Count, y.Count))
+	case p > significance:
+		return 0, fmt.Sprintf("%s cannot be told apart on this machine: two equal settings differ as much with probability %.2f", both, p)
 	}
-	return ""
+	return p, ""
+}
+
+// disjoint is the probability that n and m figures of equal settings have ranges that do
+// not overlap.
+func disjoint(n, m int) float64 {
+	orders := 1.0
+	for i := 1; i <= n; i++ {
+		orders *= float64(m+i) / float64(i)
+	}
+	return 2 / orders
 }

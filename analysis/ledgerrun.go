@@ -11,6 +11,9 @@ type LedgerRun struct {
 	// Setting names what was run, Run is the number of the repetition, from 1 on.
 	Setting string `json:"setting"`
 	Run     int    `json:"run"`
+	// Ledger is the spec of the ledger, Buffer is N; 0: it was unbounded.
+	Ledger  string `json:"ledger"`
+	Buffer  int64  `json:"buffer"`
 	Channel string `json:"channel"`
 	Peer    string `json:"peer"`
 	// Warmup is the number of blocks at the start that no figure below counts but the

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,13 +122,16 @@ func TestApart(t *testing.T) {
 		want string
 	}{
 		{[]float64{1}, []float64{5}, "ran once"},
-		{[]float64{1, 2}, []float64{5, 6}, ""},
-		{[]float64{1, 5}, []float64{4, 6}, "A (1 to 5) and B (4 to 6) cannot be told apart"},
+		{[]float64{1, 2}, []float64{5, 6}, "A (1 to 2) and B (5 to 6): 2 and 2 runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of 3 cases"},
+		{[]float64{1, 5, 7}, []float64{14, 16, 17}, "in 1 of 10 cases"},
 		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, ""},
 		{[]float64{1, 2, 3, 9}, []float64{4, 5, 6, 7}, "probability 0.34"},
 		{nil, []float64{4}, ""},
 	} {
-		got := Apart("A", tc.a, "B", tc.b, write)
+		p, got := Apart("A", tc.a, "B", tc.b, write)
+		if told := len(tc.a) == 4 && tc.want == ""; told != (p > 0) {
+			t.Errorf("%v and %v: probability %v", tc.a, tc.b, p)
+		}
 		if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
 			t.Errorf("%v and %v: %q, want %q", tc.a, tc.b, got, tc.want)
 		}
@@ -146,40 +150,51 @@ func TestSpreadOf(t *testing.T) {
 	}
 }
 
-// What repeated runs cannot tell apart is named, setting by setting in the order of their
-// figures; without pace that is the rate, otherwise the latency.
-func TestIndistinct(t *testing.T) {
-	runs := func(setting string, unpaced bool, figures ...float64) (all []LedgerRun) {
+// What repeated runs tell apart and what they do not: of all ledgers with one buffer, and of
+// a ledger buffer by buffer; without pace by the rate, otherwise by the latency.
+func TestCompareLedgers(t *testing.T) {
+	runs := func(ledger string, buffer int64, unpaced bool, figures ...float64) (all []LedgerRun) {
 		for i, x := range figures {
 			all = append(all, LedgerRun{
-				Setting: setting, Run: i + 1, Channel: "ch", Unpaced: unpaced,
+				Setting: fmt.Sprintf("n%d-%s", buffer, ledger), Run: i + 1, Ledger: ledger, Buffer: buffer, Channel: "ch", Unpaced: unpaced,
 				BlockRate: Known(x), Latency: &Quantiles{Mean: x * 1e6},
 			})
 		}
 		return all
 	}
+	slow, fast := runs("slow", 0, true, 1, 2, 3, 4), runs("fast", 0, true, 50, 60, 70, 80)
+	same := runs("same", 0, true, 55, 65, 75, 45)
 	for _, tc := range []struct {
-		name string
-		runs []LedgerRun
-		want []string
+		name            string
+		runs            []LedgerRun
+		apart, doubtful []string
 	}{
-		{"none", nil, nil},
-		{"one setting", runs("a", true, 1, 2, 3), nil},
-		{"once each", append(runs("a", true, 1), runs("b", true, 5)...), []string{"each setting ran once"}},
-		{"apart", append(runs("a", true, 1, 2, 3, 4), runs("b", true, 5, 6, 7, 8)...), nil},
-		{"overlap", append(append(runs("slow", true, 1, 2, 3, 4), runs("fast", true, 50, 60, 70, 80)...), runs("same", true, 55, 65, 75, 45)...),
-			[]string{"blocks/s: same (45 to 75) and fast (50 to 80) cannot be told apart"}},
-		{"paced", append(runs("a", false, 1, 2, 3), runs("b", false, 2.5, 4, 5)...),
-			[]string{"mean latency: a (1 ms to 3 ms) and b (2.5 ms to 5 ms) cannot be told apart"}},
+		{"none", nil, nil, nil},
+		{"one setting", slow, nil, nil},
+		{"once each", slices.Concat(runs("a", 0, true, 1), runs("b", 0, true, 5)), nil, []string{"each setting ran once"}},
+		{"apart", slices.Concat(slow, fast), []string{"fast commits 26 × as many blocks/s as slow (rank test, p = 0.029)"}, nil},
+		{
+			"all pairs", slices.Concat(slow, fast, same),
+			[]string{"fast commits 26 × as many blocks/s as slow", "same commits 24 × as many blocks/s as slow"},
+			[]string{"blocks/s: fast (50 to 80) and same (45 to 75) cannot be told apart"},
+		},
+		{
+			"buffers", slices.Concat(runs("a", 2, false, 9, 8, 7, 6), runs("a", 20, false, 1, 2, 3, 4), runs("a", 200, false, 1, 2, 3, 4), runs("b", 2, false, 1, 2, 3, 4)),
+			[]string{"a with N = 2 has 3 × the mean latency of a with N = 20", "a with N = 2 has 3 × the mean latency of b with N = 2"},
+			[]string{"mean latency: a with N = 20 (1 ms to 4 ms) and a with N = 200 (1 ms to 4 ms) cannot"},
+		},
+		{"too few", slices.Concat(runs("a", 2, false, 1, 2, 3), runs("b", 2, false, 25, 40, 50)), nil, []string{"3 and 3 runs cannot tell"}},
 	} {
-		got := Indistinct(tc.runs)
-		if len(got) != len(tc.want) {
-			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
-			continue
-		}
-		for i := range got {
-			if !strings.Contains(got[i], tc.want[i]) {
-				t.Errorf("%s: %q, want %q", tc.name, got[i], tc.want[i])
+		apart, doubtful := CompareLedgers(tc.runs)
+		for _, c := range []struct{ got, want []string }{{apart, tc.apart}, {doubtful, tc.doubtful}} {
+			if len(c.got) != len(c.want) {
+				t.Errorf("%s: %q, want %q", tc.name, c.got, c.want)
+				continue
+			}
+			for i := range c.got {
+				if !strings.Contains(c.got[i], c.want[i]) {
+					t.Errorf("%s: %q, want %q", tc.name, c.got[i], c.want[i])
+				}
 			}
 		}
 	}

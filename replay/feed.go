@@ -39,8 +39,8 @@ type payload struct {
 	err    error
 }
 
-// newFeed begins to read the payloads of m's blocks.
-func newFeed(ctx context.Context, file *traces.PayloadFile, m *Model) *feed {
+// newFeed begins to read the payloads of the n blocks of a channel from first on.
+func newFeed(ctx context.Context, file *traces.PayloadFile, channel string, first event.BlockNum, n int) *feed {
 	ctx, stop := context.WithCancel(ctx)
 	f := &feed{
 		blocks: make(chan payload, maxAhead), room: semaphore.NewWeighted(readAhead),
@@ -49,7 +49,7 @@ func newFeed(ctx context.Context, file *traces.PayloadFile, m *Model) *feed {
 	go func() {
 		defer close(f.done)
 		defer close(f.blocks)
-		for p, err := range file.Blocks(m.Stream.Channel, m.First, m.Len()) {
+		for p, err := range file.Blocks(channel, first, n) {
 			next := payload{number: p.Block, err: err}
 			if err == nil {
 				next.weight = min(max(int64(len(p.Bytes)), 1), readAhead)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/blockreel/blockreel/analysis"
@@ -43,7 +44,11 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 				shapes[i] = cost.Of(&b)
 			}
 			var said []string
-			for _, w := range slices.Concat(c.Strange(shapes), m.assumptions()) {
+			weak := slices.Concat(c.Strange(shapes), m.assumptions())
+			if c.MadeUp {
+				weak = append(weak, m.allValid()...)
+			}
+			for _, w := range weak {
 				said = append(said, c.Ledger+": "+w)
 			}
 			warnings = append(warnings, named(models, m, said)...)
@@ -54,8 +59,13 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 
 // CostFact says in a line what a cost model is made of and how far to trust it.
 func CostFact(c *cost.Model) string {
-	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time, at worst %s for a fifth of the blocks, and %s for its p99 block",
-		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), signed(c.HeldOut.TotalError), signed(c.HeldOut.WorstFold), signed(c.HeldOut.TailError))
+	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time, at worst %s for a fifth of the blocks, and %s for its p99 block; %s",
+		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), signed(c.HeldOut.TotalError), signed(c.HeldOut.WorstFold), signed(c.HeldOut.TailError), &c.Machine)
+}
+
+// machine is this one.
+func machine() cost.Machine {
+	return cost.Machine{CPUs: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 // Limits above which a cost model is weak, as shares.
@@ -66,6 +76,13 @@ const (
 
 // CostWarnings says what weakens the forecasts of a cost model whatever the trace.
 func CostWarnings(c *cost.Model) (warnings []string) {
+	switch was, is := c.Machine, machine(); {
+	case was.CPUs == 0:
+		warnings = append(warnings, c.Ledger+": the cost model does not tell on what machine it was calibrated: it is valid only there (calibrate again)")
+	case was.CPUs != is.CPUs || was.System != is.System:
+		warnings = append(warnings, fmt.Sprintf("%s: the cost model was calibrated on %d CPUs (%s) and this machine has %d (%s): its forecasts are valid only there (calibrate here)",
+			c.Ledger, was.CPUs, was.System, is.CPUs, is.System))
+	}
 	if e := c.HeldOut.WorstFold; max(e, -e) > weakTotal {
 		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, signed(e)))
 	}

@@ -96,6 +96,17 @@ func (s *Scenario) resultStream(m *Model, cfg pipeline.Config, set Setting) trac
 	if text := s.Scale.String(); text != "" {
 		stream.Settings[settingScale] = text
 	}
+	switch {
+	case set.cost != nil:
+		stream.Settings[traces.SettingStateDatabase] = set.cost.Ledger
+		delete(stream.Settings, traces.SettingValidatorPool)
+		if n := set.cost.Machine.Validators; n > 0 {
+			stream.Settings.SetInt(traces.SettingValidatorPool, int64(n))
+		}
+	case set.Ledger != RecordedLedger:
+		stream.Settings[traces.SettingStateDatabase] = set.Ledger
+		stream.Settings.SetInt(traces.SettingValidatorPool, int64(s.validators()))
+	}
 	if set.Ledger != RecordedLedger {
 		stream.Settings[traces.SettingLedger] = set.Ledger
 	} else if stream.Settings[traces.SettingLedger] == "" {

@@ -82,10 +82,15 @@ const firstBlock = 5
 // sized is a trace of n blocks, one every gap, of a transaction to ten, with payloads.
 func sized(t testing.TB, n int, gap time.Duration, payloadBytes int) (*traces.Trace, *traces.PayloadFile) {
 	t.Helper()
+	return sizedFrom(t, firstBlock, n, gap, payloadBytes)
+}
+
+func sizedFrom(t testing.TB, first event.BlockNum, n int, gap time.Duration, payloadBytes int) (*traces.Trace, *traces.PayloadFile) {
+	t.Helper()
 	header := traces.Header{Streams: []traces.Stream{{
 		Channel: "ch", Settings: traces.Settings{traces.SettingBuffer: "20", traces.SettingPreset: pipeline.Fabric2x},
 	}}}
-	tl := traces.NewTimeline(header.Streams[0], firstBlock, n)
+	tl := traces.NewTimeline(header.Streams[0], first, n)
 	set := func(k event.Kind, i int, v int64) { tl.MakeColumn(k)[i] = v }
 	var file bytes.Buffer
 	w, err := traces.NewWriter(&file, header, traces.WriterConfig{})
@@ -103,7 +108,7 @@ func sized(t testing.TB, n int, gap time.Duration, payloadBytes int) (*traces.Tr
 		set(event.Writes, i, int64(2+i*7%13))
 		set(event.Bytes, i, int64(payloadBytes))
 		payload[0] = byte(i)
-		if err := w.Payload("ch", firstBlock+event.BlockNum(i), payload); err != nil {
+		if err := w.Payload("ch", first+event.BlockNum(i), payload); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -494,7 +499,7 @@ func BenchmarkFeed(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		f := newFeed(b.Context(), payloads, m)
+		f := newFeed(b.Context(), payloads, m.Stream.Channel, m.First, m.Len())
 		for i := range blocks {
 			if _, err := f.next(b.Context(), m.First+event.BlockNum(i)); err != nil {
 				b.Fatal(err)
@@ -504,4 +509,38 @@ func BenchmarkFeed(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/blocks, "ns/block")
 	b.SetBytes(blocks * size)
+}
+
+// A result of a real ledger, or of a cost model, tells the ledger and the number of its
+// validators, and not those of the recorded peer.
+func TestValidatorsAreTold(t *testing.T) {
+	tr, payloads := sized(t, 100, 10*time.Millisecond, 100)
+	tr.Timelines[0].Settings[traces.SettingValidatorPool] = "cpus"
+	tr.Timelines[0].Settings[traces.SettingStateDatabase] = "goleveldb"
+	synctest.Test(t, func(t *testing.T) {
+		real := Scenario{Ledgers: []string{"badger"}, Clock: Wall, Validators: 3, Payloads: payloads, open: known{}.opens(nil)}
+		results, _ := replayAll(t, tr, real)
+		real.Clock, real.Scale, real.LedgerDir = "", ledger.Unscaled(), t.TempDir()
+		c, err := Calibrate(t.Context(), tr, real)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Machine.Validators != 3 || c.Machine.CPUs != runtime.NumCPU() || c.Machine.Directory != real.LedgerDir || c.Machine.Date != "2000-01-01" {
+			t.Errorf("calibrated on %+v", c.Machine)
+		}
+		if said := strings.Join(CostWarnings(c.Model), "\n"); strings.Contains(said, "CPUs") {
+			t.Errorf("on the same machine: %s", said)
+		}
+		forecasts, _ := replayAll(t, tr, Scenario{Costs: []*cost.Model{c.Model}})
+		for _, r := range []Result{results[0], forecasts[0]} {
+			set := r.Trace.Timelines[0].Settings
+			if set[traces.SettingValidatorPool] != "3" || set[traces.SettingStateDatabase] != "badger" {
+				t.Errorf("%s: settings %v", r.Name(), set)
+			}
+		}
+		c.Machine.CPUs++
+		if said := strings.Join(CostWarnings(c.Model), "\n"); !strings.Contains(said, "valid only there") {
+			t.Errorf("on another machine: %s", said)
+		}
+	})
 }

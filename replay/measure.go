@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/cost"
@@ -63,13 +66,26 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if err != nil {
 		return nil, err
 	}
-	cfg := cost.Config{Tool: s.Tool, Ledger: spec, Warmup: warmup, MadeUp: !s.hasPayloads(m)}
+	cfg := cost.Config{Tool: s.Tool, Ledger: spec, Warmup: warmup, MadeUp: !s.hasPayloads(m), Machine: machine()}
+	if cfg.Machine.Directory, err = s.ledgersIn(); err != nil {
+		return nil, err
+	}
+	cfg.Machine.Validators, cfg.Machine.Date = s.validators(), time.Now().UTC().Format(time.DateOnly)
 	first, obs := observations(m, times, cfg)
 	if c.Model, err = cost.Fit(first, obs, cfg); err != nil {
 		return nil, err
 	}
+	c.Facts = append(c.Facts, c.Machine.String()+"; the model is valid only there")
 	c.Warnings = append(c.Warnings, CostWarnings(c.Model)...)
 	return c, nil
+}
+
+// ledgersIn is the whole path of the directory in which ledgers are made.
+func (s *Scenario) ledgersIn() (string, error) {
+	if s.LedgerDir == "" {
+		return filepath.Abs(os.TempDir())
+	}
+	return filepath.Abs(s.LedgerDir)
 }
 
 // observations are the blocks behind the warm-up with what they took.
@@ -114,6 +130,10 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 	virtual, wall := s, s
 	virtual.Clock, virtual.Costs = Virtual, []*cost.Model{model}
 	wall.Clock, wall.Ledgers, wall.Progress = Wall, []string{model.Ledger}, report
+	virtual.Validators = 0
+	if wall.Validators == 0 {
+		wall.Validators = model.Machine.Validators
+	}
 	forecast, _, err := one(virtual)
 	if err != nil {
 		return nil, err

@@ -43,16 +43,25 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
 	onDisk := newMeter(dir)
-	l, err := s.openFresh(ctx, j, spec, dir)
+	real, first := s.hasPayloads(j.model), j.model.First
+	if real && s.hasEarlier(j.model) {
+		first = 0
+	}
+	l, err := s.openFresh(ctx, j, spec, dir, first)
 	if err != nil {
 		return err
 	}
+	if first < j.model.First {
+		if err := s.commitEarlier(ctx, j, spec, l); err != nil {
+			return errors.Join(err, l.Close())
+		}
+	}
 	blocks := &fed{committer: l, job: j}
-	if s.hasPayloads(j.model) {
-		blocks.feed = newFeed(ctx, s.Payloads, j.model)
+	if real {
+		blocks.feed = newFeed(ctx, s.Payloads, j.model.Stream.Channel, j.model.First, j.model.Len())
 		defer blocks.feed.close()
 	}
-	s.realFacts(j, spec, blocks.feed != nil)
+	s.realFacts(j, spec, real)
 	err = use(blocks)
 	var engine ledger.Usage
 	if r, ok := l.(interface {
@@ -68,8 +77,40 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	return j.measureStorage(spec, dir, onDisk, engine)
 }
 
-// openFresh opens a new ledger in dir.
-func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string) (committer, error) {
+// hasEarlier reports whether the trace holds all blocks of the channel before the model's
+// first, from the genesis block on.
+func (s *Scenario) hasEarlier(m *Model) bool {
+	n := int(m.First)
+	return n > 0 && s.Payloads.Count(m.Stream.Channel, 0, n) == n
+}
+
+// commitEarlier commits the blocks before the model's first, so that the ledger holds what
+// the model's blocks read. Nothing of it is timed.
+func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l committer) error {
+	n := int(j.model.First)
+	f := newFeed(ctx, s.Payloads, j.model.Stream.Channel, 0, n)
+	defer f.close()
+	for i := range n {
+		b := block.Block{Number: event.BlockNum(i)}
+		var err error
+		if b.Payload, err = f.next(ctx, b.Number); err != nil {
+			return err
+		}
+		b.Bytes = len(b.Payload)
+		if err := l.Validate(ctx, &b); err != nil {
+			return err
+		}
+		if _, err := l.Commit(ctx, &b); err != nil {
+			return err
+		}
+	}
+	j.facts = append(j.facts, fmt.Sprintf("%s: the %s before the first were committed before the run: no figure counts them but the bytes on disk and written",
+		spec, analysis.FormatBlocks(int64(n))))
+	return nil
+}
+
+// openFresh opens a new ledger in dir that begins with block first.
+func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, first event.BlockNum) (committer, error) {
 	open := openLedger
 	if s.open != nil {
 		open = s.open
@@ -83,7 +124,7 @@ func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string) (com
 		}
 	}
 	return open(ctx, spec, ledger.Config{
-		Dir: dir, Channel: j.model.Stream.Channel, First: j.model.First, Validators: s.Validators,
+		Dir: dir, Channel: j.model.Stream.Channel, First: first, Validators: s.validators(),
 	})
 }
 
@@ -149,34 +190,13 @@ func (s *Scenario) realFacts(j *job, spec string, real bool) {
 	}
 	j.facts = append(j.facts, fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape; validation takes the trace's own time", spec))
 	j.warnings = append(j.warnings, j.model.assumptions()...)
+	j.warnings = append(j.warnings, j.model.allValid()...)
 	if s.Payloads == nil {
 		return
 	}
 	if n := s.Payloads.Count(j.model.Stream.Channel, j.model.First, j.model.Len()); n > 0 {
 		j.warnings = append(j.warnings, fmt.Sprintf("the trace holds %d of the %d blocks: all are made up (attach the others, or cut with --from and --to)", n, j.model.Len()))
 	}
-}
-
-// tellReport says how the ledger's validation codes compare with those that the peer has
-// recorded in the blocks.
-func (j *job) tellReport(spec string, r ledger.Report) {
-	if r.Compared == 0 {
-		return
-	}
-	count := analysis.FormatCount
-	if r.Different == 0 {
-		text := fmt.Sprintf("validation codes on %s: all %s transactions have the code that the peer recorded", spec, count(r.Compared))
-		if r.Adopted > 0 {
-			text += fmt.Sprintf(", %s of them taken over from it", count(r.Adopted))
-		}
-		j.facts = append(j.facts, text)
-		return
-	}
-	text := fmt.Sprintf("validation codes on %s: %s of %s transactions have another code than the peer recorded", spec, count(r.Different), count(r.Compared))
-	if len(r.Differences) > 0 {
-		text += ", the first is " + r.Differences[0].String()
-	}
-	j.warnings = append(j.warnings, text)
 }
 
 // fed is a ledger that gets the trace's blocks, or blocks made up in their shape. The

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -84,8 +86,8 @@ type Scenario struct {
 	// directory.
 	LedgerDir string
 	Keep      bool
-	// Validators is how many transactions a real ledger validates at once. 0: the
-	// number of CPUs.
+	// Validators is how many transactions a real ledger validates at once. 0: as many as
+	// the program uses CPUs. Recorded and forecast services were measured with their own.
 	Validators int
 	// Tool names the program for the headers of result traces.
 	Tool string
@@ -134,8 +136,8 @@ func (s *Scenario) validateClock() error {
 		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)
 	}
 	switch {
-	case s.Speed < 0:
-		return errors.New("a speed is more than 0")
+	case s.Speed < 0 || math.IsInf(s.Speed, 0) || math.IsNaN(s.Speed):
+		return errors.New("a speed is a number greater than 0")
 	case s.Speed != 0 && s.Clock == Virtual:
 		return errors.New("a speed belongs to the wall clock: simulated time passes as fast as it can")
 	case s.Speed != 0 && s.Unpaced:
@@ -146,6 +148,17 @@ func (s *Scenario) validateClock() error {
 		return errors.New("repetitions belong to the wall clock: in simulated time all are the same")
 	}
 	return nil
+}
+
+// maxValidators is more than any machine has CPUs.
+const maxValidators = 1 << 16
+
+// validators is the number of transactions that a real ledger validates at once.
+func (s *Scenario) validators() int {
+	if s.Validators > 0 {
+		return s.Validators
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 func (s *Scenario) validateLedgers() error {
@@ -169,6 +182,14 @@ func (s *Scenario) validateLedgers() error {
 	}
 	if recorded && s.RealLedgers() && s.Speed != 0 && s.Speed != 1 {
 		return fmt.Errorf("at %g times the speed a real ledger gets blocks faster, while recorded and forecast services pass faster: replay them apart", s.Speed)
+	}
+	switch {
+	case s.Validators < 0 || s.Validators > maxValidators:
+		return fmt.Errorf("%d validators: choose 1 to %d", s.Validators, maxValidators)
+	case s.Validators > 0 && (recorded || !s.RealLedgers()):
+		return errors.New("a number of validators is of real ledgers: recorded services and those of a cost model were measured with their own; replay them apart")
+	case s.Services != nil && s.RealLedgers():
+		return errors.New("services of another trace are in place of recorded ones: a real ledger measures its own")
 	}
 	costs := map[string]bool{}
 	for _, m := range s.Costs {

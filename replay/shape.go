@@ -1,6 +1,9 @@
 package replay
 
 import (
+	"fmt"
+
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
@@ -37,6 +40,23 @@ func (m *Model) forLedger(i int) block.Block {
 		b.Bytes = min(assumedBlockOverhead+assumedBytesPerTransaction*b.Transactions, ledger.MaxBlockBytes)
 	}
 	return b
+}
+
+// allValid warns of made-up blocks that stand for blocks with transactions that were refused,
+// whose writes a ledger does not take.
+func (m *Model) allValid() []string {
+	var invalid, all int64
+	for i := range m.Len() {
+		if v := m.Measured.Value(event.InvalidTransactions, i); v > 0 {
+			invalid += v
+		}
+		all += int64(m.block(i).Transactions)
+	}
+	if invalid == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the transactions of made-up blocks are all valid, while %s of the trace's %s were not: their writes are committed here, and were not there",
+		analysis.FormatCount(invalid), analysis.FormatCount(all))}
 }
 
 // assumptions says what of the blocks' shapes the trace does not tell.

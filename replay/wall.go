@@ -93,7 +93,10 @@ func (s *Scenario) clockSpeed() float64 {
 // measured returns the figures of a job's run into a real ledger.
 func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
-	r.Run, r.Unpaced = 1, s.Unpaced
+	r.Run, r.Unpaced, r.Ledger = 1, s.Unpaced, j.set.Ledger
+	if !j.cfg.Policy.Unbounded {
+		r.Buffer = int64(j.cfg.Policy.N)
+	}
 	r.Disk = j.storage.disk
 	if streams == 1 { // the process has one counter for all of its ledgers
 		r.Written = j.storage.written

@@ -196,9 +196,11 @@ type replayResult struct {
 	// Forecasts are errors against a measured trace, by setting; null without one.
 	Forecasts map[string]analysis.Differences `json:"forecast_error"`
 	// Ledgers are what was measured of real ledgers by the wall clock, run by run.
-	Ledgers  []ledgerRun `json:"ledger_runs,omitempty"`
-	Facts    []string    `json:"facts"`
-	Warnings []string    `json:"warnings"`
+	Ledgers []ledgerRun `json:"ledger_runs,omitempty"`
+	// Apart says which ledgers and buffers the runs tell apart.
+	Apart    []string `json:"told_apart,omitempty"`
+	Facts    []string `json:"facts"`
+	Warnings []string `json:"warnings"`
 }
 
 // ledgerRun is what was measured of a ledger in one run.
@@ -225,7 +227,8 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	if err := w.against.draw(c, forecasts); err != nil {
 		return err
 	}
-	out.Warnings = append(out.Warnings, analysis.Indistinct(w.ledgers)...)
+	apart, doubtful := analysis.CompareLedgers(w.ledgers)
+	out.Warnings = append(out.Warnings, doubtful...)
 	if asJSON {
 		identity := map[string]analysis.Differences{}
 		for _, id := range out.Identity {
@@ -238,7 +241,7 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 			}
 			errors[f.Name] = f.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, ledgerRuns(w.ledgers), out.Facts, out.Warnings})
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, ledgerRuns(w.ledgers), apart, out.Facts, out.Warnings})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -252,6 +255,9 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	fmt.Fprintln(stdout)
 	if err := w.tables(stdout); err != nil {
 		return err
+	}
+	for _, verdict := range apart {
+		fmt.Fprintln(stdout, verdict)
 	}
 	if err := w.against.print(c, forecasts); err != nil {
 		return err

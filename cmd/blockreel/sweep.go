@@ -54,6 +54,9 @@ measurement and error.`,
 				return err
 			}
 			place.apply(&s)
+			if check != nil { // they are the real ledger's
+				check.validators, s.Validators = place.validators, 0
+			}
 			if s.Costs, err = loadCosts(costs); err != nil {
 				return err
 			}

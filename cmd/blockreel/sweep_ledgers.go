@@ -18,8 +18,14 @@ import (
 // recordedBuffer is the N of --check-wall when none is given.
 const recordedBuffer = "recorded"
 
-// parseCheck reads --check-wall: nil without it, 0 for the recorded N.
-func parseCheck(c *cobra.Command, text string, costs int) (*int, error) {
+// A wallCheck is a run into a real ledger that checks forecasts.
+type wallCheck struct {
+	buffer     int // 0: the recorded one
+	validators int // 0: as many as the cost model was calibrated with
+}
+
+// parseCheck reads --check-wall: nil without it.
+func parseCheck(c *cobra.Command, text string, costs int) (*wallCheck, error) {
 	n := 0
 	switch {
 	case text == "":
@@ -32,7 +38,7 @@ func parseCheck(c *cobra.Command, text string, costs int) (*int, error) {
 			return nil, usagef(c, "--check-wall=%s: choose a buffer size, or none for the recorded one", text)
 		}
 	}
-	return &n, nil
+	return &wallCheck{buffer: n}, nil
 }
 
 // ledgerSweeps is what a sweep of cost models prints as JSON.
@@ -44,7 +50,7 @@ type ledgerSweeps struct {
 }
 
 // sweepLedgers sweeps every cost model, prints the curves side by side and checks them.
-func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *int, plot string, asJSON bool) error {
+func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wallCheck, plot string, asJSON bool) error {
 	bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(s.Costs)), "sweeping", false)
 	s.Progress = func(done, _ int) { _ = bar.Set(done) }
 	results, err := replay.SweepCosts(c.Context(), tr, s)
@@ -54,7 +60,7 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	}
 	var checks []replay.Check
 	if check != nil {
-		if checks, err = checkWall(c, tr, s, *check); err != nil {
+		if checks, err = checkWall(c, tr, s, check); err != nil {
 			return err
 		}
 	}
@@ -82,14 +88,15 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 }
 
 // checkWall runs every ledger once in real time.
-func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, n int) (checks []replay.Check, err error) {
+func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wallCheck) (checks []replay.Check, err error) {
+	s.Validators = check.validators
 	for _, m := range s.Costs {
 		bar := progress(c.ErrOrStderr(), 1, "checking "+m.Ledger, false)
 		s.Progress = func(done, all int) {
 			bar.ChangeMax(all)
 			_ = bar.Set(done)
 		}
-		one, err := replay.CheckWall(c.Context(), tr, s, m, n)
+		one, err := replay.CheckWall(c.Context(), tr, s, m, check.buffer)
 		_ = bar.Finish()
 		if err != nil {
 			return nil, err

@@ -32,13 +32,14 @@ const (
 
 // document is a Model as the file has it.
 type document struct {
-	Version int    `json:"blockreel_cost"`
-	Tool    string `json:"tool"`
-	Ledger  string `json:"ledger"`
-	First   int64  `json:"first_block"`
-	Blocks  int    `json:"blocks"`
-	Warmup  int    `json:"warmup_blocks"`
-	MadeUp  bool   `json:"made_up_blocks"`
+	Version int     `json:"blockreel_cost"`
+	Tool    string  `json:"tool"`
+	Ledger  string  `json:"ledger"`
+	First   int64   `json:"first_block"`
+	Blocks  int     `json:"blocks"`
+	Warmup  int     `json:"warmup_blocks"`
+	MadeUp  bool    `json:"made_up_blocks"`
+	Machine Machine `json:"machine"`
 	Seen    struct {
 		Transactions Seen `json:"transactions"`
 		Writes       Seen `json:"writes"`
@@ -75,7 +76,7 @@ type stratumDocument struct {
 func (m *Model) Write(w io.Writer) error {
 	d := document{
 		Version: Version, Tool: m.Tool, Ledger: m.Ledger, First: int64(m.First), Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp,
-		Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, MeanBlock: math.Round(m.residuals.mean),
+		Machine: m.Machine, Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, MeanBlock: math.Round(m.residuals.mean),
 		Order: m.residuals.order,
 	}
 	if d.Merged == nil {
@@ -184,7 +185,7 @@ func (d *document) model() (*Model, error) {
 		return nil, err
 	}
 	m := &Model{
-		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp,
+		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp, Machine: d.Machine,
 		Transactions: d.Seen.Transactions, Writes: d.Seen.Writes, Bytes: d.Seen.Bytes,
 		Merged: d.Merged, HeldOut: d.HeldOut, Drift: d.Drift,
 	}
@@ -242,6 +243,9 @@ func (d *document) check() error {
 		if s.Min < 0 || s.Max < s.Min || s.Mean < float64(s.Min) || s.Mean > float64(s.Max) {
 			return fmt.Errorf("a range from %d to %d with a mean of %g cannot be", s.Min, s.Max, s.Mean)
 		}
+	}
+	if err := d.Machine.check(); err != nil {
+		return err
 	}
 	if err := checkOrder(d.Order); err != nil {
 		return err

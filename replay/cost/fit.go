@@ -21,6 +21,8 @@ type Model struct {
 	// MadeUp: the blocks were made up in the trace's shape. There was nothing to verify in
 	// them, and the model does not know what validation costs.
 	MadeUp bool
+	// Machine is where it was measured.
+	Machine Machine
 	// Transactions, Writes and Bytes are the ranges of the blocks that were fitted.
 	Transactions, Writes, Bytes Seen
 	// Merged are the terms without a coefficient of their own.
@@ -40,6 +42,7 @@ type Config struct {
 	Tool, Ledger string
 	Warmup       int
 	MadeUp       bool
+	Machine      Machine
 }
 
 // MinBlocks is the least that is fitted.
@@ -53,7 +56,7 @@ func Fit(first event.BlockNum, obs []Observation, cfg Config) (*Model, error) {
 	rows, times := table(obs)
 	kept, merged := independent(rows)
 	m := &Model{
-		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp,
+		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp, Machine: cfg.Machine,
 		Transactions: seen(rows, perTransaction), Writes: seen(rows, perWrite), Bytes: seen(rows, perByte),
 		Merged: merged,
 	}
