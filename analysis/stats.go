@@ -33,6 +33,9 @@ type StreamStats struct {
 	UncommittedBlocks int64           `json:"uncommitted_blocks"`
 	Transactions      Optional[int64] `json:"transactions"`
 	Bytes             Optional[int64] `json:"bytes"`
+	// InvalidTransactions are those of Transactions that the peer refused; only when the
+	// trace tells of all blocks.
+	InvalidTransactions Optional[int64] `json:"invalid_transactions,omitzero"`
 	// CutBacklog is the number of blocks before the cut with which the peer was still
 	// busy when the first block was offered; only of such a cut.
 	CutBacklog Optional[int64] `json:"cut_backlog_blocks,omitzero"`
@@ -130,6 +133,9 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 		UncommittedBlocks: int64(backlog(tl)),
 		Transactions:      sumCommitted(tl, event.Transactions),
 		Bytes:             sumCommitted(tl, event.Bytes),
+	}
+	if tl.Observed(event.InvalidTransactions) >= tl.Observed(event.Transactions) {
+		s.InvalidTransactions = sumCommitted(tl, event.InvalidTransactions)
 	}
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		s.Buffer = Known(n)

@@ -88,6 +88,9 @@ func contents(s *analysis.StreamStats) string {
 	if n, ok := s.Transactions.Get(); ok {
 		parts = append(parts, analysis.FormatCount(n)+" transactions")
 	}
+	if n, ok := s.InvalidTransactions.Get(); ok {
+		parts = append(parts, analysis.FormatCount(n)+" of them invalid")
+	}
 	if n, ok := s.Bytes.Get(); ok {
 		parts = append(parts, analysis.FormatBytes(n))
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -31,11 +30,8 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if l := tr.Loss; l != nil && l.Bytes == 0 {
-		warn(c.ErrOrStderr(), "%s was cut short: it was not closed, and up to about a second of events at its end may be missing", path)
-	} else if l != nil {
-		warn(c.ErrOrStderr(), "%s was cut short: %s from offset %s on could not be read (%v); what follows is of the rest",
-			path, analysis.FormatBytes(l.Bytes), analysis.FormatCount(l.Offset), l.Cause)
+	if tr.Loss != nil {
+		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest", path, tr.Loss)
 	}
 	return tr, nil
 }

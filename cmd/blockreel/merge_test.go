@@ -61,7 +61,7 @@ func TestMergeAfterKill(t *testing.T) {
 	if code := run(context.Background(), []string{"merge", "run.reel", "run.reel.payloads", "-o", "whole.reel"}, strings.NewReader(""), &out, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
-	if strings.Count(stderr.String(), "was cut short") != 2 {
+	if strings.Count(stderr.String(), "the end of the trace is missing") != 2 {
 		t.Errorf("the kill is not told: %s", stderr.String())
 	}
 	file, err := os.ReadFile("whole.reel")
