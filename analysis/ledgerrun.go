@@ -32,11 +32,13 @@ type LedgerRun struct {
 	// Service is the time from pop to commit, Stages what it is made of.
 	Service *Quantiles  `json:"service_ns"`
 	Stages  []StageTime `json:"stages"`
-	// Payload is the bytes of all blocks of the run, Disk what the closed ledger takes on
+	// Payload is the bytes of all blocks that the ledger was given, Disk what the closed ledger takes on
 	// the disk, and Written what was written to storage from its opening to its close.
 	Payload Optional[int64] `json:"payload_bytes"`
 	Disk    Optional[int64] `json:"disk_bytes"`
 	Written Optional[int64] `json:"written_bytes"`
+	// NotMeasured says why Written is not known; empty when it is.
+	NotMeasured string `json:"not_measured,omitempty"`
 	// Unpaced: the arrivals of the trace were dropped.
 	Unpaced bool `json:"unpaced"`
 }

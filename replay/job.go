@@ -34,8 +34,13 @@ type job struct {
 	load    float64
 	// What a run into a real ledger has told.
 	storage storage
+	earlier int64 // bytes of blocks that were committed before the run
 	run     *analysis.LedgerRun
 	lag     string
+	lagged  driver.Lag
+	label   string // of lag
+	// invalid are warnings by which the figures are not valid.
+	invalid []string
 }
 
 func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {

@@ -45,6 +45,9 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if len(models) > 1 {
 		c.Facts = append(c.Facts, fmt.Sprintf("calibrated with %s, the stream with the most blocks", m.Stream.Name()))
 	}
+	if s.Warmup >= m.Len() {
+		return nil, fmt.Errorf("%s has %s, and a warm-up of %d leaves none to measure", m.Stream.Name(), analysis.FormatBlocks(int64(m.Len())), s.Warmup)
+	}
 	warmup := s.warmup(m)
 	if n := m.Len() - warmup; n < cost.MinBlocks {
 		return nil, fmt.Errorf("%s has %d blocks behind a warm-up of %d, and a cost model needs at least %d", m.Stream.Name(), n, warmup, cost.MinBlocks)
@@ -130,7 +133,7 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 	virtual, wall := s, s
 	virtual.Clock, virtual.Costs = Virtual, []*cost.Model{model}
 	wall.Clock, wall.Ledgers, wall.Progress = Wall, []string{model.Ledger}, report
-	virtual.Validators = 0
+	virtual.Validators, virtual.Warmup = 0, 0
 	if wall.Validators == 0 {
 		wall.Validators = model.Machine.Validators
 	}

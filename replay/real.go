@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,16 @@ type committer interface {
 	Close() error
 }
 
+// A KeptError is an error that broke off a run whose ledger was to be kept.
+type KeptError struct {
+	// Dir has the ledger as far as it came.
+	Dir string
+	Err error
+}
+
+func (e *KeptError) Error() string { return fmt.Sprintf("%v (its ledger is kept in %s)", e.Err, e.Dir) }
+func (e *KeptError) Unwrap() error { return e.Err }
+
 // openLedger opens the ledger that spec names.
 func openLedger(ctx context.Context, spec string, cfg ledger.Config) (committer, error) {
 	return ledger.OpenContext(ctx, spec, cfg)
@@ -35,8 +46,11 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		return fmt.Errorf("directory for the ledger: %w", err)
 	}
 	defer func() {
-		if !s.Keep {
+		switch {
+		case !s.Keep:
 			err = errors.Join(err, os.RemoveAll(dir))
+		case err != nil:
+			err = &KeptError{Dir: dir, Err: err}
 		}
 	}()
 	if s.Keep {
@@ -97,6 +111,7 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 			return err
 		}
 		b.Bytes = len(b.Payload)
+		j.earlier += int64(b.Bytes)
 		if err := l.Validate(ctx, &b); err != nil {
 			return err
 		}
@@ -104,7 +119,7 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 			return err
 		}
 	}
-	j.facts = append(j.facts, fmt.Sprintf("%s: the %s before the first were committed before the run: no figure counts them but the bytes on disk and written",
+	j.facts = append(j.facts, fmt.Sprintf("%s: the %s before the first were committed before the run: of all figures only the bytes on disk, written and of payload count them",
 		spec, analysis.FormatBlocks(int64(n))))
 	return nil
 }
@@ -148,6 +163,7 @@ func hasOption(b ledger.Backend, is func(ledger.Option) bool) bool {
 // the ledger has said before it was closed.
 func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
 	if b, _ := backend(spec); hasOption(b, func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
+		j.storage.missing = "a part of " + b.Name + " is on a server, and what that writes is not seen here"
 		if engine.DiskBytes > 0 {
 			j.storage.disk = analysis.Known(engine.DiskBytes)
 		}
@@ -157,9 +173,14 @@ func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage
 		return fmt.Errorf("size of the ledger: %w", err)
 	}
 	if !j.storage.disk.Known() { // a ledger without files has written nothing
+		j.storage.missing = spec + " stores nothing"
 		return nil
 	}
-	if j.storage.written = onDisk.written(); !j.storage.written.Known() && engine.WrittenBytes > 0 {
+	if j.storage.written = onDisk.written(); !j.storage.written.Known() {
+		j.storage.missing = "the system does not count here what is written to " + filepath.Dir(dir)
+	}
+	if !j.storage.written.Known() && engine.WrittenBytes > 0 {
+		j.storage.missing = ""
 		j.storage.written = analysis.Known(engine.WrittenBytes)
 		j.facts = append(j.facts, fmt.Sprintf("bytes written on %s are what its engine counted until it was closed: the system does not count them here", spec))
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,11 @@ type Outcome struct {
 	Identity []Identity
 	// Facts say how the parameters were obtained, Warnings what weakens the results.
 	Facts, Warnings []string
+	// Invalid are those of the warnings by which figures are not valid: they must stand
+	// beside them.
+	Invalid []string
+
+	late []lateRun // of repeated runs
 }
 
 // A Result is the trace that the blocks would have left under one setting.
@@ -45,6 +51,9 @@ type Result struct {
 	// Doubts says of each stream which of its figures not to trust, since the replay of the
 	// trace with its own settings misses them; empty for none.
 	Doubts []string
+	// Alone: every block was there from the start and no buffer was in between, so that the
+	// run is of the committer alone.
+	Alone bool
 }
 
 // Name names the result, fit for a file: that of its setting, and n20-badger-run2 when it
@@ -68,12 +77,20 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 		return nil, err
 	}
 	settings := s.settings()
+	if s.Clock == Virtual && s.Warmup != 0 {
+		return nil, errors.New("a warm-up belongs to the wall clock: in simulated time nothing has to warm up")
+	}
 	if len(settings) > maxSettings {
 		return nil, fmt.Errorf("%d settings are more than the %d that can be replayed at once: a sweep answers for ranges of buffer sizes", len(settings), maxSettings)
 	}
 	models, warnings, err := s.models(tr)
 	if err != nil {
 		return nil, err
+	}
+	for _, m := range models {
+		if s.Warmup >= m.Len() {
+			return nil, fmt.Errorf("%s has %s, and a warm-up of %d leaves none to measure", m.Stream.Name(), analysis.FormatBlocks(int64(m.Len())), s.Warmup)
+		}
 	}
 	out := &Outcome{Facts: []string{}}
 	said := traceWarnings(tr, warnings)
@@ -98,6 +115,7 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 	measured := measuredServices{}
 	facts, warned := s.tellCosts(models)
 	out.Facts, out.Warnings = append(out.Facts, facts...), append(out.Warnings, warned...)
+	defer out.tellLate()
 	rounds := max(s.Repeat, 1)
 	s.countBlocks(models, len(settings)*rounds)
 	for round := range rounds {
@@ -220,7 +238,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	if err != nil {
 		return Result{}, err
 	}
-	out := Result{Setting: resolved(set, models)}
+	out := Result{Setting: resolved(set, models), Alone: s.Unpaced && set.mode == ModeUnbounded}
 	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}, Notes: inherit(tr)}
 	for i, j := range jobs {
 		result.Streams = append(result.Streams, j.out.Stream)
@@ -247,6 +265,8 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			note(traces.NoteFact, j.lag)
 			if s.Repeat <= 1 {
 				j.facts = append(j.facts, j.lag)
+			} else {
+				o.addLate(lateRun{j.label, j.model.Stream.Name(), j.lagged, 1})
 			}
 		}
 		if j.run != nil {
@@ -255,6 +275,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		}
 		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
 		o.Warnings = appendNew(o.Warnings, named(models, models[i], j.warnings))
+		o.Invalid = appendNew(o.Invalid, named(models, models[i], j.invalid))
 	}
 	out.Trace = result
 	return out, nil

@@ -12,6 +12,8 @@ import (
 // known.
 type storage struct {
 	disk, written analysis.Optional[int64]
+	// missing says why written is not known.
+	missing string
 }
 
 // meter measures what is written below a directory.

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
@@ -98,8 +99,13 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 		r.Buffer = int64(j.cfg.Policy.N)
 	}
 	r.Disk = j.storage.disk
-	if streams == 1 { // the process has one counter for all of its ledgers
-		r.Written = j.storage.written
+	if p, ok := r.Payload.Get(); ok {
+		r.Payload = analysis.Known(p + j.earlier)
+	}
+	r.Written, r.NotMeasured = j.storage.written, j.storage.missing
+	if streams > 1 { // the process has one counter for all of its ledgers
+		r.Written = analysis.Optional[int64]{}
+		r.NotMeasured = "several streams were committed at once, and what was written is counted for all of them together"
 	}
 	return &r
 }
@@ -112,21 +118,59 @@ func (j *job) tellIdle() {
 	rate, known := j.run.BlockRate.Get()
 	capacity := j.run.Capacity.Or(0)
 	if j.unpaced && j.cfg.Policy.Unbounded && known && rate < capacity*(1-idleShare) {
-		j.warnings = append(j.warnings, fmt.Sprintf("%s: the committer took %s blocks/s and could have taken %s: the replayer was the bottleneck",
+		j.notValid(fmt.Sprintf("%s: the committer took %s blocks/s and could have taken %s: the replayer was the bottleneck",
 			j.set.Label(), analysis.FormatNumber(rate), analysis.FormatNumber(capacity)))
 	}
 }
 
 // tellLag says how late the run was.
 func (j *job) tellLag(r driver.Result, set Setting) {
-	name := set.Label() + ": "
+	j.label, j.lagged = set.Label(), r.Lag
 	if set.Buffer == 0 && set.mode != ModeUnbounded {
-		name = fmt.Sprintf("N = %d on %s: ", j.cfg.Policy.N, set.Ledger)
+		j.label = fmt.Sprintf("N = %d on %s", j.cfg.Policy.N, set.Ledger)
 	}
-	j.lag = name + lagText(r.Lag)
+	j.lag = j.label + ": " + lagText(r.Lag)
 	if r.Lag.Overloaded {
-		j.warnings = append(j.warnings, name+"this machine was too slow for the replay: "+lagText(r.Lag)+"; its figures are not valid")
+		j.notValid(j.label + ": this machine was too slow for the replay: " + lagText(r.Lag) + "; its figures are not valid")
 	}
+}
+
+// notValid warns of something by which the figures are not valid.
+func (j *job) notValid(text string) {
+	j.warnings, j.invalid = append(j.warnings, text), append(j.invalid, text)
+}
+
+// A lateRun is how late the latest of several runs of a setting was.
+type lateRun struct {
+	label, stream string
+	lag           driver.Lag
+	runs          int
+}
+
+// addLate keeps the latest run of each setting and stream.
+func (o *Outcome) addLate(r lateRun) {
+	for i := range o.late {
+		if l := &o.late[i]; l.label == r.label && l.stream == r.stream {
+			if l.runs++; r.lag.P99 > l.lag.P99 {
+				l.lag = r.lag
+			}
+			return
+		}
+	}
+	o.late = append(o.late, r)
+}
+
+// tellLate says of repeated settings how late the latest run was.
+func (o *Outcome) tellLate() {
+	several := slices.ContainsFunc(o.late, func(l lateRun) bool { return l.stream != o.late[0].stream })
+	for _, l := range o.late {
+		text := fmt.Sprintf("%s, in the latest of %d runs: %s", l.label, l.runs, lagText(l.lag))
+		if several {
+			text = l.stream + ": " + text
+		}
+		o.Facts = append(o.Facts, text)
+	}
+	o.late = nil
 }
 
 // lagText tells how late a wall run was.
@@ -151,7 +195,7 @@ func (j *job) tellFeed(l *fed) {
 		}
 	}
 	if float64(l.feed.waited) > feedShare*float64(validation) {
-		j.warnings = append(j.warnings, fmt.Sprintf("%s: of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
+		j.notValid(fmt.Sprintf("%s: of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
 			j.set.Label(), round(validation), round(l.feed.waited)))
 	}
 }

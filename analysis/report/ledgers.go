@@ -27,14 +27,22 @@ func Ledgers(w io.Writer, runs []analysis.LedgerRun) error {
 		return g[0].Setting + " " + stream1(&g[0])
 	}
 	t := table{left: 1}
-	t.add("measured", "blocks/s", "tx/s", "MB/s", "capacity", "max gap", "p50", "p95", "p99", "on disk", "written", "÷ payload")
+	measured := "measured"
+	if groups[0][0].Warmup > 0 {
+		measured = "after the warm-up"
+	}
+	t.add(measured, "blocks/s", "tx/s", "MB/s", "capacity", "max gap", "p50", "p95", "p99", "on disk", "written", "÷ payload")
 	for _, g := range groups {
 		t.add(ledgerRow(name(g), g)...)
 	}
 	if err := t.write(w); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w, footnote(groups)+"\n"); err != nil {
+	notes := footnote(groups) + "\n"
+	for _, why := range notMeasured(groups) {
+		notes += unknown + " in written and ÷ payload: " + why + "\n"
+	}
+	if _, err := fmt.Fprintln(w, notes); err != nil {
 		return err
 	}
 	return stages(w, groups, name)
@@ -45,6 +53,16 @@ func stream1(r *analysis.LedgerRun) string {
 		return r.Channel
 	}
 	return r.Channel + "@" + r.Peer
+}
+
+// notMeasured lists why figures are not known.
+func notMeasured(groups []analysis.LedgerRuns) (reasons []string) {
+	for _, g := range groups {
+		if why := g[0].NotMeasured; why != "" && !g[0].Written.Known() && !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
+	}
+	return reasons
 }
 
 // footnote says what the figures are made of.

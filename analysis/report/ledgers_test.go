@@ -43,7 +43,7 @@ func joined(all ...[]analysis.LedgerRun) (runs []analysis.LedgerRun) {
 
 func TestLedgerGoldens(t *testing.T) {
 	silent := measured("n20-null", "peer0", 0, 50)
-	silent[0] = analysis.LedgerRun{Setting: "n20-null", Channel: "ch1", Peer: "peer0"}
+	silent[0] = analysis.LedgerRun{Setting: "n20-null", Channel: "ch1", Peer: "peer0", NotMeasured: "null stores nothing"}
 	other := sweep()
 	for i := range other.Points {
 		other.Points[i].Makespan *= 2

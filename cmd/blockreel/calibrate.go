@@ -54,6 +54,9 @@ blocks is forecast from the others, and the errors stand in the model.`,
 				Model:   replay.ModelConfig{BlockBytes: int64(bytes)},
 				Ledgers: []string{spec}, Scale: ledger.Unscaled(), Tool: tool,
 			}
+			if err := place.check(c); err != nil {
+				return err
+			}
 			place.apply(&s)
 			if err := s.Validate(); err != nil {
 				return usagef(c, "%w", err)
@@ -92,7 +95,7 @@ func calibrate(c *cobra.Command, tr *traces.Trace, s replay.Scenario, output str
 	m, err := replay.Calibrate(c.Context(), tr, s)
 	_ = bar.Finish()
 	if err != nil {
-		return err
+		return interrupted(err, "before all blocks were committed")
 	}
 	if output == "-" {
 		if err := m.Write(c.OutOrStdout()); err != nil {

@@ -48,8 +48,22 @@ written to it. A trace with payloads commits its own blocks. Others have blocks 
 with their transactions, bytes and writes; validation then takes the trace's own time.
 --speed 4 lets blocks arrive four times as fast at a real ledger; --unpaced has them
 all at the orderer from the start, and without --buffer nothing but the committer limits
-them. --repeat runs all settings in turn, so many times, and prints medians, ranges and
-which settings the runs cannot tell apart.`,
+them. --repeat runs all settings in turn, so many times, and prints medians, ranges and,
+from four runs of each on, which ledgers they tell apart by the rank test and which not.
+
+Columns of a run into ledgers:
+  capacity      blocks a second of the committer's own time: what it does when it
+                never waits for a block
+  on disk       what the closed ledger takes
+  written       what was written to storage for it, from its opening to its close
+  ÷ payload     bytes written by byte of the blocks: write amplification
+  block         from pop to commit: the stages and what they leave of it, which a cost
+                model calls other_commit
+
+What a real ledger here does not do, and a peer does: evaluate endorsement policies, ask
+whether certificates belong to members, execute range queries again of which only hashes
+are recorded, look at private data. Where the blocks carry a peer's verdict on these, it
+is taken over; how many were is told.`,
 		Example: `  blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel replay run.reel --scale commit=0.5
   blockreel replay run.reel --clock wall --ledger badger,memory --buffer 2,20 -o what-if
@@ -64,13 +78,24 @@ which settings the runs cannot tell apart.`,
 				return err
 			}
 			s.Clock, s.Speed, s.Unpaced, s.Repeat = clock, speed, unpaced, repeat
+			switch {
+			case c.Flags().Changed("speed") && !(speed > 0):
+				return usagef(c, "--speed %v: a speed is a number greater than 0", speed)
+			case repeat < 1:
+				return usagef(c, "--repeat %d: choose 1 to %d", repeat, replay.MaxRepeat)
+			case place.warmup != 0 && clock != replay.Wall:
+				return usagef(c, "--warmup belongs to --clock wall: in simulated time nothing has to warm up")
+			}
+			if err := place.check(c); err != nil {
+				return err
+			}
 			if ledgers != "" {
 				s.Ledgers = ledger.ParseList(ledgers)
 			}
 			place.apply(&s)
 			if noSync {
-				for i, l := range s.Ledgers {
-					s.Ledgers[i] = withoutSync(l)
+				if s.Ledgers, err = withoutSyncs(c, s.Ledgers); err != nil {
+					return err
 				}
 			}
 			if s.Costs, err = loadCosts(costs); err != nil {
@@ -151,7 +176,7 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 			err = errors.Join(err, os.Remove(path))
 		}
 		w.written, w.streams, w.ledgers = nil, nil, nil
-		return err
+		return interrupted(err, "before the first setting was finished")
 	}
 	if w.outcome == nil {
 		w.outcome = out
@@ -159,6 +184,7 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 	}
 	w.outcome.Facts = appendNew(w.outcome.Facts, out.Facts)
 	w.outcome.Warnings = appendNew(w.outcome.Warnings, out.Warnings)
+	w.outcome.Invalid = appendNew(w.outcome.Invalid, out.Invalid)
 	return err
 }
 
@@ -167,6 +193,9 @@ func (w *whatIf) add(r replay.Result) error {
 	for i, s := range analysis.Stats(r.Trace).Streams {
 		if doubt := r.Doubts[i]; doubt != "" {
 			s.Verdict += "; but " + doubt
+		}
+		if r.Alone {
+			s.Verdict = committerAlone(s)
 		}
 		w.streams = append(w.streams, runStats{r.Name(), s})
 	}
@@ -189,6 +218,16 @@ func (w *whatIf) add(r replay.Result) error {
 	return nil
 }
 
+// committerAlone is the verdict on a run without arrivals and without a buffer, in which
+// nothing but the committer can be the limit.
+func committerAlone(s analysis.StreamStats) string {
+	text := "the committer alone: all blocks were there from the start, and no buffer was in between"
+	if span := s.Makespan.Or(0); span > 0 {
+		text += fmt.Sprintf("; it committed %s blocks/s", analysis.FormatNumber(float64(s.Blocks)*1e9/float64(span)))
+	}
+	return text
+}
+
 // replayResult is what replay prints as JSON.
 type replayResult struct {
 	Streams  []runStats                      `json:"streams"`
@@ -201,6 +240,8 @@ type replayResult struct {
 	Apart    []string `json:"told_apart,omitempty"`
 	Facts    []string `json:"facts"`
 	Warnings []string `json:"warnings"`
+	// Invalid are those of the warnings by which figures are not valid.
+	Invalid []string `json:"not_valid,omitempty"`
 }
 
 // ledgerRun is what was measured of a ledger in one run.
@@ -241,7 +282,7 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 			}
 			errors[f.Name] = f.Differences
 		}
-		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, ledgerRuns(w.ledgers), apart, out.Facts, out.Warnings})
+		return report.JSON(c.OutOrStdout(), replayResult{streams, identity, errors, ledgerRuns(w.ledgers), apart, out.Facts, out.Warnings, out.Invalid})
 	}
 	stdout := c.OutOrStdout()
 	for _, id := range out.Identity {
@@ -255,6 +296,9 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	fmt.Fprintln(stdout)
 	if err := w.tables(stdout); err != nil {
 		return err
+	}
+	for _, why := range out.Invalid {
+		fmt.Fprintf(stdout, "not valid: %s\n", why)
 	}
 	for _, verdict := range apart {
 		fmt.Fprintln(stdout, verdict)
@@ -280,6 +324,9 @@ func (w *whatIf) tables(stdout io.Writer) error {
 	rows := make([]analysis.StreamStats, len(w.streams))
 	for i, s := range w.streams {
 		rows[i] = s.StreamStats
+	}
+	if len(w.ledgers) > 0 && w.ledgers[0].Warmup > 0 {
+		fmt.Fprintln(stdout, "all blocks, the warm-up included:")
 	}
 	if err := report.Settings(stdout, rows); err != nil {
 		return err

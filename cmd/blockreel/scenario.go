@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +67,9 @@ func (s *scenarioFlags) load(c *cobra.Command, path string, sc *replay.Scenario)
 	if err := sc.Validate(); err != nil {
 		return nil, usagef(c, "%w", err)
 	}
+	if s.services != "" && sc.RealLedgers() {
+		return nil, usagef(c, "--services-from is in place of recorded services: a real ledger measures its own")
+	}
 	if s.services != "" {
 		services, err := loadTrace(c, s.services)
 		if err != nil {
@@ -123,6 +128,56 @@ func (l *ledgerPlace) bind(c *cobra.Command) {
 	f.BoolVar(&l.keep, "keep", false, "keep the ledgers' directories")
 	f.IntVar(&l.validators, "validators", 0, "transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
 	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out; -1: none (a tenth, at most 100, unless given)")
+}
+
+// check refuses numbers that mean nothing.
+func (l *ledgerPlace) check(c *cobra.Command) error {
+	switch {
+	case l.warmup < -1:
+		return usagef(c, "--warmup %d: choose a number of blocks, or -1 for none", l.warmup)
+	case c.Flags().Changed("validators") && l.validators < 1:
+		return usagef(c, "--validators %d: choose 1 or more", l.validators)
+	}
+	return nil
+}
+
+// withoutSyncs makes the ledgers those that do not wait for the disk.
+func withoutSyncs(c *cobra.Command, specs []string) ([]string, error) {
+	if len(specs) == 0 {
+		specs = []string{replay.RecordedLedger}
+	}
+	var fast []string
+	for _, spec := range specs {
+		name, options, _ := strings.Cut(spec, ":")
+		i := slices.IndexFunc(ledger.List(), func(b ledger.Backend) bool { return b.Name == name })
+		if i < 0 || spec == replay.RecordedLedger || strings.Contains(options, "sync=") {
+			return nil, usagef(c, "--no-sync: %s is not a ledger that could not wait for the disk, or says already whether it does", spec)
+		}
+		switch b := ledger.List()[i]; {
+		case b.InMemory: // there is no disk to wait for
+		case !slices.ContainsFunc(b.Options, func(o ledger.Option) bool { return o.Name == "sync" }):
+			return nil, usagef(c, "--no-sync: %s has no option sync (see blockreel ledger list)", b.Name)
+		case options == "":
+			spec += ":sync=false"
+		default:
+			spec += ",sync=false"
+		}
+		fast = append(fast, spec)
+	}
+	return fast, nil
+}
+
+// interrupted says of an interrupt when it came and what is left; other errors it returns
+// as they are.
+func interrupted(err error, when string) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	text := "interrupted " + when + ": there is no result"
+	if kept := (*replay.KeptError)(nil); errors.As(err, &kept) {
+		text += "; the ledger as far as it came is kept in " + kept.Dir
+	}
+	return errors.New(text)
 }
 
 func (l *ledgerPlace) apply(s *replay.Scenario) {

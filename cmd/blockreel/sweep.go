@@ -53,6 +53,12 @@ measurement and error.`,
 			if err != nil {
 				return err
 			}
+			if err := place.check(c); err != nil {
+				return err
+			}
+			if place.warmup != 0 && check == nil {
+				return usagef(c, "--warmup belongs to --check-wall: in simulated time nothing has to warm up")
+			}
 			place.apply(&s)
 			if check != nil { // they are the real ledger's
 				check.validators, s.Validators = place.validators, 0

@@ -99,7 +99,7 @@ func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wal
 		one, err := replay.CheckWall(c.Context(), tr, s, m, check.buffer)
 		_ = bar.Finish()
 		if err != nil {
-			return nil, err
+			return nil, interrupted(err, "while the forecasts were checked by the wall clock")
 		}
 		checks = append(checks, one...)
 	}
