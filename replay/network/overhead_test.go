@@ -104,9 +104,9 @@ func (s *steady) Validate(context.Context, *block.Block) error {
 	return nil
 }
 
-func (s *steady) Commit(context.Context, *block.Block) (block.Stages, error) {
+func (s *steady) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	s.work(6000)
-	return block.Stages{BlockStore: time.Millisecond}, nil
+	return s.gated.Commit(ctx, b)
 }
 
 // flatOut offers all blocks at once to a peer that keeps its committer busy.
