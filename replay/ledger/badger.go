@@ -15,6 +15,9 @@ import (
 
 const (
 	badgerMemTables = 3
+	// badgerReserve is how many memtables of room on the disk Badger is left beside a value
+	// log: those it flushes, and the tables that a compaction of them writes.
+	badgerReserve = badgerMemTables + 7
 	// Badger wants a value to fit into one value log file: longer ones are stored in pieces,
 	// with keys of their own, and this mark at the value's key.
 	badgerPieces      = 1
@@ -49,10 +52,11 @@ var badgerBackend = Backend{
 // operating system says that it is on the disk; with sync off, a process that
 // dies loses nothing, but a machine that does loses the last blocks.
 type badgerStore struct {
-	db   *badger.DB
-	most int         // bytes of a value in one piece
-	view *badger.Txn // for the reads since the last write; nil when there were none
-	key  []byte
+	db    *badger.DB
+	space space       // a mapped file on a full disk ends the process
+	most  int         // bytes of a value in one piece
+	view  *badger.Txn // for the reads since the last write; nil when there were none
+	key   []byte
 }
 
 func openBadger(_ context.Context, cfg Config, o options) (store, error) {
@@ -77,14 +81,21 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if cfg.Logger != nil {
 		b = b.WithLogger(badgerLog{cfg.Logger})
 	}
+	s := &badgerStore{
+		space: space{cfg.Dir, o.size("valuelog") + badgerReserve*o.size("memtable"), freeBytes},
+		most:  int(o.size("valuelog") / 2),
+	}
+	if err := s.space.check(0); err != nil {
+		return nil, err
+	}
 	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
-	db, err := badger.Open(b)
-	if err != nil {
+	var err error
+	if s.db, err = badger.Open(b); err != nil {
 		return nil, err
 	}
-	return &badgerStore{db: db, most: int(o.size("valuelog") / 2)}, nil
+	return s, nil
 }
 
 func (s *badgerStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
@@ -181,6 +192,9 @@ func (s *badgerStore) changes(e entry) []*badger.Entry {
 // write puts the batch into one transaction, or, when Badger says that it is too
 // big for one, into as many as it takes.
 func (s *badgerStore) write(_ context.Context, b *batch) error {
+	if err := s.space.check(len(b.data)); err != nil {
+		return err
+	}
 	s.endView()
 	txn := s.db.NewTransaction(true)
 	defer func() { txn.Discard() }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -33,7 +34,18 @@ const pebbleBlobSize = 2 << 10
 // pebbleStore keeps a ledger in Pebble. A write is one batch, and so one write to the log
 // with one sync. Logs take their room on the disk ahead, a tenth more than the memtable each,
 // and a few of them are kept: some 100 MB by default, however short the ledger is.
-type pebbleStore struct{ db *pebble.DB }
+type pebbleStore struct {
+	db    *pebble.DB
+	space space // a manifest that cannot be written ends the process
+	// background has the first error of a flush or a compaction, which Pebble would try
+	// again and again.
+	background atomic.Pointer[error]
+}
+
+// pebbleReserve is how many memtables of room on the disk Pebble is left: those it flushes.
+const pebbleReserve = pebbleMemTables
+
+const pebbleMemTables = 4
 
 func openPebble(_ context.Context, cfg Config, o options) (store, error) {
 	compression := map[string]*sstable.CompressionProfile{
@@ -43,13 +55,20 @@ func openPebble(_ context.Context, cfg Config, o options) (store, error) {
 	if !o.bool("sync") {
 		fs = unsyncedFS{fs}
 	}
+	s := &pebbleStore{space: space{cfg.Dir, pebbleReserve * o.size("memtable"), freeBytes}}
+	if err := s.space.check(0); err != nil {
+		return nil, err
+	}
 	p := &pebble.Options{
 		FS:                          fs,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		MemTableSize:                uint64(o.size("memtable")),
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: pebbleMemTables,
 		CacheSize:                   o.size("cache"),
 		Logger:                      pebbleLog{cfg.Logger},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { s.background.CompareAndSwap(nil, &err) },
+		},
 	}
 	for i := range p.Levels {
 		p.Levels[i].Compression = func() *sstable.CompressionProfile { return compression }
@@ -60,14 +79,14 @@ func openPebble(_ context.Context, cfg Config, o options) (store, error) {
 			RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.5,
 		}
 	}
-	db, err := pebble.Open(cfg.Dir, p)
-	if err != nil {
+	var err error
+	if s.db, err = pebble.Open(cfg.Dir, p); err != nil {
 		return nil, err
 	}
-	return pebbleStore{db}, nil
+	return s, nil
 }
 
-func (s pebbleStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
+func (s *pebbleStore) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
 	var room []byte
 	for i, key := range keys {
 		room = prefixed(room[:0], t, key)
@@ -86,7 +105,7 @@ func (s pebbleStore) read(_ context.Context, t table, keys [][]byte, each func(i
 	return nil
 }
 
-func (s pebbleStore) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) (err error) {
+func (s *pebbleStore) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) (err error) {
 	upper := []byte{t.prefix() + 1}
 	if to != nil {
 		upper = prefixed(nil, t, to)
@@ -108,7 +127,23 @@ func (s pebbleStore) scan(_ context.Context, t table, from, to []byte, each func
 	return it.Error()
 }
 
-func (s pebbleStore) write(_ context.Context, b *batch) error {
+func (s *pebbleStore) write(_ context.Context, b *batch) (err error) {
+	if err := s.background.Load(); err != nil {
+		return *err
+	}
+	if err := s.space.check(len(b.data)); err != nil {
+		return err
+	}
+	// A log that cannot be written is told to Fatalf, by the goroutine that commits.
+	defer func() {
+		switch fatal := recover().(type) {
+		case nil:
+		case pebbleFatal:
+			err = fatal
+		default:
+			panic(fatal)
+		}
+	}()
 	p := s.db.NewBatchWithSize(len(b.data) + len(b.data)/8)
 	defer p.Close() // has nothing to say that Commit has not said
 	for _, e := range b.all() {
@@ -127,7 +162,7 @@ func (s pebbleStore) write(_ context.Context, b *batch) error {
 }
 
 // usage counts what Pebble wrote: its log, flushes and compactions.
-func (s pebbleStore) usage(u *Usage) error {
+func (s *pebbleStore) usage(u *Usage) error {
 	m := s.db.Metrics()
 	total := m.Total()
 	u.WrittenBytes = int64(m.WAL.BytesWritten + total.TableBytesFlushed + total.TableBytesCompacted +
@@ -135,7 +170,7 @@ func (s pebbleStore) usage(u *Usage) error {
 	return nil
 }
 
-func (s pebbleStore) close() error { return s.db.Close() }
+func (s *pebbleStore) close() error { return s.db.Close() }
 
 // unsyncedFS leaves out every sync: what is written is the operating system's.
 type unsyncedFS struct{ vfs.FS }
@@ -175,8 +210,13 @@ func (l pebbleLog) Errorf(format string, args ...any) { l.say(slog.LevelWarn, fo
 
 // Fatalf must not return: Pebble would go on with what it has found to be broken.
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	panic("pebble: " + fmt.Sprintf(format, args...))
+	panic(pebbleFatal{fmt.Errorf(format, args...)})
 }
+
+// pebbleFatal is an error after which Pebble can be closed, and no more.
+type pebbleFatal struct{ error }
+
+func (f pebbleFatal) Unwrap() error { return f.error }
 
 func (l pebbleLog) say(level slog.Level, format string, args []any) {
 	if ctx := context.Background(); l.log != nil && l.log.Enabled(ctx, level) {

@@ -1,0 +1,30 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+)
+
+// A space guards a directory's disk for an engine that does not survive a full one: that maps
+// files with holes, whose pages then cannot be had, or calls an end of its own. Such an engine
+// writes only while the disk has room for the batch, twice, and for what it does meanwhile by
+// itself. Another process that takes the rest within one batch is not held off.
+type space struct {
+	dir string
+	// reserve is what the engine may write beside the batch, and to close, in bytes.
+	reserve int64
+	// free tells how many bytes a directory's disk has left; ok is false where the system
+	// does not say.
+	free func(dir string) (bytes uint64, ok bool)
+}
+
+// check gives an error if a batch of so many bytes could fill the disk.
+func (s space) check(bytes int) error {
+	need := uint64(s.reserve) + 2*uint64(bytes)
+	if free, ok := s.free(s.dir); ok && free < need {
+		return fmt.Errorf("disk full in %s: %s free, %s needed to go on safely: free some, or choose another directory",
+			s.dir, humanize.Bytes(free), humanize.Bytes(need))
+	}
+	return nil
+}
