@@ -14,8 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/cost"
+	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -383,6 +385,9 @@ func TestCalibrateSweepAndCheck(t *testing.T) {
 		if len(checks) != 1 || checks[0].Name != "N = 2 on badger" || len(checks[0].Differences) == 0 {
 			t.Fatalf("checks %+v", checks)
 		}
+		if doubt := checks[0].Distrust(); doubt != "" {
+			t.Errorf("a good model: %s", doubt)
+		}
 		for _, d := range checks[0].Differences {
 			if e := d.Error.Or(1); e < -0.005 || e > 0.005 {
 				t.Errorf("%s: forecast %d, measured %d", d.Figure, d.Got, d.Want)
@@ -543,4 +548,62 @@ func TestValidatorsAreTold(t *testing.T) {
 			t.Errorf("on another machine: %s", said)
 		}
 	})
+}
+
+// A forecast that misses by more than a tenth is told, a single stall or block is not.
+func TestCheckDistrust(t *testing.T) {
+	far := analysis.Known(0.5)
+	for _, tc := range []struct {
+		d    analysis.Difference
+		want string
+	}{
+		{analysis.Difference{Figure: "makespan", Unit: "ns", Want: 100, Got: 108, Error: analysis.Known(0.08)}, ""},
+		{analysis.Difference{Figure: "makespan", Unit: "ns", Want: 100, Got: 80, Error: analysis.Known(-0.2)}, "(makespan −20.0 %)"},
+		{analysis.Difference{Figure: "max_gap", Unit: "blocks", Want: 2, Got: 3, Error: far}, ""},
+		{analysis.Difference{Figure: "max_gap", Unit: "blocks", Want: 4, Got: 6, Error: far}, "(max gap +50.0 %)"},
+		{analysis.Difference{Figure: "p99", Unit: "ns", Want: 0, Got: 6}, "(p99 unknown)"},
+		{analysis.Difference{Figure: "max", Unit: "ns", Want: 4, Got: 6, Error: far}, ""},
+	} {
+		c := Check{Forecast: analysis.Forecast{Differences: analysis.Differences{tc.d}}}
+		if got := c.Distrust(); (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%+v: %q, want %q", tc.d, got, tc.want)
+		}
+	}
+}
+
+// An interrupted run says where its ledger is kept.
+func TestKeptAfterAnInterrupt(t *testing.T) {
+	tr, payloads := sized(t, 200, time.Millisecond, 100)
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		k := known{check: func(b *block.Block) error {
+			if b.Number == firstBlock+3 {
+				cancel()
+			}
+			return nil
+		}}
+		s := Scenario{Ledgers: []string{"badger"}, Clock: Wall, Keep: true, LedgerDir: dir, Scale: ledger.Unscaled(), Payloads: payloads, open: k.opens(nil)}
+		_, err := Replay(ctx, tr, s, func(Result) error { return nil })
+		var kept *KeptError
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &kept) || filepath.Dir(kept.Dir) != dir {
+			t.Fatalf("error %v", err)
+		}
+		if _, err := os.Stat(kept.Dir); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Of repeated runs the latest is told, setting by setting.
+func TestLatestRunIsTold(t *testing.T) {
+	o := &Outcome{}
+	for _, p99 := range []time.Duration{3, 9, 5} {
+		o.addLate(lateRun{"N = 20 on badger", "ch", driver.Lag{P99: p99 * time.Millisecond}, 1})
+		o.addLate(lateRun{"N = 20 on memory", "ch", driver.Lag{}, 1})
+	}
+	o.tellLate()
+	if len(o.Facts) != 2 || !strings.HasPrefix(o.Facts[0], "N = 20 on badger, in the latest of 3 runs: the replayer was late by 0s at p50, 9ms at p99") {
+		t.Errorf("facts %q", o.Facts)
+	}
 }

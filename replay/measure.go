@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
@@ -110,7 +112,34 @@ func observations(m *Model, times []ledger.Times, cfg cost.Config) (first event.
 // A Check is a forecast by a cost model beside what its ledger did in real time.
 type Check struct {
 	analysis.Forecast
+	// Ledger is that of the cost model.
+	Ledger          string
 	Facts, Warnings []string
+	// Invalid are those of the warnings by which what was measured is not valid.
+	Invalid []string
+}
+
+// mostMissed is the error of a forecast, as a share, beyond which its cost model is not to
+// be trusted for a trace: as much as two runs of one ledger on one machine differ.
+const mostMissed = 0.1
+
+// Distrust says what the forecast missed by so much that the cost model is not to be trusted
+// for this trace; empty when nothing. A gap that is off by one block does not count, nor do
+// p99.9 and max, which a single stall decides.
+func (c *Check) Distrust() string {
+	var missed []string
+	for _, d := range c.Differences {
+		if d.Figure == "p99_9" || d.Figure == "max" || d.Unit == "blocks" && max(d.Got-d.Want, d.Want-d.Got) <= 1 {
+			continue
+		}
+		if e, ok := d.Error.Get(); d.Got != d.Want && (!ok || max(e, -e) > mostMissed) {
+			missed = append(missed, d.Name()+" "+d.FormatError())
+		}
+	}
+	if len(missed) == 0 {
+		return ""
+	}
+	return "do not trust this cost model for this trace: it missed a run by the wall clock by more than 10 % (" + strings.Join(missed, ", ") + ")"
 }
 
 // CheckWall replays the trace with buffer n, 0 for the recorded one, once with the services that
@@ -152,9 +181,15 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 		if len(measured.Trace.Timelines) > 1 {
 			name += ", " + want.Name()
 		}
-		c := Check{Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
+		c := Check{Ledger: model.Ledger, Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
 		if i == 0 {
-			c.Facts, c.Warnings = out.Facts, out.Warnings
+			c.Facts, c.Warnings, c.Invalid = out.Facts, slices.Clone(out.Warnings), out.Invalid
+			if n := model.Machine.Validators; n > 0 && n != wall.validators() {
+				c.Warnings = append(c.Warnings, fmt.Sprintf("%s: the forecast is of %d validators, and the run had %d", model.Ledger, n, wall.validators()))
+			}
+		}
+		if doubt := c.Distrust(); doubt != "" {
+			c.Warnings = append(c.Warnings, name+": "+doubt)
 		}
 		checks = append(checks, c)
 	}

@@ -36,6 +36,8 @@ func Costs(w io.Writer, costs []StageCost) error {
 type LedgerSweep struct {
 	Ledger string
 	*analysis.Sweep
+	// Doubt says why not to trust the curve; empty for nothing.
+	Doubt string
 }
 
 // LedgerSweeps writes the curves of several ledgers side by side, a row for N and the
@@ -67,7 +69,11 @@ func LedgerSweeps(w io.Writer, sweeps []LedgerSweep) error {
 		return err
 	}
 	for _, s := range sweeps {
-		if _, err := fmt.Fprintf(w, "%s, %s\n", s.Ledger, recommendation(s.Sweep)); err != nil {
+		text := s.Ledger + ", " + recommendation(s.Sweep)
+		if s.Doubt != "" {
+			text += "; but " + s.Doubt
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
 			return err
 		}
 	}

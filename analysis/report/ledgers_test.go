@@ -63,7 +63,7 @@ func TestLedgerGoldens(t *testing.T) {
 			})
 		},
 		"ledger_sweeps": func(w io.Writer) error {
-			return LedgerSweeps(w, []LedgerSweep{{"badger", sweep()}, {"leveldb", other}})
+			return LedgerSweeps(w, []LedgerSweep{{"badger", sweep(), ""}, {"leveldb", other, "do not trust this cost model"}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,9 +44,26 @@ func parseCheck(c *cobra.Command, text string, costs int) (*wallCheck, error) {
 // ledgerSweeps is what a sweep of cost models prints as JSON.
 type ledgerSweeps struct {
 	Ledgers []*replay.SweepResult `json:"ledgers"`
-	// Checks are the errors of forecasts against runs by the wall clock, by setting.
-	Checks   map[string]analysis.Differences `json:"check_error,omitempty"`
-	Warnings []string                        `json:"warnings"`
+	// Checks are forecasts beside runs by the wall clock.
+	Checks   []checkResult `json:"checks,omitempty"`
+	Warnings []string      `json:"warnings"`
+}
+
+// A checkResult is what was measured by the wall clock and what had been forecast.
+type checkResult struct {
+	Ledger  string          `json:"ledger"`
+	Setting string          `json:"setting"`
+	Figures []checkedFigure `json:"figures"`
+	// Doubt says that the cost model is not to be trusted for the trace; empty: it may be.
+	Doubt string `json:"doubt,omitempty"`
+}
+
+type checkedFigure struct {
+	Figure    string                     `json:"figure"`
+	Unit      string                     `json:"unit"`
+	Measured  int64                      `json:"measured"`
+	Predicted int64                      `json:"predicted"`
+	Error     analysis.Optional[float64] `json:"error"`
 }
 
 // sweepLedgers sweeps every cost model, prints the curves side by side and checks them.
@@ -109,10 +126,11 @@ func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wal
 func sweepsJSON(results []*replay.SweepResult, checks []replay.Check) ledgerSweeps {
 	out := ledgerSweeps{Ledgers: results, Warnings: []string{}}
 	for _, check := range checks {
-		if out.Checks == nil {
-			out.Checks = map[string]analysis.Differences{}
+		one := checkResult{Ledger: check.Ledger, Setting: check.Name, Doubt: check.Distrust()}
+		for _, d := range check.Differences {
+			one.Figures = append(one.Figures, checkedFigure{d.Figure, d.Unit, d.Want, d.Got, d.Error})
 		}
-		out.Checks[check.Name] = check.Differences
+		out.Checks = append(out.Checks, one)
 		out.Warnings = append(out.Warnings, check.Warnings...)
 	}
 	return out
@@ -129,7 +147,13 @@ func printSweeps(c *cobra.Command, results []*replay.SweepResult, checks []repla
 	var curves []report.LedgerSweep
 	for _, r := range results {
 		facts, warnings = appendNew(facts, r.Facts), appendNew(warnings, r.Warnings)
-		curves = append(curves, report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep})
+		curve := report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep}
+		for i := range checks {
+			if checks[i].Ledger == r.Ledger && curve.Doubt == "" {
+				curve.Doubt = checks[i].Distrust()
+			}
+		}
+		curves = append(curves, curve)
 	}
 	for _, f := range facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
@@ -161,6 +185,11 @@ func printChecks(c *cobra.Command, checks []replay.Check) error {
 	}
 	if err := report.Forecasts(stdout, forecasts); err != nil {
 		return err
+	}
+	for _, check := range checks {
+		for _, why := range check.Invalid {
+			fmt.Fprintf(stdout, "not valid: %s\n", why)
+		}
 	}
 	for _, f := range facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
