@@ -40,7 +40,7 @@ func Ledgers(w io.Writer, runs []analysis.LedgerRun) error {
 	}
 	notes := footnote(groups) + "\n"
 	for _, why := range notMeasured(groups) {
-		notes += unknown + " in written and ÷ payload: " + why + "\n"
+		notes += why + "\n"
 	}
 	if _, err := fmt.Fprintln(w, notes); err != nil {
 		return err
@@ -58,9 +58,15 @@ func stream1(r *analysis.LedgerRun) string {
 // notMeasured lists why figures are not known.
 func notMeasured(groups []analysis.LedgerRuns) (reasons []string) {
 	for _, g := range groups {
-		if why := g[0].NotMeasured; why != "" && !g[0].Written.Known() && !slices.Contains(reasons, why) {
-			reasons = append(reasons, why)
+		if why := g[0].NotMeasured; why != "" && !g[0].Written.Known() {
+			why = unknown + " in written and ÷ payload: " + why
+			if !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
 		}
+	}
+	if slices.ContainsFunc(groups, func(g analysis.LedgerRuns) bool { return g[0].Blocks > 0 && !g[0].Payload.Known() }) {
+		reasons = append(reasons, unknown+" in MB/s and ÷ payload: the trace does not tell the sizes of its blocks")
 	}
 	return reasons
 }

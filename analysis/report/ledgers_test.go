@@ -44,6 +44,8 @@ func joined(all ...[]analysis.LedgerRun) (runs []analysis.LedgerRun) {
 func TestLedgerGoldens(t *testing.T) {
 	silent := measured("n20-null", "peer0", 0, 50)
 	silent[0] = analysis.LedgerRun{Setting: "n20-null", Channel: "ch1", Peer: "peer0", NotMeasured: "null stores nothing"}
+	sizeless := measured("n20-badger", "peer0", 85_000_000, 50)
+	sizeless[0].Payload, sizeless[0].ByteRate = analysis.Optional[int64]{}, analysis.Optional[float64]{}
 	other := sweep()
 	for i := range other.Points {
 		other.Points[i].Makespan *= 2
@@ -55,7 +57,8 @@ func TestLedgerGoldens(t *testing.T) {
 		"ledgers_streams": func(w io.Writer) error {
 			return Ledgers(w, joined(measured("n20-badger", "peer0", 85_000_000, 231), measured("n20-badger", "", 85_000_000, 17)))
 		},
-		"ledgers_nothing": func(w io.Writer) error { return Ledgers(w, silent) },
+		"ledgers_without_sizes": func(w io.Writer) error { return Ledgers(w, sizeless) },
+		"ledgers_nothing":       func(w io.Writer) error { return Ledgers(w, silent) },
 		"costs": func(w io.Writer) error {
 			return Costs(w, []StageCost{
 				{"validation", 200e3, 150e3, 0, 0, 1_700_000},

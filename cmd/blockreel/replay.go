@@ -191,11 +191,11 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 // add takes the figures of a result and writes its trace.
 func (w *whatIf) add(r replay.Result) error {
 	for i, s := range analysis.Stats(r.Trace).Streams {
-		if doubt := r.Doubts[i]; doubt != "" {
-			s.Verdict += "; but " + doubt
-		}
 		if r.Alone {
 			s.Verdict = committerAlone(s)
+		}
+		if doubt := r.Doubts[i]; doubt != "" {
+			s.Verdict += "; but " + doubt
 		}
 		w.streams = append(w.streams, runStats{r.Name(), s})
 	}
