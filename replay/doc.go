@@ -13,8 +13,10 @@
 //  3. Replay replays a trace for buffers × ledgers, in simulated or in real time, into
 //     result traces; SweepTrace walks a range of buffer sizes.
 //  4. Into a real ledger go the trace's own blocks (real.go), which a feed reads ahead
-//     (feed.go), or made-up ones (shape.go). A run by the wall clock is measured: wall.go,
-//     storage.go.
+//     (feed.go), or made-up ones (shape.go). Where the trace has every block from the genesis
+//     block on, those before the first that is replayed are committed before the run. A run
+//     by the wall clock is measured (wall.go, storage.go), and what the ledger has found in
+//     the blocks is told (real_report.go).
 //  5. Calibrate fits a cost model to a ledger (measure.go), with which Replay and
 //     SweepCosts forecast it (forecast.go); CheckWall holds a forecast against a run.
 //

@@ -37,7 +37,8 @@
 //
 // A .cost file is one JSON document of at most a megabyte, with the unit in each name:
 // blockreel_cost is the version; ledger, blocks, warmup_blocks, made_up_blocks and per_block
-// say what was measured; merged_terms, held_out and drift how good it is; stages has the
+// say what was measured, machine where and when (machine.go): a forecast is valid only there;
+// merged_terms, held_out and drift how good it is; stages has the
 // coefficients; residuals the strata of each class, a row of six stages each, in ns; and
 // order_of_ranks_ppm, for each measured block in turn, the share of its class that
 // took less. A ledger's costs can be edited by hand, "what if an fsync took half": Read takes what is
