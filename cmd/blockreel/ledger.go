@@ -32,6 +32,11 @@ func newLedgerList() *cobra.Command {
 		Long: `List tells what --ledger may be: a name, or a name with options as in
 badger:sync=false,compression=zstd. Sizes take a unit: 64MB.
 
+What all of them judge alike: range queries recorded as hashes of a Merkle tree are not executed
+again and count as good, every endorsement must verify though Fabric asks the channel's policy,
+and certificates are not checked against its organizations. The peer's own code is taken over
+where a verdict depends on what a ledger does not hold, and differences are counted.
+
 A ledger in files does not hold its blocks in memory: badger, which holds most, had 190 MB
 after 20,000 blocks of 33 kB. Badger and bbolt also map their files, whose pages count as
 resident (RSS) although the system takes them back when it needs the room.`,
@@ -50,6 +55,7 @@ resident (RSS) although the system takes them back when it needs the room.`,
 type ledgerInfo struct {
 	Name    string         `json:"name"`
 	About   string         `json:"about"`
+	Durable string         `json:"durability"`
 	Stages  string         `json:"stages"`
 	Stores  bool           `json:"stores"`
 	Memory  bool           `json:"memory"`
@@ -61,17 +67,26 @@ type ledgerOption struct {
 	Kind    string   `json:"kind"`
 	Default string   `json:"default"`
 	Values  []string `json:"values,omitempty"`
-	About   string   `json:"about"`
+	// Min and Max bound a number, and a size in bytes.
+	Min *int64 `json:"min,omitempty"`
+	Max *int64 `json:"max,omitempty"`
+	// Range is the same for people.
+	Range string `json:"range,omitempty"`
+	About string `json:"about"`
 }
 
 func describeLedgers() []ledgerInfo {
 	var all []ledgerInfo
 	for _, b := range ledger.List() {
 		about := ledgerInfo{
-			Name: b.Name, About: b.About, Stages: b.Timing, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
+			Name: b.Name, About: b.About, Durable: b.Durability, Stages: b.Timing, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
 		}
 		for _, o := range b.Options {
-			about.Options = append(about.Options, ledgerOption{o.Name, string(o.Kind), o.Default, o.Values, o.About})
+			option := ledgerOption{Name: o.Name, Kind: string(o.Kind), Default: o.Default, Values: o.Values, Range: o.Range(), About: o.About}
+			if option.Range != "" {
+				option.Min, option.Max = &o.Min, &o.Max
+			}
+			about.Options = append(about.Options, option)
 		}
 		all = append(all, about)
 	}
@@ -84,12 +99,18 @@ func printLedgers(w io.Writer, all []ledgerInfo) error {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "%s: %s\n", l.Name, l.About)
+		if l.Durable != "" {
+			fmt.Fprintf(w, "  durability: %s\n", l.Durable)
+		}
 		fmt.Fprintf(w, "  stage times: %s\n", l.Stages)
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, o := range l.Options {
 			kind := o.Kind
 			if len(o.Values) > 0 {
 				kind = strings.Join(o.Values, "|")
+			}
+			if o.Range != "" {
+				kind += " " + o.Range
 			}
 			fmt.Fprintf(tw, "  %s=%s\t%s\t%s\n", o.Name, o.Default, kind, o.About)
 		}
@@ -103,16 +124,20 @@ func printLedgers(w io.Writer, all []ledgerInfo) error {
 func newLedgerGet() *cobra.Command {
 	spec, dir, asJSON := "", "", false
 	c := &cobra.Command{
-		Use:   "get --ledger SPEC --dir DIR block NUMBER|HASH | tx ID | state NAMESPACE KEY | history NAMESPACE KEY",
+		Use:   "get --ledger SPEC --dir DIR height | block NUMBER|HASH | tx ID | state NAMESPACE KEY | history NAMESPACE KEY",
 		Short: "Read from a ledger",
-		Long: `Get reads a ledger that was kept, as "record run --dir" leaves it: a block by its number or
-the hash of its header, a transaction by its id, the newest value of a key with its version,
-or all values that a key has had, oldest first. Keys and namespaces are those of the
-chaincode; "\x00" in a key stands for a zero byte.`,
-		Example: `  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 block 12
-  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 state basic asset7
-  blockreel ledger get --ledger badger --dir ledgers/peer0/ch1 --json history basic asset7`,
-		Args: usageArgs(cobra.RangeArgs(2, 3)),
+		Long: `Get reads a ledger that was kept, as "record run --dir" and "replay --keep" leave it: how high
+it is, a block by its number or the hash of its header, a transaction by its id, the newest
+value of a key with its version, or all values that a key has had, oldest first. Keys and
+namespaces are those of the chaincode, and "block" lists those that its transactions write;
+"\x00" in a key stands for a zero byte. Nothing in the directory is changed.`,
+		Example: `  blockreel record run --rate 400 --blocks 20 --dir ledgers -o run.reel
+  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 height
+  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 block 12
+  KEY=asset0de46b517a24f922   # keys are drawn in each run: one that block 12 lists
+  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 state basic $KEY
+  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 --json history basic $KEY`,
+		Args: usageArgs(cobra.RangeArgs(1, 3)),
 		RunE: func(c *cobra.Command, args []string) error {
 			ask, err := ledgerQuestion(c, args)
 			if err != nil {
@@ -143,9 +168,9 @@ chaincode; "\x00" in a key stands for a zero byte.`,
 	return c
 }
 
-// readLedger lets use have a ledger that is there.
+// readLedger lets use have a ledger that is there, and changes nothing.
 func readLedger(c *cobra.Command, spec, dir string, use func(*ledger.Ledger) error) error {
-	l, err := ledger.OpenContext(c.Context(), spec, ledger.Config{Dir: dir, Existing: true})
+	l, err := ledger.OpenContext(c.Context(), spec, ledger.Config{Dir: dir, ReadOnly: true})
 	if err != nil {
 		return err
 	}

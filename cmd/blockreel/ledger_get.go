@@ -28,14 +28,18 @@ type question func(context.Context, *ledger.Ledger) (answer, error)
 // ledgerQuestion reads the command line: what to ask.
 func ledgerQuestion(c *cobra.Command, args []string) (question, error) {
 	what, args := args[0], args[1:]
-	want := map[string]int{"block": 1, "tx": 1, "state": 2, "history": 2}[what]
+	want, known := map[string]int{"height": 0, "block": 1, "tx": 1, "state": 2, "history": 2}[what]
 	switch {
-	case want == 0:
-		return nil, usagef(c, "%q is not in a ledger: ask for block, tx, state or history", what)
+	case !known:
+		return nil, usagef(c, "%q is not in a ledger: ask for height, block, tx, state or history", what)
 	case len(args) != want:
 		return nil, usagef(c, "%s takes %d arguments, not %d", what, want, len(args))
 	}
 	switch what {
+	case "height":
+		return func(_ context.Context, l *ledger.Ledger) (answer, error) {
+			return heightInfo{l.Name(), l.Channel(), l.First(), l.Height()}, nil
+		}, nil
 	case "block":
 		return askBlock(c, args[0])
 	case "tx":
@@ -89,6 +93,23 @@ func askBlock(c *cobra.Command, name string) (question, error) {
 		b, err := l.BlockByHash(ctx, [fabric.HashSize]byte(raw))
 		return blockOf(l, b), err
 	}, nil
+}
+
+type heightInfo struct {
+	Ledger  string         `json:"ledger"`
+	Channel string         `json:"channel"`
+	First   event.BlockNum `json:"first_block"`
+	// Height is the number of the block that would come next.
+	Height event.Height `json:"height"`
+}
+
+func (h heightInfo) print(w io.Writer) error {
+	blocks := "no blocks"
+	if h.Height > event.Height(h.First) {
+		blocks = fmt.Sprintf("blocks %d to %d", h.First, h.Height-1)
+	}
+	_, err := fmt.Fprintf(w, "height %d: %s of channel %s\n", h.Height, blocks, h.Channel)
+	return err
 }
 
 type blockInfo struct {
@@ -195,6 +216,15 @@ func (b blockInfo) print(w io.Writer) error {
 	for _, t := range b.Transactions {
 		fmt.Fprintf(tw, "%d\t%s\t%s\t%d reads\t%d writes\n", t.Index, t.Validation, t.name(), len(t.Reads), len(t.Writes))
 	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, t := range b.Transactions {
+		for _, x := range t.Writes {
+			fmt.Fprintf(tw, "%d\t", t.Index)
+			x.print(tw)
+		}
+	}
 	return tw.Flush()
 }
 
@@ -220,13 +250,17 @@ func (t transactionInfo) print(w io.Writer) error {
 		fmt.Fprintf(tw, "range\t%s\t%q\tto %q\n", q.Namespace, q.Start, q.End)
 	}
 	for _, x := range t.Writes {
-		what := humanize.Comma(int64(x.Bytes)) + " bytes"
-		if x.Deleted {
-			what = "deleted"
-		}
-		fmt.Fprintf(tw, "write\t%s\t%q\t%s\n", x.Namespace, x.Key, what)
+		x.print(tw)
 	}
 	return tw.Flush()
+}
+
+func (x writeInfo) print(w io.Writer) {
+	what := humanize.Comma(int64(x.Bytes)) + " bytes"
+	if x.Deleted {
+		what = "deleted"
+	}
+	fmt.Fprintf(w, "write\t%s\t%q\t%s\n", x.Namespace, x.Key, what)
 }
 
 type stateInfo struct {

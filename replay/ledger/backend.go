@@ -14,11 +14,16 @@ type Backend struct {
 	Options []Option
 	// About is one line for people.
 	About string
+	// Durability says when a block is on the disk.
+	Durability string
 	// Timing says how far the stages of a commit are told apart.
 	Timing string
 	// InMemory: nothing outlives Close, and there is no directory.
 	InMemory bool
 
+	// marker matches a file that a ledger of this backend has, and none of the others; only
+	// couchdb has leveldb's too. Empty: there are no files.
+	marker string
 	// open opens the store in cfg.Dir, which is there, and is not empty unless InMemory.
 	// Nil: the ledger is none that Open makes, but a cost model over a trace.
 	open func(ctx context.Context, cfg Config, o options) (store, error)
@@ -41,10 +46,13 @@ var backends = []Backend{
 	bboltBackend,
 }
 
+// For Backend.Durability.
+const whenSynced = "a block is on the disk when its commit returns; not with sync=false"
+
 // How a backend's stages are measured: for Backend.Timing.
 const (
-	oneWrite    = "one durable write a block, counted as block store; state and history: preparing their entries"
-	writeEach   = "each store's own durable write"
+	oneWrite    = "one write a block, counted as block store; state and history: preparing their entries"
+	writeEach   = "each store's own write"
 	notMeasured = "the trace's own"
 )
 

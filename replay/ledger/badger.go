@@ -37,10 +37,12 @@ var badgerBackend = Backend{
 		{Name: "valuelog", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "files of the blocks; with larger ones the disk writes more, by a multiple"},
 		{Name: "cache", Kind: Size, Default: "4MB", Min: 1 << 20, Max: 1 << 30, About: "for blocks of tables, and as much for their indexes"},
 	},
-	About:    "Badger v4, every block one durable commit",
-	Timing:   oneWrite,
-	open:     openBadger,
-	volatile: func(o options) bool { return !o.bool("sync") },
+	About:      "Badger v4, every block one commit",
+	Durability: whenSynced,
+	Timing:     oneWrite,
+	marker:     "MANIFEST",
+	open:       openBadger,
+	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
 // badgerStore keeps a ledger in Badger v4, with sizes for several ledgers in one process on a
@@ -85,14 +87,20 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 		space: space{cfg.Dir, o.size("valuelog") + badgerReserve*o.size("memtable"), freeBytes},
 		most:  int(o.size("valuelog") / 2),
 	}
-	if err := s.space.check(0); err != nil {
+	if cfg.ReadOnly {
+		b = b.WithReadOnly(true)
+	} else if err := s.space.check(0); err != nil {
 		return nil, err
 	}
 	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
 	var err error
-	if s.db, err = badger.Open(b); err != nil {
+	if s.db, err = badger.Open(b); errors.Is(err, badger.ErrTruncateNeeded) {
+		return nil, errUnfinished
+	} else if err != nil && strings.Contains(err.Error(), "Another process is using this Badger database") {
+		return nil, errInUse // Badger hides the cause
+	} else if err != nil {
 		return nil, err
 	}
 	return s, nil

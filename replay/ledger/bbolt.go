@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 var bboltBackend = Backend{
@@ -21,10 +20,12 @@ var bboltBackend = Backend{
 		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
 		{Name: "fill", Kind: Count, Default: "50", Min: 10, Max: 100, About: "percent to which a full page of index, state or history is filled when it is split"},
 	},
-	About:    "bbolt, a B+ tree in one file, every block one durable transaction",
-	Timing:   oneWrite,
-	open:     openBbolt,
-	volatile: func(o options) bool { return !o.bool("sync") },
+	About:      "bbolt, a B+ tree in one file, every block one transaction",
+	Durability: whenSynced,
+	Timing:     oneWrite,
+	marker:     "ledger.db",
+	open:       openBbolt,
+	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
 // bboltStore keeps a ledger in bbolt, a bucket a table. A write is one transaction: bbolt
@@ -58,8 +59,9 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 			NoSync:       !o.bool("sync"),
 			NoGrowSync:   !o.bool("sync"),
 			FreelistType: bolt.FreelistMapType,
+			ReadOnly:     cfg.ReadOnly,
 		})
-		if err != nil {
+		if err != nil || cfg.ReadOnly {
 			return err
 		}
 		return s.db.Update(func(tx *bolt.Tx) error {
@@ -72,8 +74,6 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 		})
 	})
 	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s is open already: %w", path, err)
 	case err != nil && s.db != nil:
 		return nil, errors.Join(err, s.close())
 	case err != nil:

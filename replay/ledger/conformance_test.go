@@ -84,6 +84,9 @@ func TestEveryBackendIsASubject(t *testing.T) {
 		if b.IsStore() && !slices.ContainsFunc(subjects, is) {
 			t.Errorf("%s is not among the subjects of the conformance suite", b.Name)
 		}
+		if b.IsStore() && b.Durability == "" {
+			t.Errorf("%s does not say when a block is on the disk", b.Name)
+		}
 		if b.About == "" || b.Timing == "" {
 			t.Errorf("%s does not say what it is, or how it is timed", b.Name)
 		}

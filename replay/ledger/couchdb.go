@@ -35,8 +35,11 @@ var couchDBBackend = Backend{
 		{Name: "batch", Kind: Count, Default: fmt.Sprint(couch.DefaultBatchDocs), Min: 1, Max: 100_000, About: "documents a request"},
 		{Name: "revisions", Kind: Count, Default: fmt.Sprint(couch.DefaultRevisions), Min: 1, Max: 100_000_000, About: "kept in memory, of about 150 bytes each"},
 	}, levelDBOptions),
-	About:    "state in CouchDB, over HTTP; the rest as leveldb",
+	About: "state in CouchDB, over HTTP; the rest as leveldb",
+	Durability: "blocks, index and history are on the disk when a commit returns, not with sync=false; the state when the server says so, which " +
+		"CouchDB 3 does after a sync of its own: a state that is behind is brought up to the blocks when the ledger is opened",
 	Timing:   writeEach,
+	marker:   "couchdb",
 	open:     openCouchDB,
 	volatile: func(o options) bool { return !o.bool("sync") },
 }
@@ -56,7 +59,7 @@ func openCouchDB(ctx context.Context, cfg Config, o options) (_ store, err error
 	if err != nil {
 		return nil, err
 	}
-	s := &couchDBStore{levelDBStore: rest, drop: o.bool("drop")}
+	s := &couchDBStore{levelDBStore: rest, drop: o.bool("drop") && !cfg.ReadOnly}
 	if err := s.connect(ctx, cfg, o); err != nil {
 		return nil, errors.Join(err, rest.close())
 	}
@@ -71,6 +74,9 @@ func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error
 	known := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if !known && cfg.ReadOnly {
+		return errors.New("its directory does not say where its state is")
 	}
 	name := strings.TrimSpace(string(raw))
 	if wanted := o.text("database"); !known {
@@ -90,6 +96,8 @@ func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error
 		return err
 	}
 	switch {
+	case created && cfg.ReadOnly:
+		err = errors.Join(fmt.Errorf("its state, the database %q, is gone: opened for writing, it is made anew of the blocks", name), db.Drop(ctx))
 	case !known && !created:
 		err = fmt.Errorf("the database %q is there already, of another ledger: give database= another name, or delete it", name)
 	case !known:

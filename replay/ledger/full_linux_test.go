@@ -76,3 +76,28 @@ func smallDisk(t *testing.T, mb int) string {
 	})
 	return dir
 }
+
+// A disk that cannot be written to at all is good enough for reading.
+func TestReadOnlyDisk(t *testing.T) {
+	for _, spec := range []string{"badger", "leveldb", "pebble", "bbolt"} {
+		t.Run(spec, func(t *testing.T) {
+			cfg := Config{Dir: smallDisk(t, 256), Channel: "ch1"}
+			l := open(t, spec, cfg)
+			for n := range event.BlockNum(20) {
+				commit(t, l, testBlock(n))
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Mount("none", cfg.Dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+				t.Fatal(err)
+			}
+			cfg.ReadOnly = true
+			l = open(t, spec, cfg)
+			readAll(t, l)
+			if err := l.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+}

@@ -81,6 +81,7 @@ var (
 type Ledger struct {
 	spec      string
 	dir       string
+	readOnly  bool
 	channel   string
 	store     store // nil: closed
 	validator *validate.Validator
@@ -139,6 +140,8 @@ func (l *Ledger) wants(b *block.Block) error {
 		return err
 	}
 	switch {
+	case l.readOnly:
+		return fmt.Errorf("block %d: %w", b.Number, errReadOnly)
 	case event.Height(b.Number) != l.height:
 		return fmt.Errorf("block %d: the ledger wants block %d next", b.Number, l.height)
 	case b.Transactions < 0 || b.Transactions > MaxBlockTransactions:

@@ -219,14 +219,14 @@ func TestParse(t *testing.T) {
 		"granite":                       "known are recorded, memory, badger",
 		"":                              "known are",
 		"memory:sync=1":                 "its options are blocks",
-		"memory:blocks=0":               "from 1 to",
+		"memory:blocks=0":               "of 1 to",
 		"badger:fast":                   "its options are sync",
 		"badger:sync":                   "write sync=true",
 		"badger:sync=off":               "choose true or false",
 		"badger:sync=true,sync=true":    "given twice",
 		"badger:compression=gzip":       "none, snappy, zstd",
-		"badger:cache=1":                "from 1048576",
-		"badger:cache=99999999999999GB": "from 1048576",
+		"badger:cache=1":                "of 1MB to 1GB",
+		"badger:cache=99999999999999GB": "of 1MB to 1GB",
 		"recorded":                      "not opened",
 	} {
 		if _, err := Parse(spec); err == nil || !strings.Contains(err.Error(), want) {

@@ -24,12 +24,14 @@ var levelDBOptions = []Option{
 }
 
 var levelDBBackend = Backend{
-	Name:     "leveldb",
-	Options:  levelDBOptions,
-	About:    "as a Fabric peer: blocks in append-only files, goleveldb databases for index, state and history",
-	Timing:   writeEach,
-	open:     func(_ context.Context, cfg Config, o options) (store, error) { return openLevelDB(cfg, o) },
-	volatile: func(o options) bool { return !o.bool("sync") },
+	Name:       "leveldb",
+	Options:    levelDBOptions,
+	About:      "as a Fabric peer: blocks in append-only files, goleveldb databases for index, state and history",
+	Durability: whenSynced,
+	Timing:     writeEach,
+	marker:     "index/CURRENT",
+	open:       func(_ context.Context, cfg Config, o options) (store, error) { return openLevelDB(cfg, o) },
+	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
 // levelDBStore keeps blocks in a peer's files and each other table in a goleveldb database,
@@ -44,9 +46,11 @@ type levelDBStore struct {
 	blocks  *blockfiles.Store
 	dbs     [tables]*leveldb.DB // none of the block table
 	durable opt.WriteOptions
-	batch   leveldb.Batch
-	key     []byte
-	room    []byte
+	// readOnly: nothing can be brought into the index.
+	readOnly bool
+	batch    leveldb.Batch
+	key      []byte
+	room     []byte
 }
 
 const blockKey = 'n'
@@ -54,7 +58,7 @@ const blockKey = 'n'
 func appendBlockKey(dst, number []byte) []byte { return append(append(dst, blockKey), number...) }
 
 func openLevelDB(cfg Config, o options) (_ *levelDBStore, err error) {
-	s := &levelDBStore{durable: opt.WriteOptions{Sync: o.bool("sync")}}
+	s := &levelDBStore{readOnly: cfg.ReadOnly, durable: opt.WriteOptions{Sync: o.bool("sync")}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -64,6 +68,7 @@ func openLevelDB(cfg Config, o options) (_ *levelDBStore, err error) {
 		s.dbs[t], err = leveldb.OpenFile(filepath.Join(cfg.Dir, t.String()), &opt.Options{
 			BlockCacheCapacity: int(o.size("cache")),
 			WriteBuffer:        int(o.size("memtable")),
+			ReadOnly:           cfg.ReadOnly,
 		})
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", t, err)
@@ -74,7 +79,7 @@ func openLevelDB(cfg Config, o options) (_ *levelDBStore, err error) {
 		return s, err
 	}
 	s.blocks, _, err = blockfiles.Open(blockfiles.Config{
-		Dir: filepath.Join(cfg.Dir, blockTable.String()), NoSync: !o.bool("sync"),
+		Dir: filepath.Join(cfg.Dir, blockTable.String()), NoSync: !o.bool("sync"), ReadOnly: cfg.ReadOnly,
 	}, last, s.found)
 	return s, err
 }
@@ -91,6 +96,9 @@ func (s *levelDBStore) lastBlock() (blockfiles.Location, error) {
 
 // found takes a block of the files into the index, which the ledger then brings up to it.
 func (s *levelDBStore) found(n uint64, at blockfiles.Location, _ []byte) error {
+	if s.readOnly {
+		return errUnfinished
+	}
 	key := appendBlockKey(nil, binary.BigEndian.AppendUint64(nil, n))
 	return s.dbs[indexTable].Put(key, at.Append(nil), &s.durable)
 }

@@ -16,9 +16,10 @@ var memoryBackend = Backend{
 		Name: "blocks", Kind: Count, Default: "256", Min: 1, Max: 1 << 20,
 		About: "blocks that are kept, with their index and history",
 	}},
-	About:    "state and the last blocks in memory: the cost of the pipeline itself",
-	Timing:   "each table's own writes to memory",
-	InMemory: true,
+	About:      "state and the last blocks in memory: the cost of the pipeline itself",
+	Durability: "nothing is kept",
+	Timing:     "each table's own writes to memory",
+	InMemory:   true,
 	open: func(_ context.Context, _ Config, o options) (store, error) {
 		return newMemory(o.count("blocks")), nil
 	},

@@ -21,6 +21,10 @@ type Config struct {
 	Channel string
 	// Existing opens a ledger that is there, and does not begin a new one.
 	Existing bool
+	// ReadOnly opens a ledger that is there, and changes nothing in its directory, which may
+	// be read-only. It takes no blocks. One that was broken off in the middle of a block is
+	// refused.
+	ReadOnly bool
 	// First is the number of the first block of a new ledger. Zero is the genesis
 	// block; a trace often starts later. A ledger that exists keeps its own.
 	First event.BlockNum
@@ -57,14 +61,17 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l := &Ledger{spec: k.String()}
+	cfg.Existing = cfg.Existing || cfg.ReadOnly
+	l := &Ledger{spec: k.String(), readOnly: cfg.ReadOnly}
 	if k.backend.InMemory {
 		l.window = uint64(k.options.count("blocks"))
 	} else if l.dir, err = cfg.directory(); err != nil {
 		return nil, fmt.Errorf("ledger %q: %w", spec, err)
+	} else if err := expect(k.backend, cfg); err != nil {
+		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err)
 	}
 	if l.store, err = guarded(ctx, k, cfg); err != nil {
-		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err)
+		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, plain(err))
 	}
 	if err := l.load(ctx, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err), l.Close())

@@ -126,7 +126,7 @@ func (k Option) parse(value string) (string, error) {
 			parse = func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
 		}
 		if v, err := parse(value); err != nil || v < k.Min || v > k.Max {
-			return "", fmt.Errorf("choose a %s from %d to %d, such as %s", k.Kind, k.Min, k.Max, k.Default)
+			return "", fmt.Errorf("choose a %s of %s, such as %s", k.Kind, k.Range(), k.Default)
 		}
 	case Duration:
 		if v, err := time.ParseDuration(value); err != nil || v < 0 {
@@ -148,6 +148,17 @@ func (k Option) parse(value string) (string, error) {
 	return value, nil
 }
 
+// Range is what a Count or a Size may be, as it would be written; empty for other kinds.
+func (k Option) Range() string {
+	switch k.Kind {
+	case Count:
+		return fmt.Sprintf("%d to %d", k.Min, k.Max)
+	case Size:
+		return formatSize(k.Min) + " to " + formatSize(k.Max)
+	}
+	return ""
+}
+
 // errSecret: a spec is printed, and stands in traces and reports.
 var errSecret = errors.New("user and password do not belong in an address: " +
 	"set them in the environment, in the variables that the backend's option names")
@@ -166,4 +177,14 @@ func parseSize(text string) (int64, error) {
 		err = strconv.ErrRange
 	}
 	return v << shift, err
+}
+
+// formatSize is the inverse of parseSize, with the largest unit that leaves a whole number.
+func formatSize(bytes int64) string {
+	for i, unit := range []string{"GB", "MB", "kB"} {
+		if shift := 10 * (3 - i); bytes != 0 && bytes%(1<<shift) == 0 {
+			return fmt.Sprint(bytes>>shift) + unit
+		}
+	}
+	return fmt.Sprint(bytes)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +23,12 @@ var pebbleBackend = Backend{
 		{Name: "memtable", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
 		{Name: "cache", Kind: Size, Default: "32MB", Min: 1 << 20, Max: 4 << 30, About: "for blocks of tables"},
 	},
-	About:    "Pebble v2, every block one durable batch",
-	Timing:   oneWrite,
-	open:     openPebble,
-	volatile: func(o options) bool { return !o.bool("sync") },
+	About:      "Pebble v2, every block one batch",
+	Durability: whenSynced,
+	Timing:     oneWrite,
+	marker:     "marker.manifest.*",
+	open:       openPebble,
+	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
 // pebbleBlobSize is the size from which a value is kept apart from its key, so that
@@ -32,8 +36,8 @@ var pebbleBackend = Backend{
 const pebbleBlobSize = 2 << 10
 
 // pebbleStore keeps a ledger in Pebble. A write is one batch, and so one write to the log
-// with one sync. Logs take their room on the disk ahead, a tenth more than the memtable each,
-// and a few of them are kept: some 100 MB by default, however short the ledger is.
+// with one sync. Logs are used again when their blocks are in tables: a few of them are kept,
+// each up to the size of the memtable.
 type pebbleStore struct {
 	db    *pebble.DB
 	space space // a manifest that cannot be written ends the process
@@ -51,16 +55,17 @@ func openPebble(_ context.Context, cfg Config, o options) (store, error) {
 	compression := map[string]*sstable.CompressionProfile{
 		"none": sstable.NoCompression, "snappy": sstable.SnappyCompression, "zstd": sstable.ZstdCompression,
 	}[o.text("compression")]
-	fs := vfs.Default
-	if !o.bool("sync") {
-		fs = unsyncedFS{fs}
-	}
+	var fs vfs.FS = pebbleFS{vfs.Default, !o.bool("sync")}
 	s := &pebbleStore{space: space{cfg.Dir, pebbleReserve * o.size("memtable"), freeBytes}}
-	if err := s.space.check(0); err != nil {
+	if cfg.ReadOnly {
+		fs = readFS{fs}
+	} else if err := s.space.check(0); err != nil {
 		return nil, err
 	}
 	p := &pebble.Options{
 		FS:                          fs,
+		ReadOnly:                    cfg.ReadOnly,
+		ErrorIfNotExists:            cfg.ReadOnly,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		MemTableSize:                uint64(o.size("memtable")),
 		MemTableStopWritesThreshold: pebbleMemTables,
@@ -172,35 +177,58 @@ func (s *pebbleStore) usage(u *Usage) error {
 
 func (s *pebbleStore) close() error { return s.db.Close() }
 
-// unsyncedFS leaves out every sync: what is written is the operating system's.
-type unsyncedFS struct{ vfs.FS }
-
-func (fs unsyncedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return unsynced(fs.FS.Create(name, c))
+// pebbleFS takes no room for a log ahead: Pebble asks for a tenth more than a memtable for each
+// of several, some 100 MB for a ledger of any length. With unsynced it leaves out every sync:
+// what is written is the operating system's.
+type pebbleFS struct {
+	vfs.FS
+	unsynced bool
 }
 
-func (fs unsyncedFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	return unsynced(fs.FS.OpenReadWrite(name, c, o...))
+func (fs pebbleFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return fs.file(fs.FS.Create(name, c))
 }
 
-func (fs unsyncedFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return unsynced(fs.FS.ReuseForWrite(from, to, c))
+func (fs pebbleFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return fs.file(fs.FS.OpenReadWrite(name, c, o...))
 }
 
-func (fs unsyncedFS) OpenDir(name string) (vfs.File, error) { return unsynced(fs.FS.OpenDir(name)) }
+func (fs pebbleFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return fs.file(fs.FS.ReuseForWrite(from, to, c))
+}
 
-func unsynced(f vfs.File, err error) (vfs.File, error) {
-	if err != nil {
+func (fs pebbleFS) OpenDir(name string) (vfs.File, error) { return fs.file(fs.FS.OpenDir(name)) }
+
+func (fs pebbleFS) file(f vfs.File, err error) (vfs.File, error) {
+	switch {
+	case err != nil:
 		return nil, err
+	case fs.unsynced:
+		return unsyncedFile{pebbleFile{f}}, nil
 	}
-	return unsyncedFile{f}, nil
+	return pebbleFile{f}, nil
 }
+
+type pebbleFile struct{ vfs.File }
+
+func (pebbleFile) Preallocate(int64, int64) error { return nil }
 
 type unsyncedFile struct{ vfs.File }
 
 func (unsyncedFile) Sync() error                { return nil }
 func (unsyncedFile) SyncData() error            { return nil }
 func (unsyncedFile) SyncTo(int64) (bool, error) { return true, nil }
+
+// readFS locks a directory that can only be read by doing nothing: nobody writes there.
+type readFS struct{ vfs.FS }
+
+func (fs readFS) Lock(name string) (io.Closer, error) {
+	lock, err := fs.FS.Lock(name)
+	if path := (*os.PathError)(nil); errors.As(err, &path) {
+		return io.NopCloser(nil), nil
+	}
+	return lock, err
+}
 
 // pebbleLog hands Pebble's messages on to a structured log, if there is one.
 type pebbleLog struct{ log *slog.Logger }

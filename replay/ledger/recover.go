@@ -86,8 +86,13 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 			return err
 		}
 		var wants [tables]bool
+		unfinished := false
 		for t, h := range saved {
 			wants[t] = table(t) != blockTable && h <= l.height
+			unfinished = unfinished || wants[t]
+		}
+		if unfinished && l.readOnly {
+			return errUnfinished
 		}
 		if err := l.recommit(ctx, r, wants); err != nil {
 			return fmt.Errorf("recommit block %d: %w", r.block.Number, err)

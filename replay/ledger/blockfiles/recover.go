@@ -21,8 +21,10 @@ func Open(cfg Config, last Location, found Found) (s *Store, dropped int64, err 
 	if err := cfg.validate(); err != nil {
 		return nil, 0, err
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o777); err != nil {
-		return nil, 0, err
+	if !cfg.ReadOnly {
+		if err := os.MkdirAll(cfg.Dir, 0o777); err != nil {
+			return nil, 0, err
+		}
 	}
 	s = &Store{cfg: cfg}
 	if dropped, err = s.recover(last, found); err != nil {
@@ -40,11 +42,18 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 		if last != (Location{}) {
 			return 0, fmt.Errorf("%s is missing, which the index knows", s.path(last.File))
 		}
+		if s.cfg.ReadOnly {
+			return 0, fmt.Errorf("there are none in %s", s.cfg.Dir)
+		}
 		return 0, s.begin(0)
+	}
+	mode := os.O_RDWR
+	if s.cfg.ReadOnly {
+		mode = os.O_RDONLY
 	}
 	from := int64(last.Offset) + int64(last.Length)
 	for number := last.File; ; number++ {
-		f, err := os.OpenFile(s.path(number), os.O_RDWR, 0)
+		f, err := os.OpenFile(s.path(number), mode, 0)
 		if err != nil {
 			return 0, fmt.Errorf("of %s the index knows, or a later file is there: %w", s.path(number), err)
 		}
@@ -148,7 +157,7 @@ func readRecord(in *bufio.Reader, rest int64) (record []byte, prefix int, err er
 
 // cut takes away what is behind the last whole record.
 func (s *Store) cut(rest int64) error {
-	if rest == 0 {
+	if rest == 0 || s.cfg.ReadOnly {
 		return nil
 	}
 	if err := s.file.Truncate(s.size); err != nil {

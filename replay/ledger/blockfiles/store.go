@@ -28,6 +28,9 @@ type Config struct {
 	FileBytes int64
 	// NoSync leaves out fsync: a machine that dies loses the last blocks.
 	NoSync bool
+	// ReadOnly changes nothing: the files must be there, and what a crash has cut short
+	// stays. Append is not called.
+	ReadOnly bool
 }
 
 func (c *Config) validate() error {

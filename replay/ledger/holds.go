@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+var (
+	errInUse    = errors.New("it is in use by another process")
+	errReadOnly = errors.New("it was opened to be read only")
+	// errUnfinished: what is wrong can be put right, but not by reading.
+	errUnfinished = errors.New("its last writer was broken off, and it has to be brought to a block's end: " +
+		"it cannot be opened to be read only; open a copy for writing")
+)
+
+// holds is the name of the backend whose ledger is in a directory, by a file that it has;
+// empty if it is none.
+func holds(dir string) string {
+	name := ""
+	for _, b := range backends {
+		if b.marker == "" {
+			continue
+		}
+		if found, _ := fs.Glob(os.DirFS(dir), b.marker); len(found) > 0 && name != couchDBBackend.Name {
+			name = b.Name // couchdb has leveldb's files too
+		}
+	}
+	return name
+}
+
+// expect refuses a directory with another backend's ledger.
+func expect(b Backend, cfg Config) error {
+	found := holds(cfg.Dir)
+	switch {
+	case found == "" || found == b.Name:
+		return nil
+	case b.Name == couchDBBackend.Name && found == levelDBBackend.Name && !cfg.Existing:
+		return nil // begun, but its server did not answer
+	}
+	return fmt.Errorf("the ledger there is one of %s, not of %s", found, b.Name)
+}
+
+// plain replaces the engines' words for a directory that another process has locked.
+func plain(err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, bolterrors.ErrTimeout) {
+		return errInUse
+	}
+	return err
+}
