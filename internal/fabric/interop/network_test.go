@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/replay/block"
+	peerledger "github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/network"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -90,10 +92,11 @@ type place struct {
 	orderer bool
 }
 
-// blocks describes the channel's blocks up to the last one; peers have them with their
-// verdict that all is valid.
+// blocks describes the channel's blocks up to the last one; peers have them with the
+// verdicts and commit hashes that a ledger of the test's own comes to.
 func (p place) blocks(t *testing.T, net *network.Network, last int) (all []Block) {
 	t.Helper()
+	verdict := p.committer(t, net)
 	for n := range last + 1 {
 		raw, err := net.Block(t.Context(), p.channel, event.BlockNum(n))
 		if err != nil {
@@ -104,11 +107,36 @@ func (p place) blocks(t *testing.T, net *network.Network, last int) (all []Block
 			if err != nil {
 				t.Fatal(err)
 			}
-			raw = b.Committed(make([]byte, b.Transactions), nil)
+			raw = b.Committed(verdict(&b))
 		}
 		all = append(all, describe(t, raw))
 	}
 	return all
+}
+
+// committer returns a function that commits the blocks after genesis in turn and gives
+// what a peer adds to them.
+func (p place) committer(t *testing.T, net *network.Network) func(*fabric.Block) (codes, commitHash []byte) {
+	t.Helper()
+	l, err := peerledger.Open(peerledger.Memory, peerledger.Config{Channel: net.Status()[0].Channels[p.channel].Channel, First: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return func(b *fabric.Block) (codes, commitHash []byte) {
+		if b.Number == 0 {
+			return make([]byte, b.Transactions), nil
+		}
+		next := &block.Block{Number: event.BlockNum(b.Number), Transactions: b.Transactions, Bytes: len(b.Raw), Payload: b.Raw}
+		if err := l.Validate(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Commit(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		codes, sum := l.Verdict()
+		return codes, sum[:]
+	}
 }
 
 // reach gives how a node is reached with the files that the network has written.
