@@ -224,11 +224,11 @@ func (j *job) keepStages() {
 		event.HistoryCommit:   func(t *ledger.Times) int64 { return int64(t.Stages.HistoryCommit) },
 	}
 	for k, part := range columns {
-		var any int64
+		var all int64
 		for i := range j.times {
-			any |= part(&j.times[i])
+			all |= part(&j.times[i])
 		}
-		if any == 0 {
+		if all == 0 {
 			continue
 		}
 		c := j.out.MakeColumn(k)

@@ -57,8 +57,8 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
 	onDisk := newMeter(dir)
-	real, first := s.hasPayloads(j.model), j.model.First
-	if real && s.hasEarlier(j.model) {
+	whole, first := s.hasPayloads(j.model), j.model.First
+	if whole && s.hasEarlier(j.model) {
 		first = 0
 	}
 	l, err := s.openFresh(ctx, j, spec, dir, first)
@@ -71,11 +71,11 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		}
 	}
 	blocks := &fed{committer: l, job: j}
-	if real {
+	if whole {
 		blocks.feed = newFeed(ctx, s.Payloads, j.model.Stream.Channel, j.model.First, j.model.Len())
 		defer blocks.feed.close()
 	}
-	s.realFacts(j, spec, real)
+	s.realFacts(j, spec, whole)
 	err = use(blocks)
 	var engine ledger.Usage
 	if r, ok := l.(interface {
@@ -194,7 +194,7 @@ func (s *Scenario) hasPayloads(m *Model) bool {
 }
 
 // realFacts says what the ledger was given, and how its stages were told apart.
-func (s *Scenario) realFacts(j *job, spec string, real bool) {
+func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 	b, known := backend(spec)
 	if known {
 		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
@@ -205,7 +205,7 @@ func (s *Scenario) realFacts(j *job, spec string, real bool) {
 	case !ledger.Durable(spec):
 		j.warnings = append(j.warnings, fmt.Sprintf("%s does not wait for the disk: its commits are faster than durable ones", spec))
 	}
-	if real {
+	if whole {
 		j.facts = append(j.facts, fmt.Sprintf("validation and commits were measured on %s with the trace's own blocks", spec))
 		return
 	}

@@ -272,12 +272,12 @@ func checkServed(t *testing.T, blocks [][]byte) {
 	}
 	var stats struct {
 		Streams []struct {
-			Blocks     int   `json:"blocks"`
-			Offered    int   `json:"offered_blocks"`
-			Makespan   int64 `json:"makespan_ns"`
-			Buffer     int   `json:"buffer"`
-			Uncommited int   `json:"uncommitted_blocks"`
-			Gap        struct {
+			Blocks   int   `json:"blocks"`
+			Offered  int   `json:"offered_blocks"`
+			Makespan int64 `json:"makespan_ns"`
+			Buffer   int   `json:"buffer"`
+			Behind   int   `json:"uncommitted_blocks"`
+			Gap      struct {
 				Final int `json:"final_blocks"`
 			} `json:"gap"`
 		} `json:"streams"`
@@ -286,7 +286,7 @@ func checkServed(t *testing.T, blocks [][]byte) {
 		t.Fatal(err)
 	}
 	// The run took at least as long as its offers, 2 ms apart.
-	if got := stats.Streams[0]; got.Blocks != tl.Len() || got.Offered != tl.Len() || got.Uncommited != 0 || got.Gap.Final != 0 ||
+	if got := stats.Streams[0]; got.Blocks != tl.Len() || got.Offered != tl.Len() || got.Behind != 0 || got.Gap.Final != 0 ||
 		got.Buffer != 20 || got.Makespan < int64(len(blocks)-5)*2e6 {
 		t.Errorf("stats: %+v", got)
 	}

@@ -33,10 +33,12 @@ func (e *NodeError) Error() string {
 
 // bare is an error of a stream without the names of its node and channel.
 func bare(err error) error {
-	if of, ok := err.(*deliver.StreamError); ok {
+	var of *deliver.StreamError
+	if errors.As(err, &of) {
 		err = of.Err
 	}
-	if refused, ok := err.(*deliver.StatusError); ok {
+	var refused *deliver.StatusError
+	if errors.As(err, &refused) {
 		err = &deliver.StatusError{Status: refused.Status, Reason: refused.Reason}
 	}
 	return err

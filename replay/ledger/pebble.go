@@ -143,7 +143,7 @@ func (s *pebbleStore) write(_ context.Context, b *batch) (err error) {
 	defer func() {
 		switch fatal := recover().(type) {
 		case nil:
-		case pebbleFatal:
+		case pebbleError:
 			err = fatal
 		default:
 			panic(fatal)
@@ -238,13 +238,13 @@ func (l pebbleLog) Errorf(format string, args ...any) { l.say(slog.LevelWarn, fo
 
 // Fatalf must not return: Pebble would go on with what it has found to be broken.
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	panic(pebbleFatal{fmt.Errorf(format, args...)})
+	panic(pebbleError{fmt.Errorf(format, args...)})
 }
 
-// pebbleFatal is an error after which Pebble can be closed, and no more.
-type pebbleFatal struct{ error }
+// pebbleError is an error after which Pebble can be closed, and no more.
+type pebbleError struct{ error }
 
-func (f pebbleFatal) Unwrap() error { return f.error }
+func (f pebbleError) Unwrap() error { return f.error }
 
 func (l pebbleLog) say(level slog.Level, format string, args []any) {
 	if ctx := context.Background(); l.log != nil && l.log.Enabled(ctx, level) {

@@ -129,7 +129,7 @@ func (s *subscription) accept(d *deliver.Delivered) (driver.Received, error) {
 		return driver.Received{}, fmt.Errorf("channel %s: %w", s.channel, err)
 	}
 	return driver.Received{At: d.Arrived, Block: block.Block{
-		Number: event.BlockNum(b.Number), Transactions: b.Transactions, Writes: int(writes.Count), Bytes: len(b.Raw), Payload: b.Raw,
+		Number: event.BlockNum(b.Number), Transactions: b.Transactions, Writes: writes.Count, Bytes: len(b.Raw), Payload: b.Raw,
 	}}, nil
 }
 

@@ -34,11 +34,11 @@ func Open(cfg Config, last Location, found Found) (s *Store, dropped int64, err 
 }
 
 func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
-	newest, any, err := s.newest()
+	newest, some, err := s.newest()
 	if err != nil {
 		return 0, err
 	}
-	if !any {
+	if !some {
 		if last != (Location{}) {
 			return 0, fmt.Errorf("%s is missing, which the index knows", s.path(last.File))
 		}
@@ -80,7 +80,7 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 }
 
 // newest is the number of the last file, if there is one.
-func (s *Store) newest() (number uint32, any bool, err error) {
+func (s *Store) newest() (number uint32, some bool, err error) {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
 		return 0, false, err
@@ -90,9 +90,9 @@ func (s *Store) newest() (number uint32, any bool, err error) {
 		if _, err := fmt.Sscanf(e.Name(), "blockfile_%06d", &n); err != nil || filepath.Base(s.path(n)) != e.Name() {
 			continue
 		}
-		number, any = max(n, number), true
+		number, some = max(n, number), true
 	}
-	return number, any, nil
+	return number, some, nil
 }
 
 // scan reads whole records from an offset on and leaves the end of the last one in s.size.

@@ -200,7 +200,7 @@ func (s *Store) Read(dst []byte, at Location) (payload, note []byte, err error) 
 	b := s.room[:at.Length]
 	defer s.forget(len(b))
 	if _, err := f.ReadAt(b, int64(at.Offset)); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = errors.New("the file is shorter than the index says")
 		}
 		return dst, nil, fmt.Errorf("%s: block at byte %d: %w", f.Name(), at.Offset, err)

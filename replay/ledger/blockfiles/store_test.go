@@ -126,7 +126,7 @@ func TestFilesOfAPeer(t *testing.T) {
 		}
 		for ; ; n++ {
 			b, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

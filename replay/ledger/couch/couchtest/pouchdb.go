@@ -39,7 +39,7 @@ func StartPouchDB(t testing.TB) string {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
-		cmd.Process.Kill() // or it has ended by itself
+		_ = cmd.Process.Kill() // or it has ended by itself
 		<-ended
 	})
 	address := "http://127.0.0.1:" + strconv.Itoa(port)

@@ -110,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(answer) // a client that went away needs no answer
+	_ = json.NewEncoder(w).Encode(answer) // a client that went away needs no answer
 }
 
 func rev(id string, d *document) string { return fmt.Sprintf("%d-%032x", d.generation, len(id)) }
