@@ -40,7 +40,7 @@ func StartPouchDB(t testing.TB) string {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // or it has ended by itself
-		_ = <-ended
+		<-ended
 	})
 	address := "http://127.0.0.1:" + strconv.Itoa(port)
 	deadline := time.After(time.Minute)
