@@ -1,3 +1,5 @@
+//go:build unix
+
 package fabricnet
 
 import (
