@@ -134,7 +134,7 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 		Transactions:      sumCommitted(tl, event.Transactions),
 		Bytes:             sumCommitted(tl, event.Bytes),
 	}
-	if tl.Observed(event.InvalidTransactions) >= tl.Observed(event.Transactions) {
+	if n := tl.Observed(event.Committed); n > 0 && tl.Observed(event.InvalidTransactions) >= n {
 		s.InvalidTransactions = sumCommitted(tl, event.InvalidTransactions)
 	}
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
