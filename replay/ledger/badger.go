@@ -80,6 +80,9 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 		WithMetricsEnabled(false).
 		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
 		WithLogger(nil)
+	// Tables of every level are of one size. Badger builds each in memory that it keeps for
+	// the next, and by default those of a level are twice as large as those above.
+	b.TableSizeMultiplier = 1
 	if cfg.Logger != nil {
 		b = b.WithLogger(badgerLog{cfg.Logger})
 	}
