@@ -25,9 +25,14 @@
 //
 // What is not checked is what needs the channel's state of policies: whether a certificate
 // comes from an MSP of the channel and still holds; whether a creator may write; whether
-// the endorsers satisfy the chaincode's policy (Fabric leaves bad signatures out and asks
-// the policy about the others; here one of them is enough); whether a chaincode is defined.
+// the endorsers satisfy the chaincode's policy; whether a chaincode is defined.
 // [Unknowable] lists the codes that a peer may give for such a reason.
+//
+// A transaction with any bad endorsement is refused here; Fabric's policy may accept it: a
+// peer leaves bad signatures out and asks the policy about the others. A key or an identity
+// that this package cannot verify (ed25519, idemix) counts as bad as well. [Result].Endorsed
+// says that a good endorsement is left, so that whoever knows the peer's verdict can
+// take over its VALID.
 //
 // A configuration transaction takes its own path: readable, and signed by its creator; what it
 // changes is not looked at. Nothing of block 0 is checked, as a peer joins a channel

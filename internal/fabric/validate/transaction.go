@@ -18,6 +18,10 @@ type Result struct {
 	Type commonpb.HeaderType
 	// TxID as the header claims. Configuration transactions may have none.
 	TxID string
+	// Endorsed: at least one endorsement's signature is good. Where the Code is
+	// ENDORSEMENT_POLICY_FAILURE, another one is not, or cannot be verified here, and Fabric's
+	// policy may be content with the good ones.
+	Endorsed bool
 	// Set is what an endorser transaction has read and wrote.
 	Set fabric.ReadWriteSet
 	// Config is what a configuration transaction makes the channel's: a marshalled Config.
@@ -52,6 +56,7 @@ func Read(b *fabric.Block, dst []Result) []Result {
 		}
 		var r reading
 		r.read(e, "")
+		r.Endorsed = len(r.endorsed.Endorsements) > 0
 		dst = append(dst, r.Result)
 	}
 	return dst

@@ -107,8 +107,9 @@ func (v *Validator) transaction(envelope []byte) Result {
 	for _, e := range r.endorsed.Endorsements {
 		if v.verify(e.Endorser, e.Signature, r.endorsed.Response, e.Endorser) != nil {
 			r.Code = peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
-			break
+			continue // as Fabric does, which asks the policy about the others
 		}
+		r.Endorsed = true
 	}
 	return r.Result
 }
