@@ -41,6 +41,9 @@ type LedgerRun struct {
 	NotMeasured string `json:"not_measured,omitempty"`
 	// Unpaced: the arrivals of the trace were dropped.
 	Unpaced bool `json:"unpaced"`
+	// Invalid says why the figures are not those of the ledger: the replayer or its machine
+	// was the bottleneck. They count in no median, range or rank test. Empty: they are.
+	Invalid string `json:"not_valid,omitempty"`
 }
 
 // A StageTime is one stage of the committer's work on a block, by Fabric's name.

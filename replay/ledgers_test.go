@@ -595,6 +595,28 @@ func TestKeptAfterAnInterrupt(t *testing.T) {
 	})
 }
 
+// A run that the replayer held up says so in its figures.
+func TestInvalidRuns(t *testing.T) {
+	tr, payloads := sized(t, 130, 5*time.Millisecond, 100)
+	for _, slow := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			k := known{state: time.Millisecond}
+			results, out := replayAll(t, tr, Scenario{
+				Ledgers: []string{"badger"}, Clock: Wall, Payloads: payloads, open: k.opens(nil),
+				Progress: func(int, int) {
+					if slow {
+						<-time.After(2 * time.Second)
+					}
+				},
+			})
+			why := results[0].Measured[0].Invalid
+			if (why != "") != slow || slow != (len(out.Invalid) == 1) || slow && out.Invalid[0] != why {
+				t.Errorf("the run is invalid for %q, the outcome for %q", why, out.Invalid)
+			}
+		})
+	}
+}
+
 // Of repeated runs the latest is told, setting by setting.
 func TestLatestRunIsTold(t *testing.T) {
 	o := &Outcome{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
@@ -78,6 +79,7 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		j.tellFeed(ledgers[i])
 		j.run = s.measured(j, len(jobs))
 		j.tellIdle()
+		j.run.Invalid = strings.Join(j.invalid, "; ")
 	}
 	return nil
 }
