@@ -65,7 +65,8 @@ func (m *Model) wholeWay() bool {
 	return tl.Observed(event.Dequeued) == 0 && !m.sees(event.AtDoor) && tl.Observed(event.Received) == 0
 }
 
-// sees reports whether nine tenths of the blocks have a time of kind k.
+// sees reports whether nine tenths of the blocks have a time of kind k. It looks at all of
+// them.
 func (m *Model) sees(k event.Kind) bool {
 	return 10*m.Measured.Observed(k) >= 9*m.Len()
 }
@@ -230,6 +231,8 @@ func (m *Model) transits() {
 	transit := make([]int64, n)
 	var usual []int64
 	down := 0
+	// Where every door is known, so is the way of a block that came to it behind others.
+	doors := m.sees(event.AtDoor) && m.sees(event.Enqueued)
 	opened := int64(event.Missing) // when the last block that had waited at the door got in
 	for i := range n {
 		if i > 0 {
@@ -238,8 +241,7 @@ func (m *Model) transits() {
 		idle, ok := m.idle(i)
 		outage := ok && m.outage(idle) && m.starvedFor(i, idle)
 		free := i == 0 || m.freeAt(i)
-		// Where every door is known, so is the way of a block that came to it behind others.
-		queued := m.sees(event.AtDoor) && m.sees(event.Enqueued) && m.Blocks.Offered[i] >= opened
+		queued := doors && m.Blocks.Offered[i] >= opened
 		if !free && !outage && !queued {
 			transit[i] = event.Missing
 			continue
