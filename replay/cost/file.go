@@ -15,15 +15,18 @@ import (
 )
 
 // Version is the version of the file's format.
-const Version = 1
+const Version = 2
 
 // Limits of a file, checked before it is believed.
 const (
-	// MaxFileBytes bounds the document; those that Write makes are a tenth of it.
+	// MaxFileBytes bounds the document. The largest that Write makes, of MaxBlocks, has half
+	// of it, and that of 4,000 blocks a tenth.
 	MaxFileBytes = 1 << 20
 	// maxBlocks bounds any number of blocks.
 	maxBlocks   = 1 << 40
 	maxBlockNum = 1 << 62
+	// maxCount bounds what a count may be.
+	maxCount = 1e18
 	// maxName bounds the ledger's spec and the tool.
 	maxName = 4096
 	// maxCoefficient bounds a coefficient, in ns: an hour for one transaction.
@@ -32,15 +35,18 @@ const (
 
 // document is a Model as the file has it.
 type document struct {
-	Version int     `json:"blockreel_cost"`
-	Tool    string  `json:"tool"`
-	Ledger  string  `json:"ledger"`
-	First   int64   `json:"first_block"`
-	Blocks  int     `json:"blocks"`
-	Warmup  int     `json:"warmup_blocks"`
-	MadeUp  bool    `json:"made_up_blocks"`
-	Machine Machine `json:"machine"`
-	Seen    struct {
+	Version int    `json:"blockreel_cost"`
+	Tool    string `json:"tool"`
+	Ledger  string `json:"ledger"`
+	First   int64  `json:"first_block"`
+	Blocks  int    `json:"blocks"`
+	Warmup  int    `json:"warmup_blocks"`
+	Runs    int    `json:"runs"`
+	// Measured blocks, of which Blocks were fitted.
+	Measured int     `json:"measured_blocks"`
+	MadeUp   bool    `json:"made_up_blocks"`
+	Machine  Machine `json:"machine"`
+	Seen     struct {
 		Transactions Seen `json:"transactions"`
 		Writes       Seen `json:"writes"`
 		Bytes        Seen `json:"bytes"`
@@ -48,6 +54,7 @@ type document struct {
 	Merged    []Merge         `json:"merged_terms"`
 	HeldOut   HeldOut         `json:"held_out"`
 	Drift     float64         `json:"drift"`
+	RunSpread float64         `json:"run_spread"`
 	MeanBlock float64         `json:"mean_block_ns"`
 	Stages    []stageDocument `json:"stages"`
 	Residuals []classDocument `json:"residuals"`
@@ -76,7 +83,7 @@ type stratumDocument struct {
 func (m *Model) Write(w io.Writer) error {
 	d := document{
 		Version: Version, Tool: m.Tool, Ledger: m.Ledger, First: int64(m.First), Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp,
-		Machine: m.Machine, Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, MeanBlock: math.Round(m.residuals.mean),
+		Runs: m.Runs, Measured: m.Measured, Machine: m.Machine, Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, RunSpread: m.RunSpread, MeanBlock: math.Round(m.residuals.mean),
 		Order: m.residuals.order,
 	}
 	if d.Merged == nil {
@@ -102,7 +109,7 @@ func (m *Model) Write(w io.Writer) error {
 }
 
 // inRows puts lists of numbers into rows, so that a person can read them: the stages of
-// a stratum into one, an order into rows of 16.
+// a stratum into one, the terms of a count into one, an order into rows of 16.
 func inRows(text []byte) []byte {
 	var out bytes.Buffer
 	const width = 16
@@ -110,7 +117,7 @@ func inRows(text []byte) []byte {
 	for line := range bytes.Lines(text) {
 		body := bytes.TrimSpace(line)
 		switch {
-		case !inside && (bytes.Equal(body, []byte(`"stages_ns": [`)) || bytes.Equal(body, []byte(`"order_of_ranks_ppm": [`))):
+		case !inside && slices.Contains([]string{`"stages_ns": [`, `"order_of_ranks_ppm": [`, `"count_by_term": [`}, string(body)):
 			inside, column = true, 0
 			out.Write(bytes.TrimRight(line, "\n"))
 		case inside && body[0] == ']':
@@ -186,8 +193,9 @@ func (d *document) model() (*Model, error) {
 	}
 	m := &Model{
 		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp, Machine: d.Machine,
+		Runs: d.Runs, Measured: d.Measured,
 		Transactions: d.Seen.Transactions, Writes: d.Seen.Writes, Bytes: d.Seen.Bytes,
-		Merged: d.Merged, HeldOut: d.HeldOut, Drift: d.Drift,
+		Merged: d.Merged, HeldOut: d.HeldOut, Drift: d.Drift, RunSpread: d.RunSpread,
 	}
 	m.residuals.mean, m.residuals.order = d.MeanBlock, d.Order
 	for i, s := range d.Stages {
@@ -212,6 +220,8 @@ func (d *document) check() error {
 		return fmt.Errorf("its first block is %d", d.First)
 	case d.Blocks < 1 || d.Blocks > maxBlocks || d.Warmup < 0 || d.Warmup > maxBlocks:
 		return fmt.Errorf("it is made of %d blocks behind %d", d.Blocks, d.Warmup)
+	case d.Runs < 1 || d.Runs > d.Blocks || d.Measured < d.Blocks || d.Measured > maxBlocks:
+		return fmt.Errorf("its %d blocks are of %d that were measured in %d runs", d.Blocks, d.Measured, d.Runs)
 	case len(d.Stages) != stages:
 		return fmt.Errorf("it has %d stages where %d are known", len(d.Stages), stages)
 	case len(d.Merged) >= terms:
@@ -222,6 +232,11 @@ func (d *document) check() error {
 	for _, m := range d.Merged {
 		if !slices.Contains(termNames[perTransaction:], m.Term) || !slices.Contains(termNames[:], m.Into) || m.Term == m.Into {
 			return fmt.Errorf("it merges %q into %q; known are %s", m.Term, m.Into, strings.Join(termNames[:], ", "))
+		}
+		for _, x := range m.Count {
+			if !within(x, -maxCount, maxCount) {
+				return fmt.Errorf("the count of %q follows by %g from another", m.Term, x)
+			}
 		}
 	}
 	for i, s := range d.Stages {
@@ -234,13 +249,13 @@ func (d *document) check() error {
 			}
 		}
 	}
-	for _, x := range []float64{d.HeldOut.TotalError, d.HeldOut.WorstFold, d.HeldOut.BlockError, d.HeldOut.TailError, d.Drift} {
+	for _, x := range []float64{d.HeldOut.MeanFold, d.HeldOut.WorstFold, d.HeldOut.Forward, d.HeldOut.BlockError, d.HeldOut.TailError, d.Drift, d.RunSpread} {
 		if !within(x, -1e6, 1e6) {
 			return fmt.Errorf("an error of %g cannot be", x)
 		}
 	}
 	for _, s := range []Seen{d.Seen.Transactions, d.Seen.Writes, d.Seen.Bytes} {
-		if s.Min < 0 || s.Max < s.Min || s.Mean < float64(s.Min) || s.Mean > float64(s.Max) {
+		if s.Min < 0 || s.Max < s.Min || !within(s.Mean, 0, maxCount) {
 			return fmt.Errorf("a range from %d to %d with a mean of %g cannot be", s.Min, s.Max, s.Mean)
 		}
 	}
@@ -284,8 +299,8 @@ func checkResiduals(classes []classDocument, blocks int) error {
 }
 
 func checkOrder(order []int) error {
-	if len(order) < 1 || len(order) > maxOrder {
-		return fmt.Errorf("it has the order of %d blocks, not of 1 to %d", len(order), maxOrder)
+	if len(order) < 1 || len(order) > MaxBlocks {
+		return fmt.Errorf("it has the order of %d blocks, not of 1 to %d", len(order), MaxBlocks)
 	}
 	for _, rank := range order {
 		if rank < 0 || rank > rankScale {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -18,20 +17,26 @@ type Model struct {
 	// behind the Warmup blocks at the start of the run.
 	First          event.BlockNum
 	Blocks, Warmup int
+	// Runs over the same blocks, one at least, of which Blocks were fitted altogether, out
+	// of Measured: all of them, or a Sample.
+	Runs, Measured int
 	// MadeUp: the blocks were made up in the trace's shape. There was nothing to verify in
 	// them, and the model does not know what validation costs.
 	MadeUp bool
 	// Machine is where it was measured.
 	Machine Machine
-	// Transactions, Writes and Bytes are the ranges of the blocks that were fitted.
+	// Transactions, Writes and Bytes are what the blocks that were fitted held.
 	Transactions, Writes, Bytes Seen
 	// Merged are the terms without a coefficient of their own.
 	Merged []Merge
 	// HeldOut is the error of forecasts of blocks that were not fitted.
 	HeldOut HeldOut
-	// Drift is by how much longer the last quarter of the blocks took than the first,
-	// beyond what their shapes explain, as a share of the mean block.
+	// Drift is by how much longer the median block of the last quarter took than that of the
+	// first, beyond what their shapes explain, as a share of the mean block.
 	Drift float64
+	// RunSpread is the difference of the longest and the shortest run's mean time of a
+	// block, as a share of the mean of all runs; 0 of one run.
+	RunSpread float64
 
 	coefficients [stages]coefficients
 	residuals    residuals
@@ -43,47 +48,59 @@ type Config struct {
 	Warmup       int
 	MadeUp       bool
 	Machine      Machine
+	// Runs is the number of runs over the same blocks. 0 means 1.
+	Runs int
+	// Measured is the number of blocks in all runs, behind their warm-ups, when the
+	// observations are a Sample of them. 0: they are all.
+	Measured int
 }
 
-// MinBlocks is the least that is fitted.
+// MinBlocks is the least that is fitted of a run.
 const MinBlocks = 40
 
-// Fit fits a model to the observations, which are of consecutive blocks from first on.
+// Fit fits a model to the observations: of consecutive blocks from first on, or of a Sample
+// of them; of several runs, those of one behind those of the other.
 func Fit(first event.BlockNum, obs []Observation, cfg Config) (*Model, error) {
-	if len(obs) < MinBlocks {
-		return nil, fmt.Errorf("a cost model needs at least %d blocks behind the warm-up, and there are %d", MinBlocks, len(obs))
+	runs := max(cfg.Runs, 1)
+	switch n := len(obs) / runs; {
+	case n < MinBlocks:
+		return nil, fmt.Errorf("a cost model needs at least %d blocks behind the warm-up, and there are %d", MinBlocks, n)
+	case n*runs != len(obs):
+		return nil, fmt.Errorf("a cost model needs as many blocks of each of %d runs, and there are %d", runs, len(obs))
+	case len(obs) > MaxBlocks:
+		return nil, fmt.Errorf("a cost model is fitted to at most %d blocks, and there are %d", MaxBlocks, len(obs))
 	}
-	rows, times := table(obs)
-	kept, merged := independent(rows)
+	d := newData(obs, runs)
 	m := &Model{
 		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp, Machine: cfg.Machine,
-		Transactions: seen(rows, perTransaction), Writes: seen(rows, perWrite), Bytes: seen(rows, perByte),
-		Merged: merged,
+		Runs: runs, Measured: max(cfg.Measured, len(obs)),
+		Transactions: seen(d.rows, perTransaction), Writes: seen(d.rows, perWrite), Bytes: seen(d.rows, perByte),
 	}
-	m.fit(rows, times, kept)
-	m.HeldOut = heldOut(first, rows, times, kept)
-	m.Drift = round(m.drift(rows, times), 4)
+	kept, merged := independent(withoutOdd(d.rows, m.seen()))
+	m.Merged = merged
+	m.fit(d, kept)
+	m.HeldOut = heldOut(first, d, kept)
+	m.Drift, m.RunSpread = round(d.drift(m), 4), round(d.spread(), 4)
 	return m, nil
 }
 
-func table(obs []Observation) (rows []row, times []vector) {
-	rows, times = make([]row, len(obs)), make([]vector, len(obs))
-	for i := range obs {
-		rows[i], times[i] = obs[i].row(), obs[i].Times.vector()
+// fit sets the coefficients and the residuals.
+func (m *Model) fit(d *data, kept []int) {
+	w := workspace{make([]float64, len(d.rows)), make([]float64, len(d.rows)), make([]int64, len(d.rows))}
+	for s := range stages {
+		for i := range d.times {
+			w.y[i] = d.times[i][s]
+		}
+		m.coefficients[s] = w.robust(d.rows, kept)
 	}
-	return rows, times
+	m.residuals = m.divide(d)
 }
 
-// fit sets the coefficients and the residuals.
-func (m *Model) fit(rows []row, times []vector, kept []int) {
-	y := make([]float64, len(rows))
-	for s := range stages {
-		for i := range times {
-			y[i] = times[i][s]
-		}
-		m.coefficients[s] = robust(rows, y, kept)
-	}
-	m.residuals = m.divide(rows, times)
+// A workspace is what the fit of a stage needs: its times, and the weight and the error of
+// each.
+type workspace struct {
+	y, weights []float64
+	left       []int64
 }
 
 const (
@@ -99,12 +116,11 @@ const (
 )
 
 // robust fits non-negative coefficients by Huber's weights.
-func robust(rows []row, y []float64, kept []int) coefficients {
-	weights := make([]float64, len(rows))
+func (w *workspace) robust(rows []row, kept []int) coefficients {
+	y, weights, left := w.y, w.weights, w.left
 	for i := range weights {
 		weights[i] = 1
 	}
-	left := make([]int64, len(rows))
 	var c coefficients
 	for range maxRounds {
 		var s system
@@ -119,7 +135,7 @@ func robust(rows []row, y []float64, kept []int) coefficients {
 		for i := range rows {
 			left[i] = int64(math.Abs(y[i] - c.at(&rows[i])))
 		}
-		scale := huber * consistent * float64(analysis.Percentile(left, 50))
+		scale := huber * consistent * median(left)
 		if scale == 0 { // more than half are on the line: it is the answer
 			break
 		}
@@ -175,9 +191,9 @@ func (m *Model) forecast(n event.BlockNum, r *row) vector {
 	v := m.typical(r)
 	left := m.residuals.of(v.sum(), int64(n-m.First))
 	for s := range v {
-		v[s] = max(v[s]+left[s], 0)
+		v[s] += left[s]
 	}
-	return v
+	return v.notNegative()
 }
 
 // Typical is the cost of a block of this shape by the coefficients alone.
@@ -199,26 +215,9 @@ func (m *Model) Coefficients(i int) Coefficients {
 }
 
 // MeanBlock is the mean time of a block of the calibration, stalls included.
-func (m *Model) MeanBlock() time.Duration { return time.Duration(m.residuals.mean) }
+func (m *Model) MeanBlock() time.Duration { return time.Duration(math.Round(m.residuals.mean)) }
 
 // seen lists the ranges by term.
 func (m *Model) seen() [terms]Seen {
 	return [terms]Seen{{1, 1, 1}, m.Transactions, m.Writes, m.Bytes}
-}
-
-// drift compares what the shapes do not explain at the end and at the start.
-func (m *Model) drift(rows []row, times []vector) float64 {
-	quarter := len(rows) / 4
-	unexplained := func(from, to int) float64 {
-		sum := 0.0
-		for i := from; i < to; i++ {
-			v := m.typical(&rows[i])
-			sum += times[i].sum() - v.sum()
-		}
-		return sum / float64(to-from)
-	}
-	if m.residuals.mean <= 0 {
-		return 0
-	}
-	return (unexplained(len(rows)-quarter, len(rows)) - unexplained(0, quarter)) / m.residuals.mean
 }

@@ -11,19 +11,20 @@ const (
 	// blocks or more: what is normal for a large block is none for a small one.
 	maxClasses  = 4
 	classBlocks = 200
-	// maxStrata bounds the residuals that are kept of a class. The greatest, an eighth
-	// but no more than wholeStrata of them, stand for themselves; of the others each
-	// is the mean of some that lie next to each other.
+	// maxStrata bounds the residuals that are kept of a class: if it has more blocks, each
+	// is the mean of some that lie next to each other. These are no more than growth of
+	// those that took longer still, such that stalls are not averaged with others, nor than
+	// 1/leastStrata of the class.
 	maxStrata   = 192
-	wholeStrata = 64
-	// maxOrder bounds the blocks whose order is kept, in stretches of so many.
-	maxOrder = 8192
-	stretch  = 256
+	leastStrata = 80
+	growth      = 0.07
 	// rankScale makes a share a whole number.
 	rankScale = 1_000_000
-	// distinct is how much the costs of two blocks must differ for a border of classes
-	// to lie between them.
+	// distinct is how much more the first block of a class costs than that of the class
+	// before, as a share: blocks that all cost about the same are one class.
 	distinct = 0.05
+	// stretch is how many blocks in a row keep their order where not all can.
+	stretch = 256
 )
 
 // residuals are what the coefficients leave of the measured blocks.
@@ -32,9 +33,8 @@ type residuals struct {
 	mean float64
 	// classes are in ascending order of cost; there is at least one.
 	classes []class
-	// order has, for each block in the order in which they were committed or for stretches of
-	// them, the share of its class that took less, in millionths: so what came in
-	// bursts comes in bursts.
+	// order has, for each block in the order in which they were committed, the share of its
+	// class that took less, in millionths: so what came in bursts comes in bursts.
 	order []int
 }
 
@@ -61,18 +61,18 @@ type remainder struct {
 }
 
 // divide makes the residuals of the blocks.
-func (m *Model) divide(rows []row, times []vector) residuals {
-	parts := make([]remainder, len(rows))
+func (m *Model) divide(d *data) residuals {
+	parts := make([]remainder, len(d.rows))
 	r := residuals{}
-	for i := range rows {
-		v := m.typical(&rows[i])
+	for i := range d.rows {
+		v := m.typical(&d.rows[i])
 		p := &parts[i]
 		p.block, p.cost = i, v.sum()
 		for s := range v {
-			p.left[s] = times[i][s] - v[s]
+			p.left[s] = d.times[i][s] - v[s]
 		}
 		p.sum = p.left.sum()
-		r.mean += times[i].sum() / float64(len(rows))
+		r.mean += d.times[i].sum() / float64(len(d.rows))
 	}
 	slices.SortStableFunc(parts, func(a, b remainder) int { return cmp.Compare(a.cost, b.cost) })
 	n := len(parts)
@@ -82,8 +82,8 @@ func (m *Model) divide(rows []row, times []vector) residuals {
 	for k := 1; k <= wanted; k++ {
 		end := n * k / wanted
 		if k < wanted {
-			// Blocks of one cost stay together.
-			for end < n && parts[end].cost == parts[end-1].cost {
+			// Blocks of one cost, to the nanosecond to which borders are kept, stay together.
+			for end < n && parts[end].cost < parts[end-1].cost+1 {
 				end++
 			}
 			if end == n || end-start < classBlocks || n-end < classBlocks || parts[end].cost < parts[start].cost*(1+distinct)+1 {
@@ -97,10 +97,7 @@ func (m *Model) divide(rows []row, times []vector) residuals {
 		r.classes = append(r.classes, newClass(from, parts[start:end], ranks))
 		start = end
 	}
-	for _, i := range stretches(n) {
-		r.order = append(r.order, ranks[i])
-	}
-	r.balance(n)
+	r.order = d.interleave(ranks)
 	return r
 }
 
@@ -109,8 +106,6 @@ func newClass(from float64, parts []remainder, ranks []int) class {
 	c := class{from: from, blocks: len(parts)}
 	slices.SortStableFunc(parts, func(a, b remainder) int { return cmp.Compare(a.sum, b.sum) })
 	n := len(parts)
-	whole := min(n/8, wholeStrata)
-	groups := min(maxStrata-whole, n-whole)
 	done := 0
 	add := func(of []remainder) {
 		s := stratum{blocks: len(of)}
@@ -122,15 +117,28 @@ func newClass(from float64, parts []remainder, ranks []int) class {
 				s.left[k] += p.left[k] / float64(len(of))
 			}
 		}
+		for k := range s.left {
+			s.left[k] = math.Round(s.left[k])
+		}
 		c.strata = append(c.strata, s)
 	}
-	for g := range groups {
-		add(parts[(n-whole)*g/groups : (n-whole)*(g+1)/groups])
-	}
-	for i := n - whole; i < n; i++ {
-		add(parts[i : i+1])
+	for _, end := range ends(n) {
+		add(parts[done:end])
 	}
 	return c
+}
+
+// ends are the places at which the strata of n blocks end, in ascending order.
+func ends(n int) (places []int) {
+	size := 1
+	for at := n; at > 0; at -= size {
+		places = append(places, at)
+		if n > maxStrata {
+			size = min(max(int(growth*float64(n-at)), 1), max(n/leastStrata, 1), at)
+		}
+	}
+	slices.Reverse(places)
+	return places
 }
 
 // at is the stratum of a rank.
@@ -144,60 +152,19 @@ func (c *class) at(rank int) *stratum {
 	return &c.strata[len(c.strata)-1]
 }
 
-// stretches returns the places, among n blocks, of those whose order is kept: all of
-// them, or stretches evenly spread over them.
-func stretches(n int) (places []int) {
-	if n <= maxOrder {
-		for i := range n {
-			places = append(places, i)
-		}
-		return places
-	}
-	const number = maxOrder / stretch
-	for k := range number {
-		from := (n - stretch) * k / (number - 1)
-		for i := range stretch {
-			places = append(places, from+i)
-		}
-	}
-	return places
-}
-
-// balance rounds the strata to the nanosecond. Where not all of the n blocks are in the
-// order, it shifts them such that the mean over the order is that of all blocks.
-func (r *residuals) balance(n int) {
-	for i := range r.classes {
-		c := &r.classes[i]
-		var shift vector
-		if len(r.order) < n {
-			for _, s := range c.strata {
-				for k := range shift {
-					shift[k] += s.left[k] * float64(s.blocks) / float64(c.blocks)
-				}
-			}
-			for _, rank := range r.order {
-				for k, x := range c.at(rank).left {
-					shift[k] -= x / float64(len(r.order))
-				}
-			}
-		}
-		for j := range c.strata {
-			for k := range shift {
-				c.strata[j].left[k] = math.Round(c.strata[j].left[k] + shift[k])
-			}
-		}
-	}
-}
-
-// of returns the residual of a block of a typical cost, the so-manieth after the first
+// of returns the residual of a block of a typical cost that comes place blocks after the first
 // that was measured.
 func (r *residuals) of(cost float64, place int64) *vector {
-	c := &r.classes[0]
+	n := int64(len(r.order))
+	return &r.classes[r.class(cost)].at(r.order[((place%n)+n)%n]).left
+}
+
+// class is the number of that of blocks of a typical cost.
+func (r *residuals) class(cost float64) (number int) {
 	for i := range r.classes {
 		if r.classes[i].from <= cost {
-			c = &r.classes[i]
+			number = i
 		}
 	}
-	n := int64(len(r.order))
-	return &c.at(r.order[((place%n)+n)%n]).left
+	return number
 }

@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/replay/block"
@@ -75,6 +76,25 @@ func (v *vector) sum() (total float64) {
 	return total
 }
 
+// notNegative is v without stages below zero. What these would take off, the others give,
+// each in its share, as far as there is any: so the sum stays the same.
+func (v vector) notNegative() vector {
+	sum, above := v.sum(), 0.0
+	for _, x := range v {
+		above += max(x, 0)
+	}
+	if sum == above {
+		return v
+	}
+	if sum <= 0 {
+		return vector{}
+	}
+	for s := range v {
+		v[s] = max(v[s], 0) * (sum / above)
+	}
+	return v
+}
+
 // maxTime bounds the forecast of a stage in ns, whatever a file says: a day.
 const maxTime = 24 * 3600e9
 
@@ -114,32 +134,39 @@ type Merge struct {
 	// Term has no coefficient; its cost is in that of Into.
 	Term string `json:"term"`
 	Into string `json:"into"`
+	// Count is how its count followed from the others: so many, and so many more for each
+	// transaction, write and byte.
+	Count [terms]float64 `json:"count_by_term"`
 }
 
 // independent chooses the terms that the data can tell apart: in their order, each that
-// varies by itself. Of the others it says into which of these their cost goes.
+// varies by itself. Of the others it says into which of these their cost goes. The rows are
+// those of usual blocks: a coefficient is not to hang on a few odd ones.
 func independent(rows []row) (kept []int, merges []Merge) {
 	kept = []int{fixed}
 	for t := perTransaction; t < terms; t++ {
-		explained, left := explain(rows, kept, t)
+		by, explained, left := explain(rows, kept, t)
 		mean := columnMean(rows, t)
 		if left > leastVariation*mean && explained < mostExplained {
 			kept = append(kept, t)
 			continue
 		}
-		merges = append(merges, Merge{termNames[t], termNames[nearest(rows, kept, t)]})
+		for k := range by {
+			by[k] = round(by[k], decimals)
+		}
+		merges = append(merges, Merge{termNames[t], termNames[nearest(rows, kept, t)], by})
 	}
 	return kept, merges
 }
 
-// explain fits count t by the kept ones and returns the share of its variance that they
-// explain and the standard deviation that is left.
-func explain(rows []row, kept []int, t int) (share, left float64) {
+// explain fits count t by the kept ones and returns the fit, the share of the count's
+// variance that they explain, and the standard deviation that is left.
+func explain(rows []row, kept []int, t int) (c coefficients, share, left float64) {
 	var s system
 	for i := range rows {
 		s.add(&rows[i], rows[i][t], 1)
 	}
-	c := s.solve(kept, false)
+	c = s.solve(kept, false)
 	mean := columnMean(rows, t)
 	var total, rest float64
 	for i := range rows {
@@ -149,9 +176,9 @@ func explain(rows []row, kept []int, t int) (share, left float64) {
 	}
 	left = math.Sqrt(rest / float64(len(rows)))
 	if total == 0 {
-		return 1, 0
+		return c, 1, 0
 	}
-	return 1 - rest/total, left
+	return c, 1 - rest/total, left
 }
 
 // nearest is the kept count that count t varies with most, or the fixed cost when it
@@ -194,27 +221,50 @@ func correlation(rows []row, a, b int) float64 {
 	return 0
 }
 
-// Seen is the range of one count among the blocks of a calibration.
+// Seen is what one count was among the blocks of a calibration: the range of all but the
+// lowest and the highest hundredth of the blocks, and the mean of all.
 type Seen struct {
 	Min  int64   `json:"min"`
 	Mean float64 `json:"mean"`
 	Max  int64   `json:"max"`
 }
 
+// oddShare of the blocks, or one at least, is odd at either end of a count.
+const oddShare = 0.01
+
 func seen(rows []row, t int) Seen {
-	s := Seen{Min: int64(rows[0][t]), Max: int64(rows[0][t]), Mean: round(columnMean(rows, t), 3)}
+	counts := make([]float64, len(rows))
 	for i := range rows {
-		s.Min, s.Max = min(s.Min, int64(rows[i][t])), max(s.Max, int64(rows[i][t]))
+		counts[i] = rows[i][t]
 	}
-	return s
+	slices.Sort(counts)
+	odd := int(math.Ceil(oddShare * float64(len(counts))))
+	return Seen{int64(counts[odd]), round(columnMean(rows, t), 3), int64(counts[len(counts)-1-odd])}
+}
+
+// withoutOdd are the rows of which every count is in its range.
+func withoutOdd(rows []row, ranges [terms]Seen) []row {
+	some := make([]row, 0, len(rows))
+	for i := range rows {
+		in := true
+		for t, s := range ranges {
+			in = in && rows[i][t] >= float64(s.Min) && rows[i][t] <= float64(s.Max)
+		}
+		if in {
+			some = append(some, rows[i])
+		}
+	}
+	return some
 }
 
 const (
 	// strangeShare of the blocks may be out of the calibrated range before a forecast
-	// says so, and rangeSlack is by how much a count may leave it.
-	strangeShare = 0.02
+	// says so, as many as the ends of the range leave out of the fewest blocks; rangeSlack
+	// is by how much a count may leave it.
+	strangeShare = 0.05
 	rangeSlack   = 0.1
-	// strangeRatio is the most by which the ratio of two merged counts may differ.
+	// strangeRatio is the most by which a merged count may differ from what the others
+	// said of it.
 	strangeRatio = 0.1
 )
 
@@ -239,7 +289,7 @@ func (m *Model) Strange(shapes []Shape) (warnings []string) {
 			}
 		}
 		if float64(n) > strangeShare*float64(len(rows)) {
-			warnings = append(warnings, fmt.Sprintf("%d of %d blocks have other numbers of %s than the calibration has seen (%d to %d): their cost is extrapolated%s",
+			warnings = append(warnings, fmt.Sprintf("%d of %d blocks have other numbers of %s than nearly all of the calibration (%d to %d): their cost is extrapolated%s",
 				n, len(rows), countNames[t], s.Min, s.Max, m.mergedInto(t)))
 		}
 	}
@@ -248,11 +298,14 @@ func (m *Model) Strange(shapes []Shape) (warnings []string) {
 		if into == fixed {
 			continue
 		}
-		was := m.seen()[t].Mean / max(m.seen()[into].Mean, 1e-9)
-		is := columnMean(rows, t) / max(columnMean(rows, into), 1e-9)
-		if math.Abs(is-was) > strangeRatio*was {
-			warnings = append(warnings, fmt.Sprintf("the cost of %s was measured as part of that of %s, and these blocks have %.3g of one to one of the other where the calibration had %.3g: the forecast does not know the difference",
-				countNames[t], countNames[into], is, was))
+		by := coefficients(merge.Count)
+		was := 0.0
+		for i := range rows {
+			was += by.at(&rows[i]) / float64(len(rows))
+		}
+		if is := columnMean(rows, t); math.Abs(is-was) > strangeRatio*math.Abs(was) {
+			warnings = append(warnings, fmt.Sprintf("the cost of %s was measured as part of that of %s, and these blocks have %.3g %s on average where blocks like them had %.3g in the calibration: the forecast does not know the difference",
+				countNames[t], countNames[into], is, countNames[t], was))
 		}
 	}
 	return warnings
