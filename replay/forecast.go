@@ -59,8 +59,13 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 
 // CostFact says in a line what a cost model is made of and how far to trust it.
 func CostFact(c *cost.Model) string {
-	return fmt.Sprintf("%s: services forecast by a cost model of %s; held-out error %s of the total time, at worst %s for a fifth of the blocks, and %s for its p99 block; %s",
-		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), signed(c.HeldOut.TotalError), signed(c.HeldOut.WorstFold), signed(c.HeldOut.TailError), &c.Machine)
+	runs := ""
+	if c.Runs > 1 {
+		runs = fmt.Sprintf(" in %d runs, whose mean blocks spread by %s", c.Runs, analysis.FormatShare(c.RunSpread))
+	}
+	h := &c.HeldOut
+	return fmt.Sprintf("%s: services forecast by a cost model of %s%s; held-out error of the time of a fifth of the blocks %s on average, at worst %s, and %s for its p99 block; of the last fifth, from those before, %s; %s",
+		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), runs, analysis.FormatShare(h.MeanFold), signed(h.WorstFold), signed(h.TailError), signed(h.Forward), &c.Machine)
 }
 
 // machine is this one.
@@ -70,8 +75,10 @@ func machine() cost.Machine {
 
 // Limits above which a cost model is weak, as shares.
 const (
-	weakTotal = 0.1
-	weakDrift = 0.2
+	weakTotal  = 0.1
+	weakTail   = 0.3
+	weakDrift  = 0.2
+	weakSpread = 0.1
 )
 
 // CostWarnings says what weakens the forecasts of a cost model whatever the trace.
@@ -86,8 +93,17 @@ func CostWarnings(c *cost.Model) (warnings []string) {
 	if e := c.HeldOut.WorstFold; max(e, -e) > weakTotal {
 		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, signed(e)))
 	}
+	if e := c.HeldOut.Forward; max(e, -e) > weakTotal {
+		warnings = append(warnings, fmt.Sprintf("%s: fitted to the first four fifths of its blocks, the cost model missed the time of the last by %s: the ledger was not as fast at the end as at the start, and a longer run will differ", c.Ledger, signed(e)))
+	}
+	if e := c.HeldOut.TailError; max(e, -e) > weakTail {
+		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the p99 of held-out blocks by up to %s: do not rely on the tail of its forecasts", c.Ledger, signed(e)))
+	}
+	if x := c.RunSpread; x > weakSpread {
+		warnings = append(warnings, fmt.Sprintf("%s: the mean blocks of the %d runs of the calibration differ by %s: so may what the ledger takes today (calibrate on a quieter machine)", c.Ledger, c.Runs, analysis.FormatShare(x)))
+	}
 	if d := c.Drift; max(d, -d) > weakDrift {
-		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration blocks took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, signed(d)))
+		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration the median block took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, signed(d)))
 	}
 	return warnings
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -429,6 +430,76 @@ func TestReplayOfACostModel(t *testing.T) {
 			t.Errorf("facts %s", said)
 		}
 	})
+}
+
+// A calibration that is repeated drives a fresh ledger each time, fits all runs without
+// their warm-ups, and says by how much they differ.
+func TestCalibrateRepeats(t *testing.T) {
+	tr, payloads := sized(t, 300, time.Millisecond, 1000)
+	synctest.Test(t, func(t *testing.T) {
+		dirs := map[string]bool{}
+		s := Scenario{Ledgers: []string{"badger"}, Scale: ledger.Unscaled(), Repeat: 3, Payloads: payloads, LedgerDir: t.TempDir()}
+		s.open = func(_ context.Context, _ string, cfg ledger.Config) (committer, error) {
+			dirs[cfg.Dir] = true
+			k := &known{validate: time.Millisecond, state: time.Duration(3+len(dirs)) * time.Millisecond, dir: cfg.Dir}
+			k.check = func(b *block.Block) error {
+				if b.Number < firstBlock+30 { // the warm-up
+					return pause(t.Context(), time.Second)
+				}
+				return nil
+			}
+			return k, nil
+		}
+		done := 0
+		s.Progress = func(n, all int) { done = max(done, n*1000/all) }
+		c, err := Calibrate(t.Context(), tr, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(dirs) != 3 || c.Runs != 3 || c.Blocks != 3*270 || c.Measured != c.Blocks || done != 1000 {
+			t.Errorf("%d runs in %d directories, %d of %d blocks, progress %d ‰", c.Runs, len(dirs), c.Blocks, c.Measured, done)
+		}
+		if mean := c.MeanBlock(); mean != 6*time.Millisecond {
+			t.Errorf("a block takes %v", mean)
+		}
+		if c.RunSpread != round4(2./6) {
+			t.Errorf("the runs differ by %v", c.RunSpread)
+		}
+		if said := strings.Join(c.Facts, "\n"); !strings.Contains(said, "3 runs, each into a fresh ledger; the slowest run's mean block took 33.3 %") || !strings.Contains(said, "warm-up of each run") {
+			t.Errorf("facts %s", said)
+		}
+		if said := strings.Join(c.Warnings, "\n"); !strings.Contains(said, "the mean blocks of the 3 runs of the calibration differ by 33.3 %") {
+			t.Errorf("warnings %s", said)
+		}
+		if fact := CostFact(c.Model); !strings.Contains(fact, "of 810 blocks in 3 runs, whose mean blocks spread by 33.3 %") {
+			t.Error(fact)
+		}
+	})
+}
+
+func round4(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+
+// What weakens a cost model is told, each in its words.
+func TestCostWarnings(t *testing.T) {
+	for _, tc := range []struct {
+		weaken func(*cost.Model)
+		want   string
+	}{
+		{func(*cost.Model) {}, ""},
+		{func(m *cost.Model) { m.HeldOut.WorstFold = -0.2 }, "missed the time of held-out blocks by up to −20.0 %"},
+		{func(m *cost.Model) { m.HeldOut.Forward = -0.2 }, "missed the time of the last by −20.0 %"},
+		{func(m *cost.Model) { m.HeldOut.TailError = 0.5 }, "missed the p99 of held-out blocks by up to +50.0 %"},
+		{func(m *cost.Model) { m.Drift = 0.3 }, "took +30.0 % of the mean block more than at its start"},
+		{func(m *cost.Model) { m.Runs, m.RunSpread = 2, 0.2 }, "the 2 runs of the calibration differ by 20 %"},
+		{func(m *cost.Model) { m.Machine = cost.Machine{} }, "does not tell on what machine"},
+	} {
+		m := &cost.Model{Ledger: "badger", Machine: machine()}
+		tc.weaken(m)
+		said := CostWarnings(m)
+		if tc.want == "" && len(said) > 0 || tc.want != "" && (len(said) != 1 || !strings.Contains(said[0], tc.want)) {
+			t.Errorf("%q, want %q", said, tc.want)
+		}
+	}
 }
 
 func TestCalibrateRefuses(t *testing.T) {

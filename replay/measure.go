@@ -24,9 +24,13 @@ type Calibration struct {
 }
 
 // Calibrate drives the ledger of the scenario, its only one, with the blocks of the trace
-// as fast as it takes them, and fits a cost model to the blocks behind the warm-up. Of
+// as fast as it takes them, s.Repeat times into a fresh directory, and fits a cost model to the
+// blocks behind the warm-up of each run, or to a sample of them when there are very many. Of
 // several streams it takes the one with the most blocks. s.Progress counts blocks.
 func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration, error) {
+	if s.Clock == "" {
+		s.Clock = Wall
+	}
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -54,50 +58,47 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if n := m.Len() - warmup; n < cost.MinBlocks {
 		return nil, fmt.Errorf("%s has %d blocks behind a warm-up of %d, and a cost model needs at least %d", m.Stream.Name(), n, warmup, cost.MinBlocks)
 	}
-	s.countBlocks([]*Model{m}, 1)
+	spec, err := ledger.Parse(s.Ledgers[0])
+	if err != nil {
+		return nil, err
+	}
+	runs, n := max(s.Repeat, 1), m.Len()-warmup
+	cfg := cost.Config{Tool: s.Tool, Ledger: spec, Warmup: warmup, MadeUp: !s.hasPayloads(m), Machine: machine(), Runs: runs, Measured: n * runs}
+	if cfg.Machine.Directory, err = s.ledgersIn(); err != nil {
+		return nil, err
+	}
+	cfg.Machine.Validators, cfg.Machine.Date = s.validators(), time.Now().UTC().Format(time.DateOnly)
+	s.countBlocks([]*Model{m}, runs)
+	places := cost.Sample(n, runs)
+	obs := make([]cost.Observation, 0, len(places)*runs)
+	for range runs {
+		if obs, err = s.observe(ctx, c, m, cfg, places, obs); err != nil {
+			return nil, err
+		}
+	}
+	if c.Model, err = cost.Fit(m.First+event.BlockNum(warmup), obs, cfg); err != nil {
+		return nil, err
+	}
+	c.tell()
+	return c, nil
+}
+
+// observe drives the ledger once, in a directory of its own, and appends what it took for
+// the blocks at these places behind the warm-up.
+func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
 	j.times, _, _ = m.Scaled(s.Scale)
 	var times []ledger.Times
-	err = s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) (err error) {
+	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) (err error) {
 		times, err = l.drive(ctx)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	c.Facts, c.Warnings = append(c.Facts, j.facts...), append(c.Warnings, j.warnings...)
-	c.Facts = append(c.Facts, fmt.Sprintf("the first %s were a warm-up and are not in the model", analysis.FormatBlocks(int64(warmup))))
-	spec, err := ledger.Parse(s.Ledgers[0])
-	if err != nil {
-		return nil, err
-	}
-	cfg := cost.Config{Tool: s.Tool, Ledger: spec, Warmup: warmup, MadeUp: !s.hasPayloads(m), Machine: machine()}
-	if cfg.Machine.Directory, err = s.ledgersIn(); err != nil {
-		return nil, err
-	}
-	cfg.Machine.Validators, cfg.Machine.Date = s.validators(), time.Now().UTC().Format(time.DateOnly)
-	first, obs := observations(m, times, cfg)
-	if c.Model, err = cost.Fit(first, obs, cfg); err != nil {
-		return nil, err
-	}
-	c.Facts = append(c.Facts, c.Machine.String()+"; the model is valid only there")
-	c.Warnings = append(c.Warnings, CostWarnings(c.Model)...)
-	return c, nil
-}
-
-// ledgersIn is the whole path of the directory in which ledgers are made.
-func (s *Scenario) ledgersIn() (string, error) {
-	if s.LedgerDir == "" {
-		return filepath.Abs(os.TempDir())
-	}
-	return filepath.Abs(s.LedgerDir)
-}
-
-// observations are the blocks behind the warm-up with what they took.
-func observations(m *Model, times []ledger.Times, cfg cost.Config) (first event.BlockNum, obs []cost.Observation) {
-	obs = make([]cost.Observation, 0, len(times)-cfg.Warmup)
-	for i := cfg.Warmup; i < len(times); i++ {
-		b, t := m.forLedger(i), &times[i]
+	c.Facts, c.Warnings = appendNew(c.Facts, j.facts), appendNew(c.Warnings, j.warnings)
+	for _, at := range places {
+		b, t := m.forLedger(cfg.Warmup+at), &times[cfg.Warmup+at]
 		o := cost.Observation{Shape: cost.Of(&b), Times: cost.Times{
 			Validation: t.Validate, Stages: t.Stages, Other: max(t.Commit-t.Stages.Total(), 0),
 		}}
@@ -106,7 +107,31 @@ func observations(m *Model, times []ledger.Times, cfg cost.Config) (first event.
 		}
 		obs = append(obs, o)
 	}
-	return m.First + event.BlockNum(cfg.Warmup), obs
+	return obs, nil
+}
+
+// tell says what the model is made of, and what weakens it.
+func (c *Calibration) tell() {
+	runs := "a warm-up and are"
+	if c.Runs > 1 {
+		runs = "a warm-up of each run and are"
+		c.Facts = append(c.Facts, fmt.Sprintf("%d runs, each into a fresh ledger; the slowest run's mean block took %s of the mean of all more than the fastest's", c.Runs, analysis.FormatShare(c.RunSpread)))
+	}
+	c.Facts = append(c.Facts, fmt.Sprintf("the first %s were %s not in the model", analysis.FormatBlocks(int64(c.Warmup)), runs))
+	if c.Blocks < c.Measured {
+		c.Facts = append(c.Facts, fmt.Sprintf("the model was fitted to %s of the %s behind the warm-up, in stretches spread evenly over each run: it has stalls as often as these have",
+			analysis.FormatCount(int64(c.Blocks)), analysis.FormatBlocks(int64(c.Measured))))
+	}
+	c.Facts = append(c.Facts, c.Machine.String()+"; the model is valid only there")
+	c.Warnings = append(c.Warnings, CostWarnings(c.Model)...)
+}
+
+// ledgersIn is the whole path of the directory in which ledgers are made.
+func (s *Scenario) ledgersIn() (string, error) {
+	if s.LedgerDir == "" {
+		return filepath.Abs(os.TempDir())
+	}
+	return filepath.Abs(s.LedgerDir)
 }
 
 // A Check is a forecast by a cost model beside what its ledger did in real time.
