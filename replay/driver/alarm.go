@@ -20,11 +20,11 @@ func NewAlarm() *Alarm {
 	if clock := newPreciseTimer(); clock != nil {
 		return &Alarm{C: clock.rings, clock: clock}
 	}
-	return newPlainAlarm()
+	return NewPlainAlarm()
 }
 
-// newPlainAlarm is an alarm made of Go's timers, as synctest knows them.
-func newPlainAlarm() *Alarm {
+// NewPlainAlarm returns an alarm made of Go's timers, as synctest knows them.
+func NewPlainAlarm() *Alarm {
 	timer := time.NewTimer(0)
 	timer.Stop()
 	return &Alarm{C: timer.C, timer: timer}

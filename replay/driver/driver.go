@@ -82,4 +82,8 @@ type Result struct {
 	End event.Time
 	// Lag tells how late a wall run was; zero for a virtual one.
 	Lag Lag
+	// Service is the time from the pops to the ends of the Ledger's commits in a wall run.
+	// HandOver is the part of it that was the driver's: from the instants at which pops were
+	// due until the Ledger did begin. Zero without a Ledger.
+	Service, HandOver time.Duration
 }

@@ -39,7 +39,7 @@ func (l *line) Recv(ctx context.Context) (Received, error) {
 // inBubble runs a live stream in a bubble's time.
 func inBubble(ctx context.Context, cfg pipeline.Config, source *line, ledger Ledger, o Observer) (Result, error) {
 	source.start = time.Now()
-	alarm := newPlainAlarm()
+	alarm := NewPlainAlarm()
 	defer alarm.Close()
 	return runLive(ctx, LiveStream{Config: cfg, Height: event.Height(first), Receiver: source, Ledger: ledger, Observer: o}, alarm)
 }
@@ -189,7 +189,7 @@ func (full) Commit(context.Context, *block.Block) (block.Stages, error) {
 
 // An alarm rings when it is time and not before, and an earlier setting gives way.
 func TestAlarm(t *testing.T) {
-	for name, a := range map[string]*Alarm{"plain": newPlainAlarm(), "best": NewAlarm()} {
+	for name, a := range map[string]*Alarm{"plain": NewPlainAlarm(), "best": NewAlarm()} {
 		a.Set(time.Hour)
 		for _, left := range []time.Duration{-1, 0, 50 * time.Microsecond, 3 * time.Millisecond} {
 			began := time.Now()
@@ -211,7 +211,7 @@ func TestAlarm(t *testing.T) {
 
 // BenchmarkAlarm reports how late alarms ring when the machine is idle.
 func BenchmarkAlarm(b *testing.B) {
-	for name, a := range map[string]*Alarm{"plain": newPlainAlarm(), "best": NewAlarm()} {
+	for name, a := range map[string]*Alarm{"plain": NewPlainAlarm(), "best": NewAlarm()} {
 		b.Run(name, func(b *testing.B) {
 			var l lateness
 			for b.Loop() {

@@ -23,6 +23,9 @@ type Wall struct {
 	// MaxLag is the P99 of lag, in time of the trace, above which a run is marked
 	// Overloaded. 0 means 10 ms, a tenth of the time between two looks at the door.
 	MaxLag time.Duration
+	// PlainTimers waits by Go's timers alone, which package synctest knows and which are
+	// up to a millisecond late.
+	PlainTimers bool
 }
 
 const defaultMaxLag = 10 * time.Millisecond
@@ -63,7 +66,8 @@ func (w Wall) Run(ctx context.Context, streams ...Stream) ([]Result, error) {
 	clock := newClock(w.Speed, w.Origin)
 	for i, r := range runs {
 		group.Go(func() error {
-			p := pacer{run: r, clock: clock}
+			p := pacer{run: r, clock: clock, alarm: w.alarm()}
+			defer p.alarm.Close()
 			err := p.pace(ctx)
 			results[i] = r.result
 			results[i].Lag = p.late.lag(w.MaxLag)
@@ -71,6 +75,13 @@ func (w Wall) Run(ctx context.Context, streams ...Stream) ([]Result, error) {
 		})
 	}
 	return results, group.Wait()
+}
+
+func (w Wall) alarm() *Alarm {
+	if w.PlainTimers {
+		return NewPlainAlarm()
+	}
+	return NewAlarm()
 }
 
 // clock maps real time to time of the trace.
@@ -110,19 +121,20 @@ type pacer struct {
 	*run
 	clock clock
 	late  lateness
-	timer *time.Timer
+	alarm *Alarm
+	// popped is when the block that the ledger has was popped.
+	popped event.Time
 }
 
 // finished is the end of a stage of work by the ledger.
 type finished struct {
+	begun  time.Time // of validation
 	at     time.Time
 	stages block.Stages
 	err    error
 }
 
 func (p *pacer) pace(ctx context.Context) error {
-	p.timer = time.NewTimer(0)
-	defer p.timer.Stop()
 	if p.Ledger == nil {
 		return p.events(ctx, nil)
 	}
@@ -135,7 +147,10 @@ func (p *pacer) pace(ctx context.Context) error {
 			commit(ctx, p.Ledger, b, done)
 		}
 	}()
-	p.start = func(b *block.Block) { work <- b }
+	p.start = func(b *block.Block) {
+		p.popped = p.now
+		work <- b
+	}
 	err := p.events(ctx, done)
 	close(work)
 	<-stopped
@@ -161,11 +176,12 @@ func (p *pacer) settle(done <-chan finished) {
 
 // commit takes one block through the ledger.
 func commit(ctx context.Context, l Ledger, b *block.Block, done chan<- finished) {
+	begun := time.Now()
 	if err := l.Validate(ctx, b); err != nil {
 		done <- finished{err: fmt.Errorf("validate block %d: %w", b.Number, err)}
 		return
 	}
-	done <- finished{at: time.Now()}
+	done <- finished{begun: begun, at: time.Now()}
 	stages, err := l.Commit(ctx, b)
 	if err != nil {
 		done <- finished{err: fmt.Errorf("commit block %d: %w", b.Number, err)}
@@ -179,7 +195,14 @@ func (p *pacer) learn(f finished) error {
 	if f.err != nil {
 		return fmt.Errorf("stream %d: %w", p.Index, f.err)
 	}
-	p.until = max(p.now, p.clock.at(f.at))
+	at := p.clock.at(f.at)
+	switch p.work {
+	case validating:
+		p.result.HandOver += time.Duration(p.clock.at(f.begun) - p.popped)
+	case committing:
+		p.result.Service += time.Duration(at - p.popped)
+	}
+	p.until = max(p.now, at)
 	p.stages = f.stages
 	return nil
 }
@@ -215,9 +238,11 @@ func (p *pacer) events(ctx context.Context, done <-chan finished) error {
 
 // wait waits until instant t, or until the ledger tells something or ctx is done.
 func (p *pacer) wait(ctx context.Context, t event.Time, learns <-chan finished) (f finished, learned bool, err error) {
-	var due <-chan time.Time
-	if t != never {
-		left := p.clock.until(t)
+	for {
+		left := time.Duration(1)
+		if t != never {
+			left = p.clock.until(t)
+		}
 		if left <= 0 {
 			select {
 			case <-ctx.Done():
@@ -228,15 +253,15 @@ func (p *pacer) wait(ctx context.Context, t event.Time, learns <-chan finished) 
 				return f, false, nil
 			}
 		}
-		p.timer.Reset(left)
-		due = p.timer.C
-	}
-	select {
-	case <-ctx.Done():
-		return f, false, ctx.Err()
-	case f = <-learns:
-		return f, true, nil
-	case <-due:
-		return f, false, nil
+		if t != never {
+			p.alarm.Set(left)
+		}
+		select {
+		case <-ctx.Done():
+			return f, false, ctx.Err()
+		case f = <-learns:
+			return f, true, nil
+		case <-p.alarm.C: // perhaps of an earlier deadline
+		}
 	}
 }

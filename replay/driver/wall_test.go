@@ -21,7 +21,7 @@ func TestWallEqualsVirtual(t *testing.T) {
 	for seed := range uint64(40) {
 		cfg, b := randomRun(seed, 100)
 		want, wantResult := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
-		wall := Wall{Speed: []float64{0, 1, 8, 0.5}[seed%4], Origin: event.Time(b.Offered[seed%3*10])}
+		wall := Wall{PlainTimers: true, Speed: []float64{0, 1, 8, 0.5}[seed%4], Origin: event.Time(b.Offered[seed%3*10])}
 		synctest.Test(t, func(t *testing.T) {
 			got, start := &journal{}, time.Now()
 			results, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got})
@@ -82,7 +82,7 @@ func TestWallMeasuresLedger(t *testing.T) {
 		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
 		synctest.Test(t, func(t *testing.T) {
 			got, ledger := &journal{}, &sleeper{validate: validate, commit: commit}
-			wall := Wall{Origin: event.Time(b.Offered[0])}
+			wall := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}
 			_, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got, Ledger: ledger})
 			if err != nil {
 				t.Fatal(err)
@@ -138,7 +138,7 @@ func TestStreamsAreIsolated(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		got := &journal{}
-		results, err := Wall{}.Run(ctx, streams(got, stalled{})...)
+		results, err := Wall{PlainTimers: true}.Run(ctx, streams(got, stalled{})...)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("error %v, want %v", err, context.DeadlineExceeded)
 		}
@@ -177,7 +177,7 @@ func TestWallEndsCleanly(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
 		j := &journal{}
-		results, err := Wall{}.Run(ctx, Stream{Config: cfg, Source: &list{[]Arrival{b}}, Observer: j, Ledger: deaf{}})
+		results, err := Wall{PlainTimers: true}.Run(ctx, Stream{Config: cfg, Source: &list{[]Arrival{b}}, Observer: j, Ledger: deaf{}})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("error %v, want %v", err, context.Canceled)
 		}
@@ -203,7 +203,7 @@ func TestWallEndsCleanlyAtAnyMoment(t *testing.T) {
 			time.AfterFunc(after, cancel)
 		}
 		var j journal
-		results, err := Wall{}.Run(ctx, Stream{Config: cfg, Source: arrivals(0, b), Observer: &j, Ledger: sluggish{}})
+		results, err := Wall{PlainTimers: true}.Run(ctx, Stream{Config: cfg, Source: arrivals(0, b), Observer: &j, Ledger: sluggish{}})
 		return j.events, results[0], err
 	}
 	var whole []event.Event
@@ -275,7 +275,7 @@ func (l *broken) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 func TestLedgerErrorEndsTheRun(t *testing.T) {
 	cfg, b := randomRun(3, 50)
 	synctest.Test(t, func(t *testing.T) {
-		results, err := Wall{Origin: event.Time(b.Offered[0])}.Run(t.Context(),
+		results, err := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}.Run(t.Context(),
 			Stream{Config: cfg, Source: arrivals(0, b), Ledger: &broken{}},
 			Stream{Index: 1, Config: cfg, Source: arrivals(0, b), Ledger: stalled{}})
 		if !errors.Is(err, errDisk) {
@@ -296,6 +296,21 @@ func (hog) Observe(e event.Event) {
 	}
 }
 
+// A run by the machine's best timers is one by Go's.
+func TestBestTimers(t *testing.T) {
+	cfg, b := randomRun(5, 50)
+	want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+	got := &journal{}
+	wall := Wall{Speed: 20, Origin: event.Time(b.Offered[0])}
+	results, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got})
+	if err != nil || !reflect.DeepEqual(got.events, want.events) {
+		t.Errorf("the wall run differs from the virtual run: %v", err)
+	}
+	if results[0].Lag.Events == 0 {
+		t.Error("nothing was timed")
+	}
+}
+
 // A run that cannot keep its own time says so.
 func TestLagIsReported(t *testing.T) {
 	cfg, _ := pipeline.Preset(pipeline.Fabric2x)
@@ -305,7 +320,7 @@ func TestLagIsReported(t *testing.T) {
 			observer   Observer
 			overloaded bool
 		}{{nil, false}, {hog{}, true}} {
-			results, err := Wall{Origin: event.Time(b.Offered[0])}.Run(t.Context(), Stream{Config: cfg, Source: arrivals(0, b), Observer: tc.observer})
+			results, err := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}.Run(t.Context(), Stream{Config: cfg, Source: arrivals(0, b), Observer: tc.observer})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,6 +330,61 @@ func TestLagIsReported(t *testing.T) {
 			}
 		}
 	})
+}
+
+// punctual is a ledger that keeps when it began with each block.
+type punctual struct {
+	sleeper
+	began []time.Time
+}
+
+func (l *punctual) Validate(ctx context.Context, b *block.Block) error {
+	l.began = append(l.began, time.Now())
+	return l.sleeper.Validate(ctx, b)
+}
+
+// What passes from the instant of a pop until the ledger has the block is told, since it is in
+// the ledger's service.
+func TestHandOverIsReported(t *testing.T) {
+	const validate, commit = 3_000_001, 4_100_003
+	cfg, b := randomRun(5, 50)
+	cfg.Policy.NonBlocking = false
+	for _, slow := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			start, j := time.Now(), &journal{}
+			l := &punctual{sleeper: sleeper{validate: validate, commit: commit}}
+			wall := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}
+			s := Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: j, Ledger: l}
+			if slow {
+				s.Observer = both{j, hog{}}
+			}
+			results, err := wall.Run(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			popped, done := j.column(0, event.Dequeued, first, b.Len()), j.column(0, event.Committed, first, b.Len())
+			var handOver, service time.Duration
+			for i, began := range l.began {
+				handOver += began.Sub(start) - time.Duration(popped[i]-b.Offered[0])
+				service += time.Duration(done[i] - popped[i])
+			}
+			r := results[0]
+			if r.HandOver != handOver || r.Service != service || (handOver > 0) != slow {
+				t.Errorf("hand-over %v of %v, want %v of %v", r.HandOver, r.Service, handOver, service)
+			}
+			if want := time.Duration(b.Len()) * (validate + commit); r.Service-r.HandOver < want {
+				t.Errorf("the ledger took %v, and the service without the hand-over is %v", want, r.Service-r.HandOver)
+			}
+		})
+	}
+}
+
+// both is two Observers.
+type both [2]Observer
+
+func (o both) Observe(e event.Event) {
+	o[0].Observe(e)
+	o[1].Observe(e)
 }
 
 func TestLatenessQuantiles(t *testing.T) {
