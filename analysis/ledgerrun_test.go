@@ -35,6 +35,28 @@ func ledgerTimeline(n int) *traces.Timeline {
 	return tl
 }
 
+// A sum of a part of the blocks is no sum, and no rate is made of it.
+func TestCountsOfAllBlocksOrNone(t *testing.T) {
+	tl := ledgerTimeline(103)
+	tl.MakeColumn(event.InvalidTransactions)[50] = 1
+	s := StatsOf(tl)
+	if s.Transactions.Or(0) != 515 || s.Bytes.Or(0) != 103_000 || s.InvalidTransactions.Known() {
+		t.Errorf("%v transactions, %v invalid, %v bytes", s.Transactions, s.InvalidTransactions, s.Bytes)
+	}
+	tl.MakeColumn(event.Transactions)[50], tl.MakeColumn(event.Bytes)[50] = event.Missing, event.Missing
+	if s = StatsOf(tl); s.Transactions.Known() || s.Bytes.Known() {
+		t.Errorf("%v transactions and %v bytes of 102 of 103 blocks", s.Transactions, s.Bytes)
+	}
+	r := LedgerRunOf(tl, 3)
+	if r.Payload.Known() || r.ByteRate.Known() || r.TransactionRate.Known() || !r.BlockRate.Known() {
+		t.Errorf("figures %+v", r)
+	}
+	tl.MakeColumn(event.Committed)[50] = event.Missing // it is not one of the committed
+	if r = LedgerRunOf(tl, 3); r.Payload.Or(0) != 102_000 {
+		t.Errorf("%v bytes of payload", r.Payload)
+	}
+}
+
 func TestLedgerRunOf(t *testing.T) {
 	r := LedgerRunOf(ledgerTimeline(103), 3)
 	near := func(name string, got Optional[float64], want float64) {

@@ -25,16 +25,15 @@ type StreamStats struct {
 	Ledger string          `json:"ledger,omitempty"`
 	Buffer Optional[int64] `json:"buffer"`
 
-	// Blocks is the number of blocks committed, with their Transactions and Bytes;
-	// OfferedBlocks of those offered; and UncommittedBlocks of those offered behind the
+	// Blocks is the number of blocks committed, with their Transactions and Bytes, which are
+	// known only when those of all are; OfferedBlocks of those offered; and UncommittedBlocks of those offered behind the
 	// last one committed: they were still to come when the peer's data end.
 	Blocks            int64           `json:"blocks"`
 	OfferedBlocks     int64           `json:"offered_blocks"`
 	UncommittedBlocks int64           `json:"uncommitted_blocks"`
 	Transactions      Optional[int64] `json:"transactions"`
 	Bytes             Optional[int64] `json:"bytes"`
-	// InvalidTransactions are those of Transactions that the peer refused; only when the
-	// trace tells of all blocks.
+	// InvalidTransactions are those of Transactions that the peer refused.
 	InvalidTransactions Optional[int64] `json:"invalid_transactions,omitzero"`
 	// CutBacklog is the number of blocks before the cut with which the peer was still
 	// busy when the first block was offered; only of such a cut.
@@ -133,9 +132,8 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 		UncommittedBlocks: int64(backlog(tl)),
 		Transactions:      sumCommitted(tl, event.Transactions),
 		Bytes:             sumCommitted(tl, event.Bytes),
-	}
-	if n := tl.Observed(event.Committed); n > 0 && tl.Observed(event.InvalidTransactions) >= n {
-		s.InvalidTransactions = sumCommitted(tl, event.InvalidTransactions)
+
+		InvalidTransactions: sumCommitted(tl, event.InvalidTransactions),
 	}
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		s.Buffer = Known(n)
@@ -257,14 +255,20 @@ func (s *StreamStats) committer(tl *traces.Timeline) {
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }
 
-// sumCommitted adds up what was observed of the committed blocks.
+// sumCommitted adds up a count over the committed blocks; it is not known unless that of each
+// of them is.
 func sumCommitted(tl *traces.Timeline, k event.Kind) Optional[int64] {
 	var total int64
 	known := false
-	for i, v := range tl.Column(k) {
-		if v != event.Missing && tl.Value(event.Committed, i) != event.Missing {
-			total, known = total+v, true
+	for i, done := range tl.Column(event.Committed) {
+		if done == event.Missing {
+			continue
 		}
+		v := tl.Value(k, i)
+		if v == event.Missing {
+			return Optional[int64]{}
+		}
+		total, known = total+v, true
 	}
 	if !known {
 		return Optional[int64]{}
