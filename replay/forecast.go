@@ -16,7 +16,7 @@ import (
 func (m *Model) withCost(c *cost.Model) *Model {
 	f := *m
 	f.Exact = false
-	f.Turnaround = make([]int64, m.Len())
+	f.Turnaround, f.told = nil, nil
 	f.Times = make([]ledger.Times, m.Len())
 	for i := range f.Times {
 		b := m.forLedger(i)
@@ -34,7 +34,7 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 	for _, c := range s.Costs {
 		facts = append(facts, CostFact(c))
 		if c.MadeUp {
-			facts = append(facts, fmt.Sprintf("%s: it was fitted to made-up blocks; validation takes the trace's own time", c.Ledger))
+			facts = append(facts, c.Ledger+": it was fitted to made-up blocks; validation takes the trace's own time, as far as that tells it")
 		}
 		warnings = append(warnings, CostWarnings(c)...)
 		for _, m := range models {
@@ -46,7 +46,7 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 			var said []string
 			weak := slices.Concat(c.Strange(shapes), m.assumptions())
 			if c.MadeUp {
-				weak = append(weak, m.allValid()...)
+				weak = slices.Concat(weak, m.allValid(), m.noValidation())
 			}
 			for _, w := range weak {
 				said = append(said, c.Ledger+": "+w)
@@ -54,7 +54,15 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 			warnings = append(warnings, named(models, m, said)...)
 		}
 	}
+	if len(s.Costs) > 0 && len(models) > 1 {
+		warnings = append(warnings, alone(len(models)))
+	}
 	return facts, warnings
+}
+
+// alone warns of services of several streams that were measured of one at a time.
+func alone(streams int) string {
+	return fmt.Sprintf("the services of the %d streams were measured of one ledger at a time: side by side, on one disk and the same CPUs, they take longer (see --clock wall)", streams)
 }
 
 // CostFact says in a line what a cost model is made of and how far to trust it.

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,9 +37,9 @@ type job struct {
 	storage storage
 	earlier int64 // bytes of blocks that were committed before the run
 	run     *analysis.LedgerRun
-	lag     string
-	lagged  driver.Lag
-	label   string // of lag
+	late    lateRun
+	// number is that of the repetition, from 1 on; 0 when there is but one.
+	number int
 	// invalid are warnings by which the figures are not valid.
 	invalid []string
 }
@@ -55,7 +56,7 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 		cfg = freed(cfg)
 	}
 	j := &job{
-		model: m, cfg: cfg, index: index, committed: s.committed, set: set,
+		model: m, cfg: cfg, index: index, committed: s.committed, set: set.under(cfg.Policy),
 		unpaced: s.Unpaced, start: event.Time(m.Blocks.Offered[0]), load: s.load(),
 	}
 	j.times, _, _ = m.Scaled(s.Scale)
@@ -202,6 +203,9 @@ func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measur
 			return err
 		}
 		j.tellDrops(result)
+		if len(jobs) > 1 && !set.virtualLedger() {
+			j.warnings = append(j.warnings, alone(len(jobs)))
+		}
 	}
 	return nil
 }
@@ -217,23 +221,19 @@ func (j *job) tellDrops(r driver.Result) {
 
 // keepStages puts the parts of the commits into the result, where they are known.
 func (j *job) keepStages() {
-	columns := map[event.Kind]func(t *ledger.Times) int64{
-		event.StateValidation: func(t *ledger.Times) int64 { return int64(t.Stages.StateValidation) },
-		event.BlockStore:      func(t *ledger.Times) int64 { return int64(t.Stages.BlockStore) },
-		event.StateCommit:     func(t *ledger.Times) int64 { return int64(t.Stages.StateCommit) },
-		event.HistoryCommit:   func(t *ledger.Times) int64 { return int64(t.Stages.HistoryCommit) },
-	}
-	for k, part := range columns {
-		var all int64
-		for i := range j.times {
-			all |= part(&j.times[i])
+	for p, part := range stageParts {
+		took := func(i int) int64 {
+			if !j.model.tells(i, p) {
+				return event.Missing
+			}
+			return int64(*part.of(&j.times[i].Stages))
 		}
-		if all == 0 {
+		if !slices.ContainsFunc(j.times, func(t ledger.Times) bool { return *part.of(&t.Stages) != 0 }) {
 			continue
 		}
-		c := j.out.MakeColumn(k)
+		c := j.out.MakeColumn(part.kind)
 		for i := range c {
-			c[i] = part(&j.times[i])
+			c[i] = took(i)
 		}
 	}
 }

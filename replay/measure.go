@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces"
@@ -31,7 +32,8 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if s.Clock == "" {
 		s.Clock = Wall
 	}
-	if err := s.Validate(); err != nil {
+	s = s.withDefaults()
+	if err := s.validate(); err != nil {
 		return nil, err
 	}
 	if len(s.Ledgers) != 1 || !s.RealLedgers() {
@@ -79,6 +81,11 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if c.Model, err = cost.Fit(m.First+event.BlockNum(warmup), obs, cfg); err != nil {
 		return nil, err
 	}
+	if !cfg.MadeUp { // of made-up blocks it is what they are
+		for _, w := range m.assumedCounts() {
+			c.Warnings = append(c.Warnings, "the cost model does not know what its blocks held: "+w)
+		}
+	}
 	c.tell()
 	return c, nil
 }
@@ -88,25 +95,19 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
 	j.times, _, _ = m.Scaled(s.Scale)
-	var times []ledger.Times
-	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) (err error) {
-		times, err = l.drive(ctx)
-		return err
+	next := 0
+	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) error {
+		return l.drive(ctx, func(i int, b *block.Block, took ledger.Times) {
+			if next < len(places) && i == cfg.Warmup+places[next] {
+				next++
+				obs = append(obs, observation(b, took, cfg.MadeUp))
+			}
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.Facts, c.Warnings = appendNew(c.Facts, j.facts), appendNew(c.Warnings, j.warnings)
-	for _, at := range places {
-		b, t := m.forLedger(cfg.Warmup+at), &times[cfg.Warmup+at]
-		o := cost.Observation{Shape: cost.Of(&b), Times: cost.Times{
-			Validation: t.Validate, Stages: t.Stages, Other: max(t.Commit-t.Stages.Total(), 0),
-		}}
-		if cfg.MadeUp {
-			o.Validation = 0 // it is the trace's
-		}
-		obs = append(obs, o)
-	}
 	return obs, nil
 }
 
@@ -132,6 +133,17 @@ func (s *Scenario) ledgersIn() (string, error) {
 		return filepath.Abs(os.TempDir())
 	}
 	return filepath.Abs(s.LedgerDir)
+}
+
+// observation is what a block took, by its shape as it was committed.
+func observation(b *block.Block, t ledger.Times, madeUp bool) cost.Observation {
+	o := cost.Observation{Shape: cost.Of(b), Times: cost.Times{
+		Validation: t.Validate, Stages: t.Stages, Other: max(t.Commit-t.Stages.Total(), 0),
+	}}
+	if madeUp {
+		o.Validation = 0 // it is the trace's
+	}
+	return o
 }
 
 // A Check is a forecast by a cost model beside what its ledger did in real time.
@@ -169,7 +181,7 @@ func (c *Check) Distrust() string {
 
 // CheckWall replays the trace with buffer n, 0 for the recorded one, once with the services that
 // model forecasts and once into its ledger by the wall clock, as long as the trace takes,
-// and compares each stream.
+// and compares each stream behind the warm-up, of which the model knows nothing.
 func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Model, n int) ([]Check, error) {
 	if _, err := ledger.Parse(model.Ledger); err != nil {
 		return nil, fmt.Errorf("the cost model's ledger cannot be run here: %w", err)
@@ -201,7 +213,11 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 	}
 	var checks []Check
 	for i := range measured.Trace.Timelines {
-		want, got := analysis.StatsOf(measured.Trace.Timelines[i]), analysis.StatsOf(forecast.Trace.Timelines[i])
+		counted := func(r Result) analysis.StreamStats {
+			tl := r.Trace.Timelines[i]
+			return analysis.StatsOf(part(tl, int(measured.Measured[i].Warmup), tl.Len()))
+		}
+		want, got := counted(measured), counted(forecast)
 		name := measured.Label()
 		if len(measured.Trace.Timelines) > 1 {
 			name += ", " + want.Name()

@@ -49,8 +49,12 @@ type Model struct {
 	left     int  // offered blocks outside of what was committed
 	assumedN bool // nobody said N
 	unseen   bool // the model covers one stretch of several between holes
-	samples  []traces.SampleColumn
-	pollFact string // how the poll was obtained
+	// told has, for each block, a bit for each of stageParts that is known; nil: all are.
+	told []uint8
+	// unvalidated: nothing tells validation from commit, and Times have all in Commit.
+	unvalidated bool
+	samples     []traces.SampleColumn
+	pollFact    string // how the poll was obtained
 }
 
 // ErrNoOffers is returned for a stream without offered times.

@@ -74,6 +74,9 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if whole {
 		blocks.feed = newFeed(ctx, s.Payloads, j.model.Stream.Channel, j.model.First, j.model.Len())
 		defer blocks.feed.close()
+	} else {
+		blocks.alarm = s.alarm()
+		defer blocks.alarm.Close()
 	}
 	s.realFacts(j, spec, whole)
 	err = use(blocks)
@@ -209,9 +212,12 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 		j.facts = append(j.facts, fmt.Sprintf("validation and commits were measured on %s with the trace's own blocks", spec))
 		return
 	}
-	j.facts = append(j.facts, fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape; validation takes the trace's own time", spec))
-	j.warnings = append(j.warnings, j.model.assumptions()...)
-	j.warnings = append(j.warnings, j.model.allValid()...)
+	fact := fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape", spec)
+	if !j.model.unvalidated {
+		fact += "; validation takes the trace's own time"
+	}
+	j.facts = append(j.facts, fact)
+	j.warnings = slices.Concat(j.warnings, j.model.assumptions(), j.model.allValid(), j.model.noValidation())
 	if s.Payloads == nil {
 		return
 	}
@@ -224,8 +230,9 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 // validation of these takes the trace's time: they have no signatures to verify.
 type fed struct {
 	committer
-	job  *job
-	feed *feed // nil: blocks are made up
+	job   *job
+	feed  *feed         // nil: blocks are made up
+	alarm *driver.Alarm // for the validation of these
 }
 
 // fill completes block b of the driver, which holds no payloads of blocks that wait.
@@ -249,57 +256,55 @@ func (f *fed) Validate(ctx context.Context, b *block.Block) error {
 	if err := f.committer.Validate(ctx, b); err != nil || f.feed != nil {
 		return err
 	}
-	wait := f.job.times[b.Number-f.job.model.First].Validate - time.Since(start)
-	if wait <= 0 {
-		return nil
+	end := start.Add(f.job.times[b.Number-f.job.model.First].Validate)
+	for left := time.Until(end); left > 0; left = time.Until(end) {
+		f.alarm.Set(left)
+		select {
+		case <-f.alarm.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 func (f *fed) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	stages, err := f.committer.Commit(ctx, b)
 	b.Payload = nil
-	if f.job.out != nil && f.feed != nil {
+	if f.job.out != nil { // what the ledger was given, whatever the trace tells
 		f.job.out.MakeColumn(event.Bytes)[b.Number-f.job.model.First] = int64(b.Bytes)
 	}
 	return stages, err
 }
 
-// drive commits all blocks as fast as the ledger goes. The validation of blocks that are
-// made up is the trace's.
-func (f *fed) drive(ctx context.Context) ([]ledger.Times, error) {
+// drive commits all blocks as fast as the ledger goes, and tells of each what it was as it
+// was committed, and what it took. The validation of blocks that are made up is the trace's.
+func (f *fed) drive(ctx context.Context, each func(i int, b *block.Block, took ledger.Times)) error {
 	j := f.job
-	times := make([]ledger.Times, len(j.times))
-	for i := range times {
+	for i := range j.times {
 		b := j.model.block(i)
 		if err := f.fill(ctx, &b); err != nil {
-			return nil, err
+			return err
 		}
 		start := time.Now()
 		if err := f.committer.Validate(ctx, &b); err != nil {
-			return nil, err
+			return err
 		}
 		validated := time.Now()
 		stages, err := f.committer.Commit(ctx, &b)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		times[i] = ledger.Times{Validate: validated.Sub(start), Commit: time.Since(validated), Stages: stages}
+		took := ledger.Times{Validate: validated.Sub(start), Commit: time.Since(validated), Stages: stages}
 		if f.feed == nil {
-			times[i].Validate = j.times[i].Validate
+			took.Validate = j.times[i].Validate
 		}
+		each(i, &b, took)
 		if j.committed != nil {
 			j.committed()
 		}
 	}
-	return times, nil
+	return nil
 }
 
 // measuredServices keeps, by ledger and stream, the times of a ledger that was driven.
@@ -316,23 +321,24 @@ type drivenLedger struct {
 	facts, warnings []string
 }
 
-// take gives the job the times of a real ledger, driving it if nobody has yet.
+// take gives the job the times of a real ledger, driving it if nobody has yet. There is no
+// turnaround, as there is none when the ledger runs by the wall clock.
 func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec string) error {
 	key := measuredKey{spec, j.index}
 	if _, done := c[key]; !done {
-		probe := &job{model: j.model, set: j.set, times: j.times}
+		probe := &job{model: j.model, set: j.set, times: j.times, committed: j.committed}
+		times := make([]ledger.Times, len(j.times))
 		err := s.withLedger(ctx, probe, spec, func(l *fed) error {
-			times, err := l.drive(ctx)
-			c[key] = drivenLedger{times: times}
-			return err
+			return l.drive(ctx, func(i int, _ *block.Block, took ledger.Times) { times[i] = took })
 		})
 		if err != nil {
 			return err
 		}
-		c[key] = drivenLedger{c[key].times, probe.facts, probe.warnings}
+		c[key] = drivenLedger{times, probe.facts, probe.warnings}
 	}
-	driven := c[key]
-	j.times = driven.times
+	driven, m := c[key], *j.model
+	m.Turnaround, m.told = nil, nil
+	j.model, j.times = &m, driven.times
 	j.facts, j.warnings = append(j.facts, driven.facts...), append(j.warnings, driven.warnings...)
 	return nil
 }

@@ -229,7 +229,7 @@ func TestWallIsVirtual(t *testing.T) {
 	}
 	want := run(t, part, replay.Scenario{Buffers: []int{2}})
 	synctest.Test(t, func(t *testing.T) {
-		got := run(t, part, replay.Scenario{Buffers: []int{2}, Clock: replay.Wall})
+		got := run(t, part, replay.PlainTimers(replay.Scenario{Buffers: []int{2}, Clock: replay.Wall}))
 		for i, tl := range got.Results[0].Trace.Timelines {
 			for k := range event.NumKinds {
 				if kind := event.Kind(k); kind.IsTime() && !reflect.DeepEqual(tl.Column(kind), want.Results[0].Trace.Timelines[i].Column(kind)) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/driver"
@@ -73,7 +73,8 @@ const maxSettings = 1000
 // only one is held at a time. The error names the setting that failed; what was said
 // until then comes with it.
 func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result) error) (*Outcome, error) {
-	if err := s.Validate(); err != nil {
+	s = s.withDefaults()
+	if err := s.validate(); err != nil {
 		return nil, err
 	}
 	settings := s.settings()
@@ -117,18 +118,19 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 	out.Facts, out.Warnings = append(out.Facts, facts...), append(out.Warnings, warned...)
 	defer out.tellLate()
 	rounds := max(s.Repeat, 1)
-	s.countBlocks(models, len(settings)*rounds)
+	s.countBlocks(models, len(settings)*rounds+s.drives())
 	for round := range rounds {
+		number := 0
+		if rounds > 1 {
+			number = round + 1
+		}
 		for _, set := range settings {
 			if err := ctx.Err(); err != nil {
 				return out, err
 			}
-			result, err := s.replay(ctx, tr, models, set, out, measured)
+			result, err := s.replay(ctx, tr, models, set, number, out, measured)
 			if err != nil {
 				return out, fmt.Errorf("setting %s: %w", set.Name(), err)
-			}
-			if rounds > 1 {
-				result.number(round + 1)
 			}
 			if err := each(result); err != nil {
 				return nil, err
@@ -142,28 +144,32 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 // trace, and not a measurement of a real ledger.
 func (s *Scenario) forecasts(set Setting) bool { return s.Clock != Wall || set.virtualLedger() }
 
-// number says which repetition the result is.
-func (r *Result) number(run int) {
-	r.Run = run
-	for i := range r.Measured {
-		r.Measured[i].Run = run
+// drives is how often the blocks are committed to a real ledger before the replays.
+func (s *Scenario) drives() (n int) {
+	for _, spec := range s.Ledgers {
+		if spec != RecordedLedger && s.Clock != Wall {
+			n++
+		}
 	}
+	return n
 }
 
-// countBlocks makes Progress a count of commits over all settings.
-func (s *Scenario) countBlocks(models []*Model, settings int) {
+// countBlocks makes Progress a count of commits over so many replays and drives.
+func (s *Scenario) countBlocks(models []*Model, times int) {
 	if s.Progress == nil {
 		return
 	}
 	all := 0
 	for _, m := range models {
-		all += m.Len() * settings
+		all += m.Len() * times
 	}
-	var done atomic.Int64
-	report := s.Progress
+	var mu sync.Mutex // streams commit side by side
+	done, report := 0, s.Progress
 	s.committed = func() {
-		if d := done.Add(1); d%progressEvery == 0 || int(d) == all {
-			report(int(d), all)
+		mu.Lock()
+		defer mu.Unlock()
+		if done++; done%progressEvery == 0 || done == all {
+			report(done, all)
 		}
 	}
 }
@@ -219,14 +225,16 @@ func named(models []*Model, m *Model, lines []string) []string {
 	return out
 }
 
-// replay runs all streams under one setting.
-func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model, set Setting, o *Outcome, measured measuredServices) (Result, error) {
+// replay runs all streams under one setting; number is that of the repetition, 0 when there is
+// but one.
+func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model, set Setting, number int, o *Outcome, measured measuredServices) (Result, error) {
 	jobs := make([]*job, len(models))
 	for i, m := range models {
 		j, err := s.job(m, i, set)
 		if err != nil {
 			return Result{}, err
 		}
+		j.number = number
 		jobs[i] = j
 	}
 	var err error
@@ -238,7 +246,8 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	if err != nil {
 		return Result{}, err
 	}
-	out := Result{Setting: resolved(set, models), Alone: s.Unpaced && set.mode == ModeUnbounded}
+	out := Result{Setting: common(set, jobs), Run: number}
+	out.Alone = s.Unpaced && out.mode == ModeUnbounded
 	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}, Notes: inherit(tr)}
 	for i, j := range jobs {
 		result.Streams = append(result.Streams, j.out.Stream)
@@ -261,16 +270,17 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		for _, w := range slices.Concat(models[i].Warnings, j.warnings) {
 			note(traces.NoteWarning, w)
 		}
-		if j.lag != "" {
-			note(traces.NoteFact, j.lag)
-			if s.Repeat <= 1 {
-				j.facts = append(j.facts, j.lag)
+		if j.late.text != "" {
+			text := j.late.label + ": " + j.late.text
+			note(traces.NoteFact, text)
+			if number == 0 {
+				j.facts = append(j.facts, text)
 			} else {
-				o.addLate(lateRun{j.label, j.model.Stream.Name(), j.lagged, 1})
+				o.addLate(j.late)
 			}
 		}
 		if j.run != nil {
-			j.run.Setting = out.Setting.Name()
+			j.run.Setting, j.run.Run = out.Setting.Name(), max(number, 1)
 			out.Measured = append(out.Measured, *j.run)
 		}
 		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
@@ -303,19 +313,14 @@ func inherit(tr *traces.Trace) []traces.Note {
 	return notes
 }
 
-// resolved puts the recorded buffer size into a setting that left it open, if it is the
-// same for all streams.
-func resolved(set Setting, models []*Model) Setting {
-	n := models[0].Config.Policy.N
-	for _, m := range models {
-		if m.Config.Policy.N != n {
+// common is the setting that all jobs ran under; set, where they have not.
+func common(set Setting, jobs []*job) Setting {
+	for _, j := range jobs {
+		if j.set != jobs[0].set {
 			return set
 		}
 	}
-	if set.Buffer == 0 {
-		set.Buffer = n
-	}
-	return set
+	return jobs[0].set
 }
 
 // Identity is how the replay of a stream with its own settings differs from it.

@@ -92,10 +92,13 @@ type Scenario struct {
 	// Tool names the program for the headers of result traces.
 	Tool string
 	// Progress is called now and then with the number of blocks, over all settings,
-	// that are committed of all, or in a sweep of buffer sizes. Nil: not called.
+	// that are committed of all, or in a sweep of buffer sizes; never twice at once. Nil: not
+	// called.
 	Progress func(done, all int)
 
 	committed func() // counts for Progress
+	// plainTimers waits by timers that package synctest knows.
+	plainTimers bool
 	// open opens a real ledger; nil: ledger.Open.
 	open func(ctx context.Context, spec string, cfg ledger.Config) (committer, error)
 }
@@ -103,8 +106,25 @@ type Scenario struct {
 // MaxRepeat bounds Repeat: beyond it the rank test knows no more.
 const MaxRepeat = 25
 
+// withDefaults returns s with what its zero values stand for, as far as that does not depend on
+// the trace.
+func (s Scenario) withDefaults() Scenario {
+	if s.Clock == "" {
+		s.Clock = Virtual
+	}
+	if len(s.Ledgers) == 0 && len(s.Costs) == 0 {
+		s.Ledgers = []string{RecordedLedger}
+	}
+	return s
+}
+
 // Validate says what is wrong with the question, whatever the trace.
 func (s *Scenario) Validate() error {
+	whole := s.withDefaults()
+	return whole.validate()
+}
+
+func (s *Scenario) validate() error {
 	if err := s.validateClock(); err != nil {
 		return err
 	}
@@ -112,9 +132,6 @@ func (s *Scenario) Validate() error {
 	case "", ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking:
 	default:
 		return fmt.Errorf("there is no buffer mode %q; choose %s, %s, %s or %s", s.Mode, ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking)
-	}
-	if len(s.Ledgers) == 0 && len(s.Costs) == 0 {
-		s.Ledgers = []string{RecordedLedger}
 	}
 	if err := s.validateLedgers(); err != nil {
 		return err
@@ -129,8 +146,6 @@ func (s *Scenario) Validate() error {
 
 func (s *Scenario) validateClock() error {
 	switch s.Clock {
-	case "":
-		s.Clock = Virtual
 	case Virtual, Wall:
 	default:
 		return fmt.Errorf("there is no clock %q; choose %s or %s", s.Clock, Virtual, Wall)

@@ -14,12 +14,12 @@ import (
 // services fills in what each block cost the committer.
 func (m *Model) services() {
 	tl := m.Measured
-	m.Times = make([]ledger.Times, tl.Len())
+	m.Times, m.told = make([]ledger.Times, tl.Len()), make([]uint8, tl.Len())
 	if tl.Observed(event.Dequeued) == 0 {
 		m.servicesBetweenCommits()
 		return
 	}
-	var known []int
+	var known, unvalidated []int
 	backwards := 0
 	for i := range m.Times {
 		popped, done := tl.Value(event.Dequeued, i), tl.Value(event.Committed, i)
@@ -32,25 +32,61 @@ func (m *Model) services() {
 		validated := tl.Value(event.Validated, i)
 		if validated == event.Missing {
 			validated = popped
+			unvalidated = append(unvalidated, i)
 		}
 		validated = min(max(validated, popped), max(done, popped))
 		m.Times[i] = ledger.Times{
 			Validate: bounded(validated - popped),
 			Commit:   bounded(done - validated),
-			Stages:   stages(tl.Value, i),
 		}
+		m.Times[i].Stages, m.told[i] = stages(tl.Value, i)
 		known = append(known, i)
 	}
 	if backwards > 0 {
 		m.warn("%d blocks were committed before they were popped, as the lines of the log have it; their service is taken as zero", backwards)
 	}
+	m.splitServices(known, unvalidated)
 	m.fillTimes(known)
+}
+
+// splitServices tells validation from commit in those of the known blocks of which the trace
+// does not tell when they were validated: it took as long as the median of the others.
+func (m *Model) splitServices(known, unvalidated []int) {
+	if m.unvalidated = len(unvalidated) == len(known); m.unvalidated || len(unvalidated) == 0 {
+		return
+	}
+	var others []int64
+	next := 0
+	for _, i := range known {
+		if next < len(unvalidated) && unvalidated[next] == i {
+			next++
+			continue
+		}
+		others = append(others, int64(m.Times[i].Validate))
+	}
+	typical := time.Duration(median(others))
+	for _, i := range unvalidated {
+		t := &m.Times[i]
+		t.Validate = min(typical, max(t.Commit-t.Stages.Total(), 0))
+		t.Commit -= t.Validate
+	}
+	m.warn("%d of %d blocks have no validated time; each is taken as validated in the median time of the others", len(unvalidated), len(known))
+}
+
+// noValidation says of a trace that does not tell validation from commit what is missing when
+// its blocks are made up.
+func (m *Model) noValidation() []string {
+	if !m.unvalidated {
+		return nil
+	}
+	return []string{"the trace does not tell when its blocks were validated, and in made-up ones there is nothing to validate: validation takes no time here, and a peer is slower by it"}
 }
 
 // servicesBetweenCommits takes the time between two commits as the service, where
 // the trace tells nothing else: too long whenever the committer waited for a block.
 func (m *Model) servicesBetweenCommits() {
 	tl := m.Measured
+	m.unvalidated = true
 	var known []int
 	last := int64(event.Missing)
 	for i := range m.Times {
@@ -88,21 +124,30 @@ func (m *Model) fillTimes(known []int) {
 	m.warn("%d of %d blocks have no recorded service time; each is given the median", len(m.Times)-len(known), len(m.Times))
 }
 
-// stages reads the parts of the commit of block i.
-func stages(value func(event.Kind, int) int64, i int) block.Stages {
-	part := func(k event.Kind) time.Duration {
-		if v := value(k, i); v > 0 {
-			return bounded(v)
-		}
-		return 0
-	}
-	return block.Stages{
-		StateValidation: part(event.StateValidation),
-		BlockStore:      part(event.BlockStore),
-		StateCommit:     part(event.StateCommit),
-		HistoryCommit:   part(event.HistoryCommit),
-	}
+// stageParts are the parts of a commit.
+var stageParts = [...]struct {
+	kind event.Kind
+	of   func(*block.Stages) *time.Duration
+}{
+	{event.StateValidation, func(s *block.Stages) *time.Duration { return &s.StateValidation }},
+	{event.BlockStore, func(s *block.Stages) *time.Duration { return &s.BlockStore }},
+	{event.StateCommit, func(s *block.Stages) *time.Duration { return &s.StateCommit }},
+	{event.HistoryCommit, func(s *block.Stages) *time.Duration { return &s.HistoryCommit }},
 }
+
+// stages reads the parts of the commit of block i, and which of them are there: a bit each.
+func stages(value func(event.Kind, int) int64, i int) (s block.Stages, told uint8) {
+	for p, part := range stageParts {
+		if v := value(part.kind, i); v != event.Missing {
+			*part.of(&s) = bounded(v)
+			told |= 1 << p
+		}
+	}
+	return s, told
+}
+
+// tells reports whether part p of the commit of block i is known.
+func (m *Model) tells(i, p int) bool { return m.told == nil || m.told[i]&(1<<p) != 0 }
 
 // TakeServices gives the model the services of another: those of the block of the
 // same number where both have it, else of the block at the same place.
@@ -119,6 +164,7 @@ func (m *Model) TakeServices(from *Model) error {
 	}
 	m.Times = slices.Clone(from.Times[offset : offset+n])
 	m.Turnaround = slices.Clone(from.Turnaround[offset : offset+n])
+	m.told, m.unvalidated = from.told[offset:offset+n], from.unvalidated
 	m.Exact = false
 	m.fact("services of blocks %d to %d of %s", from.First+event.BlockNum(offset), from.First+event.BlockNum(offset+n-1), from.Stream.Name())
 	for _, w := range from.Warnings {
@@ -140,6 +186,9 @@ func (m *Model) Scaled(scale ledger.Scale) (times []ledger.Times, validate, comm
 
 // checkScale warns of factors that have nothing to scale in this trace.
 func (m *Model) checkScale(scale ledger.Scale) {
+	if m.unvalidated && (scale.Validate != 1 || scale.Commit != 1) {
+		m.warn("the trace does not tell validation from commit: scaling validate has no effect, and commit is both of them")
+	}
 	var recorded block.Stages
 	for _, t := range m.Times {
 		recorded.StateValidation += t.Stages.StateValidation

@@ -55,6 +55,9 @@ func FileName(spec string) string {
 // Label names the setting for people: N = 20, N = 20 on badger.
 func (s Setting) Label() string {
 	label := fmt.Sprintf("N = %d", s.Buffer)
+	if s.Buffer == 0 {
+		label = "as recorded"
+	}
 	if s.mode == ModeUnbounded {
 		label = "unbounded"
 	} else if s.mode != "" && s.mode != ModeFabric {
@@ -64,6 +67,23 @@ func (s Setting) Label() string {
 		label += " on " + s.Ledger
 	}
 	return label
+}
+
+// under is the setting of a stream that runs under policy: what was left open is as recorded.
+func (s Setting) under(policy pipeline.Policy) Setting {
+	if s.Buffer == 0 {
+		s.Buffer = policy.N
+	}
+	switch {
+	case s.mode != "":
+	case policy.Unbounded:
+		s.mode = ModeUnbounded
+	case policy.NonBlocking:
+		s.mode = ModeNonBlocking
+	case policy.Retry == 0:
+		s.mode = ModeIdeal
+	}
+	return s
 }
 
 // settings lists the combinations in the order of the question.
@@ -100,6 +120,9 @@ func (s *Scenario) settings() []Setting {
 // in a mode.
 func (s *Scenario) config(m *Model, n int, mode string) (pipeline.Config, error) {
 	cfg := m.Config
+	if was := cfg.Policy; n != 0 && mode == "" && (was.Unbounded || was.NonBlocking || was.Retry == 0) {
+		return cfg, fmt.Errorf("stream %s: its buffer was not Fabric's, so that a size says nothing: choose --mode fabric or --mode ideal", m.Stream.Name())
+	}
 	if n != 0 {
 		cfg.Policy.N = n
 		cfg.Policy.Unbounded = false

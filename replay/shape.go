@@ -64,11 +64,21 @@ func (m *Model) assumptions() (warnings []string) {
 	if !m.sized {
 		warnings = append(warnings, "the trace does not tell the sizes of its blocks: 3200 bytes a transaction are assumed (--block-bytes)")
 	}
-	if m.Measured.Observed(event.Transactions) == 0 {
-		warnings = append(warnings, "the trace does not tell the transactions of its blocks: one a block is assumed")
-	}
-	if m.Measured.Observed(event.Writes) == 0 {
-		warnings = append(warnings, "the trace does not tell the writes of its blocks: one a transaction is assumed")
+	return append(warnings, m.assumedCounts()...)
+}
+
+// assumedCounts says of how many blocks the trace does not tell what they hold.
+func (m *Model) assumedCounts() (warnings []string) {
+	for _, x := range []struct {
+		kind    event.Kind
+		assumed string
+	}{{event.Transactions, "one a block is assumed"}, {event.Writes, "one a transaction is assumed"}} {
+		switch n, all := m.Measured.Observed(x.kind), m.Len(); {
+		case n == 0:
+			warnings = append(warnings, fmt.Sprintf("the trace does not tell the %v of its blocks: %s", x.kind, x.assumed))
+		case n < all:
+			warnings = append(warnings, fmt.Sprintf("the trace does not tell the %v of %d of its %d blocks: %s", x.kind, all-n, all, x.assumed))
+		}
 	}
 	return warnings
 }

@@ -54,7 +54,8 @@ func SweepCosts(ctx context.Context, tr *traces.Trace, s Scenario) ([]*SweepResu
 // SweepTrace finds the curve for s.Buffers, of recorded services or those of the only one of
 // s.Costs, in simulated time and on all processors. s.Progress counts buffer sizes.
 func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult, error) {
-	if err := s.Validate(); err != nil {
+	s = s.withDefaults()
+	if err := s.validate(); err != nil {
 		return nil, err
 	}
 	switch {
@@ -241,9 +242,6 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 	cfg, err := s.config(m, s.Buffers[0], s.Mode)
 	if err != nil {
 		return nil, err
-	}
-	if was := m.Config.Policy; s.Mode == "" && (was.Unbounded || was.NonBlocking || was.Retry == 0) {
-		return nil, fmt.Errorf("stream %s: its buffer was not Fabric's, so that a size says nothing: choose --mode fabric or --mode ideal", m.Stream.Name())
 	}
 	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: make([]int64, m.Len())}
 	for i := range c.tail {

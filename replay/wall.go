@@ -42,16 +42,14 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		j.start = origin
 	}
 	run := func() error {
-		w := driver.Wall{Speed: s.clockSpeed(), Origin: origin}
+		w := driver.Wall{Speed: s.clockSpeed(), Origin: origin, PlainTimers: s.plainTimers}
 		results, err := w.Run(ctx, streams...)
 		if err != nil {
 			return err
 		}
 		for i, r := range results {
 			jobs[i].tellDrops(r)
-			if !s.Unpaced { // without pace there is nothing to be late for
-				jobs[i].tellLag(r, set)
-			}
+			jobs[i].tellTime(r)
 		}
 		return nil
 	}
@@ -78,7 +76,6 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 	for i, j := range jobs {
 		j.tellFeed(ledgers[i])
 		j.run = s.measured(j, len(jobs))
-		j.tellIdle()
 		j.run.Invalid = strings.Join(j.invalid, "; ")
 	}
 	return nil
@@ -93,10 +90,18 @@ func (s *Scenario) clockSpeed() float64 {
 	return s.Speed
 }
 
+// alarm returns one that waits as the driver does.
+func (s *Scenario) alarm() *driver.Alarm {
+	if s.plainTimers {
+		return driver.NewPlainAlarm()
+	}
+	return driver.NewAlarm()
+}
+
 // measured returns the figures of a job's run into a real ledger.
 func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
-	r.Run, r.Unpaced, r.Ledger = 1, s.Unpaced, j.set.Ledger
+	r.Unpaced, r.Ledger = s.Unpaced, j.set.Ledger
 	if !j.cfg.Policy.Unbounded {
 		r.Buffer = int64(j.cfg.Policy.N)
 	}
@@ -112,49 +117,58 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	return &r
 }
 
-// idleShare is the share of the time that a committer without pace may wait.
-const idleShare = 0.05
+// handOverShare is the share of a ledger's service that may be the replayer's own.
+const handOverShare = 0.05
 
-// tellIdle warns of a run without pace and buffer whose committer nevertheless waited.
-func (j *job) tellIdle() {
-	rate, known := j.run.BlockRate.Get()
-	capacity := j.run.Capacity.Or(0)
-	if j.unpaced && j.cfg.Policy.Unbounded && known && rate < capacity*(1-idleShare) {
-		j.notValid(fmt.Sprintf("%s: the committer took %s blocks/s and could have taken %s: the replayer was the bottleneck",
-			j.set.Label(), analysis.FormatNumber(rate), analysis.FormatNumber(capacity)))
+// tellTime says how well a run kept its time. Of one into a real ledger only that counts by
+// which the ledger had its blocks too late: all else is told as of when it was due.
+func (j *job) tellTime(r driver.Result) {
+	why := ""
+	j.late = lateRun{label: j.set.Label(), stream: j.model.Stream.Name(), runs: 1}
+	switch {
+	case !j.set.virtualLedger():
+		share := float64(r.HandOver) / max(float64(r.Service), 1)
+		j.late.by, j.late.text = share, fmt.Sprintf("handing blocks to the ledger took %v each, %.2g %% of its service",
+			(r.HandOver/time.Duration(max(r.Committed, 1))).Round(time.Microsecond), 100*share)
+		if share > handOverShare {
+			why = "the replayer was the bottleneck"
+		}
+	case j.unpaced: // there is nothing to be late for
+		j.late = lateRun{}
+	default:
+		j.late.by, j.late.text = float64(r.Lag.P99), fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(r.Lag.P50), round(r.Lag.P99), round(r.Lag.Max))
+		if r.Lag.Overloaded {
+			why = "this machine was too slow for the replay"
+		}
+	}
+	if why != "" {
+		j.notValid(why + ": " + j.late.text)
 	}
 }
 
-// tellLag says how late the run was.
-func (j *job) tellLag(r driver.Result, set Setting) {
-	j.label, j.lagged = set.Label(), r.Lag
-	if set.Buffer == 0 && set.mode != ModeUnbounded {
-		j.label = fmt.Sprintf("N = %d on %s", j.cfg.Policy.N, set.Ledger)
+// notValid warns of something by which the figures of the run are not valid.
+func (j *job) notValid(why string) {
+	text := j.set.Label()
+	if j.number > 0 {
+		text += fmt.Sprintf(", run %d", j.number)
 	}
-	j.lag = j.label + ": " + lagText(r.Lag)
-	if r.Lag.Overloaded {
-		j.notValid(j.label + ": this machine was too slow for the replay: " + lagText(r.Lag) + "; its figures are not valid")
-	}
-}
-
-// notValid warns of something by which the figures are not valid.
-func (j *job) notValid(text string) {
+	text += ": " + why
 	j.warnings, j.invalid = append(j.warnings, text), append(j.invalid, text)
 }
 
-// A lateRun is how late the latest of several runs of a setting was.
+// A lateRun is how late a run was, or the worst of several of one setting.
 type lateRun struct {
-	label, stream string
-	lag           driver.Lag
-	runs          int
+	label, stream, text string
+	by                  float64
+	runs                int
 }
 
-// addLate keeps the latest run of each setting and stream.
+// addLate keeps the worst run of each setting and stream.
 func (o *Outcome) addLate(r lateRun) {
 	for i := range o.late {
 		if l := &o.late[i]; l.label == r.label && l.stream == r.stream {
-			if l.runs++; r.lag.P99 > l.lag.P99 {
-				l.lag = r.lag
+			if l.runs++; r.by > l.by {
+				l.by, l.text = r.by, r.text
 			}
 			return
 		}
@@ -162,22 +176,17 @@ func (o *Outcome) addLate(r lateRun) {
 	o.late = append(o.late, r)
 }
 
-// tellLate says of repeated settings how late the latest run was.
+// tellLate says of repeated settings how late the worst run was.
 func (o *Outcome) tellLate() {
 	several := slices.ContainsFunc(o.late, func(l lateRun) bool { return l.stream != o.late[0].stream })
 	for _, l := range o.late {
-		text := fmt.Sprintf("%s, in the latest of %d runs: %s", l.label, l.runs, lagText(l.lag))
+		text := fmt.Sprintf("%s, in the worst of %d runs: %s", l.label, l.runs, l.text)
 		if several {
 			text = l.stream + ": " + text
 		}
 		o.Facts = append(o.Facts, text)
 	}
 	o.late = nil
-}
-
-// lagText tells how late a wall run was.
-func lagText(l driver.Lag) string {
-	return fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(l.P50), round(l.P99), round(l.Max))
 }
 
 // feedShare is the share of the validation that waiting for payloads may be.
@@ -197,7 +206,7 @@ func (j *job) tellFeed(l *fed) {
 		}
 	}
 	if float64(l.feed.waited) > feedShare*float64(validation) {
-		j.notValid(fmt.Sprintf("%s: of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
-			j.set.Label(), round(validation), round(l.feed.waited)))
+		j.notValid(fmt.Sprintf("of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
+			round(validation), round(l.feed.waited)))
 	}
 }
