@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
 	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/outfile", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
-	"replay/ledger/blockfiles":      {"internal/fabric/blockfile"},
+	"replay/ledger/blockfiles":      {"internal/fabric/blockfile", "internal/outfile"},
 	"replay/ledger/couch":           {},
 	"replay/ledger/couch/couchtest": {},
 	"replay/network":                {"replay/pipeline", "replay/driver", "replay/ledger", "replay/block", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/pki", "internal/fabric/mint", "traces", "traces/event"},

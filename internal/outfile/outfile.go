@@ -1,4 +1,5 @@
-// Package outfile writes the files that a command was asked for: whole or not at all.
+// Package outfile writes the files that a command was asked for: whole or not at all. Its other
+// file, dir.go, makes directories that are there after a crash.
 package outfile
 
 import (

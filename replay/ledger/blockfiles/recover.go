@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/blockreel/blockreel/internal/outfile"
 )
 
 // Found tells of a block that the index lacks. Note is good until it returns.
@@ -22,7 +24,11 @@ func Open(cfg Config, last Location, found Found) (s *Store, dropped int64, err 
 		return nil, 0, err
 	}
 	if !cfg.ReadOnly {
-		if err := os.MkdirAll(cfg.Dir, 0o777); err != nil {
+		makeDir := outfile.MakeDir
+		if cfg.NoSync {
+			makeDir = func(dir string) error { return os.MkdirAll(dir, 0o755) }
+		}
+		if err := makeDir(cfg.Dir); err != nil {
 			return nil, 0, err
 		}
 	}

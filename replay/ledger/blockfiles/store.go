@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/blockreel/blockreel/internal/fabric/blockfile"
+	"github.com/blockreel/blockreel/internal/outfile"
 )
 
 // MaxFileBytes is the size that Fabric's files have at most, unless one block is larger.
@@ -178,11 +179,7 @@ func (s *Store) syncDir() error {
 	if s.cfg.NoSync {
 		return nil
 	}
-	d, err := os.Open(s.cfg.Dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return outfile.SyncDir(s.cfg.Dir)
 }
 
 // Read appends the payload at a location to dst. The note is good until the next call.
