@@ -49,9 +49,10 @@ var couchDBBackend = Backend{
 // its version field.
 type couchDBStore struct {
 	*levelDBStore
-	db   *couch.DB
-	drop bool
-	docs []couch.Document
+	db *couch.DB
+	// drop: close deletes the database, if the ledger was opened whole.
+	drop, whole bool
+	docs        []couch.Document
 }
 
 func openCouchDB(ctx context.Context, cfg Config, o options) (_ store, err error) {
@@ -66,58 +67,89 @@ func openCouchDB(ctx context.Context, cfg Config, o options) (_ store, err error
 	return s, nil
 }
 
-// connect opens the database whose name is in the ledger's directory. A new ledger makes a
-// new one: the state of another ledger in it would be taken for its own.
+func (s *couchDBStore) opened() { s.whole = true }
+
+// connect opens the database whose name is in the ledger's directory.
 func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error {
-	path := filepath.Join(cfg.Dir, "couchdb")
-	raw, err := os.ReadFile(path)
-	known := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	home, err := s.home(cfg, o.text("database"))
+	if err != nil {
 		return err
 	}
-	if !known && cfg.ReadOnly {
-		return errors.New("its directory does not say where its state is")
-	}
-	name := strings.TrimSpace(string(raw))
-	if wanted := o.text("database"); !known {
-		name = wanted
-		if name == "" {
-			name = couch.DatabaseName(cfg.Channel) + "_" + drawn()
-		}
-	} else if wanted != "" && wanted != name {
-		return fmt.Errorf("its state is in the database %q, not %q", name, wanted)
-	}
-	db, created, err := couch.Open(ctx, couch.Config{
-		URL: o.text("url"), Database: name, User: os.Getenv(couchUser), Password: os.Getenv(couchPassword),
+	s.db, err = couch.Open(ctx, couch.Config{
+		URL: o.text("url"), Database: home.database, Ledger: home.ledger, Existing: cfg.ReadOnly,
+		User: os.Getenv(couchUser), Password: os.Getenv(couchPassword),
 		Timeout: o.duration("timeout"), Retries: o.count("retries"),
 		BatchDocs: o.count("batch"), Revisions: o.count("revisions"),
 	})
-	if err != nil {
-		return err
-	}
 	switch {
-	case created && cfg.ReadOnly:
-		err = errors.Join(fmt.Errorf("its state, the database %q, is gone: opened for writing, it is made anew of the blocks", name), db.Drop(ctx))
-	case !known && !created:
-		err = fmt.Errorf("the database %q is there already, of another ledger: give database= another name, or delete it", name)
-	case !known:
-		err = outfile.Write(path, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, name)
-			return err
-		})
+	case errors.Is(err, couch.ErrGone):
+		return fmt.Errorf("its state, the database %q, is gone: opened for writing, it is made anew of the blocks", home.database)
+	case errors.Is(err, couch.ErrOther):
+		return fmt.Errorf("the database %q is there already, of another ledger: give database= another name, or delete it", home.database)
 	}
-	if err != nil {
-		db.Close()
-		return err
-	}
-	s.db = db
-	return nil
+	return err
 }
 
-func drawn() string {
-	var b [4]byte
-	rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+// couchDBHome is where a ledger's state is: what the file couchdb in its directory holds, a
+// line each. The state of another ledger would be taken for its own, so both have a name
+// that is drawn.
+type couchDBHome struct{ database, ledger string }
+
+// home reads where the state is. A ledger that has nothing yet chooses: it may have been broken
+// off before it was begun, and then be opened with another name. The file is on the disk
+// before the database is made, which would otherwise be nobody's after a crash.
+func (s *couchDBStore) home(cfg Config, wanted string) (h couchDBHome, err error) {
+	begun, err := s.begun()
+	if err != nil {
+		return h, err
+	}
+	path := filepath.Join(cfg.Dir, "couchdb")
+	raw, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return h, err
+	}
+	there := err == nil
+	words := strings.Fields(string(raw))
+	if len(words) == 2 {
+		h = couchDBHome{words[0], words[1]}
+	}
+	switch {
+	case begun && !there:
+		return h, otherBackend("leveldb", "couchdb")
+	case begun && len(words) != 2:
+		return h, fmt.Errorf("%s is damaged: it does not say where the state is", path)
+	case begun && wanted != "" && wanted != h.database:
+		return h, fmt.Errorf("its state is in the database %q, not %q", h.database, wanted)
+	case begun || len(words) == 2 && (wanted == "" || wanted == h.database):
+		return h, nil
+	case cfg.ReadOnly:
+		return h, errors.New("there is no ledger")
+	}
+	h = couchDBHome{wanted, drawn(16)}
+	if wanted == "" {
+		h.database = couch.DatabaseName(cfg.Channel) + "_" + drawn(4)
+	}
+	err = outfile.Write(path, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s\n%s\n", h.database, h.ledger)
+		return err
+	})
+	if err == nil {
+		err = outfile.SyncDir(cfg.Dir)
+	}
+	return h, err
+}
+
+// begun reports whether a ledger has anything in the index, which is the first to be written.
+func (s *levelDBStore) begun() (bool, error) {
+	it := s.dbs[indexTable].NewIterator(nil, nil)
+	defer it.Release()
+	return it.First(), it.Error()
+}
+
+func drawn(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
 }
 
 func (s *couchDBStore) read(ctx context.Context, t table, keys [][]byte, each func(int, []byte)) error {
@@ -132,6 +164,10 @@ func (s *couchDBStore) read(ctx context.Context, t table, keys [][]byte, each fu
 		return err
 	}
 	return s.db.Read(ctx, keys, func(i int, d couch.Document) { each(i, append(d.Version, d.Value...)) })
+}
+
+func (s *couchDBStore) readVersions(ctx context.Context, keys [][]byte, each func(int, []byte)) error {
+	return s.db.ReadVersions(ctx, keys, func(i int, d couch.Document) { each(i, d.Version) })
 }
 
 func (s *couchDBStore) scan(ctx context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
@@ -195,7 +231,7 @@ func (s *couchDBStore) usage(u *Usage) error {
 
 func (s *couchDBStore) close() error {
 	var err error
-	if s.drop {
+	if s.drop && s.whole {
 		err = s.db.Drop(context.Background())
 	}
 	s.db.Close()

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	kvrwsetpb "github.com/blockreel/blockreel/internal/fabric/proto/kvrwset"
 	"github.com/blockreel/blockreel/replay/ledger/couch/couchtest"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -21,21 +24,18 @@ func TestCouchDBDatabase(t *testing.T) {
 	for n := range event.BlockNum(12) {
 		commit(t, l, testBlock(n))
 	}
-	name, err := os.ReadFile(filepath.Join(cfg.Dir, "couchdb"))
-	if err != nil || !strings.HasPrefix(string(name), "my$channel_") {
-		t.Fatalf("the database is called %q, %v", name, err)
+	name := databaseOf(t, cfg.Dir)
+	if !strings.HasPrefix(name, "my$channel_") {
+		t.Fatalf("the database is called %q", name)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Get(address + "/" + strings.TrimSpace(string(name)))
-	if err != nil {
-		t.Fatal(err)
+	if isThere(t, address+"/"+name) {
+		t.Error("the database is there after the drop")
 	}
-	resp.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
-	if resp.StatusCode != http.StatusNotFound {
-		t.Errorf("after the drop the server answers %s", resp.Status)
+	if _, err := Open(spec, Config{Dir: cfg.Dir, ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "is gone") || isThere(t, address+"/"+name) {
+		t.Errorf("dropped, and opened to be read only: %v", err)
 	}
 	l = open(t, spec, cfg)
 	if l.Height() != 12 {
@@ -46,7 +46,7 @@ func TestCouchDBDatabase(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	same := ",database=" + strings.TrimSpace(string(name))
+	same := ",database=" + name
 	if _, err := Open(spec+",database=other", cfg); err == nil || !strings.Contains(err.Error(), "not \"other\"") {
 		t.Errorf("another database than its own: %v", err)
 	}
@@ -54,6 +54,175 @@ func TestCouchDBDatabase(t *testing.T) {
 		t.Errorf("the database of another ledger: %v", err)
 	}
 	l = open(t, spec+same, cfg)
+	check(t, l)
+}
+
+// databaseOf is the name of the database of a ledger in a directory.
+func databaseOf(t *testing.T, dir string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "couchdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _, _ := strings.Cut(string(raw), "\n")
+	return name
+}
+
+func isThere(t *testing.T, address string) bool {
+	t.Helper()
+	resp, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	return resp.StatusCode == http.StatusOK
+}
+
+// A ledger that was not opened, for whatever reason, keeps its database.
+func TestCouchDBDropsWhatWasOpened(t *testing.T) {
+	address := couchtest.Start(t)
+	spec := "couchdb:url=" + address
+	cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
+	l := open(t, spec, cfg)
+	commit(t, l, testBlock(0))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	database := address + "/" + databaseOf(t, cfg.Dir)
+	if _, err := Open(spec+",drop=true", Config{Dir: cfg.Dir, Channel: "ch2"}); err == nil || !strings.Contains(err.Error(), `"ch1", not "ch2"`) {
+		t.Errorf("another channel: %v", err)
+	}
+	if !isThere(t, database) {
+		t.Error("a mistyped channel has cost the state")
+	}
+	l = open(t, spec+",drop=true", cfg)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if isThere(t, database) {
+		t.Error("an opened ledger was closed and not dropped")
+	}
+}
+
+// A ledger that is broken off while it is made can be made by the next try, with the database's
+// name that was asked for.
+func TestCouchDBBegunTwice(t *testing.T) {
+	inner := &couchtest.Server{}
+	requests, last := 0, 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests++; requests > last {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	for done, tries := false, 0; !done; tries++ {
+		cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
+		spec := fmt.Sprintf("couchdb:url=%s,database=x%d", s.URL, tries)
+		requests, last = 0, tries
+		l, err := Open(spec, cfg)
+		if done = err == nil; done {
+			if tries < 5 {
+				t.Errorf("opened with %d requests: this tests nothing", tries)
+			}
+		} else if !strings.Contains(err.Error(), "403") {
+			t.Fatal(err)
+		} else {
+			last = math.MaxInt
+			l = open(t, spec, cfg)
+		}
+		last = math.MaxInt
+		commit(t, l, testBlock(0))
+		check(t, l)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// Nor is the name binding while nothing has been written.
+		if tries > 4 {
+			continue
+		}
+		cfg.Dir = t.TempDir()
+		requests, last = 0, tries
+		if _, err := Open(spec+"y", cfg); err == nil {
+			t.Fatal("a server that refuses was no error")
+		}
+		last = math.MaxInt
+		l = open(t, spec+"z", cfg)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A leveldb ledger does not become a couchdb one; unless there is nothing in it, as when a
+// couchdb ledger was broken off before it was one.
+func TestCouchDBOverLevelDB(t *testing.T) {
+	spec := "couchdb:url=" + couchtest.Start(t)
+	cfg := Config{Dir: t.TempDir(), Channel: "ch1"}
+	k, err := parse("leveldb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := openLevelDB(cfg, k.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rest.close(); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, spec, cfg)
+	commit(t, l, testBlock(0))
+	check(t, l)
+
+	cfg.Dir = t.TempDir()
+	l = open(t, "leveldb", cfg) // not even a block
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(spec, cfg); err == nil || !strings.Contains(err.Error(), "is one of leveldb, not of couchdb") {
+		t.Errorf("leveldb opened as couchdb: %v", err)
+	}
+	l = open(t, "leveldb", cfg)
+	check(t, l)
+}
+
+// Versions are loaded without values, whatever these are: a block that reads and overwrites
+// large ones asks for none of them.
+func TestCouchDBVersions(t *testing.T) {
+	inner := &couchtest.Server{}
+	attached := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("attachments") == "true" && r.Method == http.MethodPost {
+			attached++
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	l := open(t, "couchdb:url="+s.URL, Config{Dir: t.TempDir(), Channel: "ch1"})
+	c := &chain{t: t}
+	commit(t, l, c.genesis())
+	commit(t, l, c.block(put("a", "text"), put("b", `{"json":1}`)))
+	commit(t, l, c.block(
+		tx{set: &kvrwsetpb.KVRWSet{Reads: []*kvrwsetpb.KVRead{reads("a", 1, 0), reads("b", 1, 1), reads("c")}, Writes: []*kvrwsetpb.KVWrite{puts("a", "new")}}},
+		tx{set: &kvrwsetpb.KVRWSet{Reads: []*kvrwsetpb.KVRead{reads("b", 1, 0)}}},
+	))
+	wantCodes(t, l, 2, 0, 11)
+	if attached > 0 {
+		t.Errorf("%d requests for values", attached)
+	}
+	// With metadata the value is written anew, and so must be read.
+	commit(t, l, c.block(tx{set: &kvrwsetpb.KVRWSet{MetadataWrites: []*kvrwsetpb.KVMetadataWrite{{
+		Key: "a", Entries: []*kvrwsetpb.KVMetadataEntry{{Name: "VALIDATION_PARAMETER", Value: []byte("policy")}},
+	}}}}))
+	wantCodes(t, l, 3, 0)
+	if v, err := l.State(t.Context(), "basic", "a"); err != nil || string(v.Value) != "new" || len(v.Metadata) == 0 {
+		t.Errorf("with metadata, the value is %q, %v", v.Value, err)
+	}
+	if attached == 0 {
+		t.Error("nobody asked for the value")
+	}
 	check(t, l)
 }
 

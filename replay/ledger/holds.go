@@ -40,9 +40,13 @@ func expect(b Backend, cfg Config) error {
 	case found == "" || found == b.Name:
 		return nil
 	case b.Name == couchDBBackend.Name && found == levelDBBackend.Name && !cfg.Existing:
-		return nil // begun, but its server did not answer
+		return nil // perhaps made, and broken off before it was couchdb's: home looks
 	}
-	return fmt.Errorf("the ledger there is one of %s, not of %s", found, b.Name)
+	return otherBackend(found, b.Name)
+}
+
+func otherBackend(found, wanted string) error {
+	return fmt.Errorf("the ledger there is one of %s, not of %s", found, wanted)
 }
 
 // plain replaces the engines' words for a directory that another process has locked.

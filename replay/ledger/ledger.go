@@ -82,6 +82,7 @@ type Ledger struct {
 	spec      string
 	dir       string
 	readOnly  bool
+	whole     bool // it has been opened, and is not about to be given up
 	channel   string
 	store     store // nil: closed
 	validator *validate.Validator
@@ -197,6 +198,9 @@ func (l *Ledger) Close() error {
 		return nil
 	}
 	err := l.store.close()
+	if err == nil {
+		err = l.noteHeight()
+	}
 	l.store, l.next.validated = nil, false
 	return err
 }

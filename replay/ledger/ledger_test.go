@@ -228,6 +228,7 @@ func TestParse(t *testing.T) {
 		"badger:cache=1":                "of 1MB to 1GB",
 		"badger:cache=99999999999999GB": "of 1MB to 1GB",
 		"recorded":                      "not opened",
+		"couchdb:timeout=0s":            "a time above 0",
 	} {
 		if _, err := Parse(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%q): error %v, want one with %q", spec, err, want)

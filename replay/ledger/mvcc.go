@@ -166,7 +166,8 @@ func (l *Ledger) preload(ctx context.Context) error {
 	}
 	l.rooms.keys, l.rooms.key = keys, room
 	var damaged error
-	err := l.store.read(ctx, stateTable, keys, func(i int, value []byte) {
+	whole := func(i int) bool { return m.slots[at[i]].whole }
+	err := readState(ctx, l.store, keys, whole, func(i int, value []byte) {
 		s := &m.slots[at[i]]
 		old, ok := decodeState(value)
 		// What a write that was broken off has left of this very block is there when it is

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -65,7 +66,7 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 	l := &Ledger{spec: k.String(), readOnly: cfg.ReadOnly}
 	if k.backend.InMemory {
 		l.window = uint64(k.options.count("blocks"))
-	} else if l.dir, err = cfg.directory(); err != nil {
+	} else if l.dir, err = cfg.directory(Durable(spec)); err != nil {
 		return nil, fmt.Errorf("ledger %q: %w", spec, err)
 	} else if err := expect(k.backend, cfg); err != nil {
 		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err)
@@ -73,14 +74,25 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 	if l.store, err = guarded(ctx, k, cfg); err != nil {
 		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, plain(err))
 	}
-	if err := l.load(ctx, cfg); err != nil {
+	err = l.load(ctx, cfg)
+	if err == nil {
+		err = l.checkHeight()
+	}
+	if err == nil && l.dir != "" && !cfg.ReadOnly && Durable(spec) {
+		err = outfile.SyncDir(l.dir) // what the backend has made there
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err), l.Close())
+	}
+	l.whole = true
+	if s, ok := l.store.(opener); ok {
+		s.opened()
 	}
 	return l, nil
 }
 
 // directory makes the ledger's directory, or finds that it is there.
-func (c Config) directory() (string, error) {
+func (c Config) directory(durable bool) (string, error) {
 	if c.Dir == "" {
 		return "", errors.New("it needs a directory")
 	}
@@ -90,6 +102,9 @@ func (c Config) directory() (string, error) {
 			err = fmt.Errorf("there is no ledger in %s", c.Dir)
 		}
 		return c.Dir, err
+	}
+	if durable {
+		return c.Dir, outfile.MakeDir(c.Dir)
 	}
 	return c.Dir, os.MkdirAll(c.Dir, 0o755)
 }

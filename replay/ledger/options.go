@@ -129,8 +129,8 @@ func (k Option) parse(value string) (string, error) {
 			return "", fmt.Errorf("choose a %s of %s, such as %s", k.Kind, k.Range(), k.Default)
 		}
 	case Duration:
-		if v, err := time.ParseDuration(value); err != nil || v < 0 {
-			return "", fmt.Errorf("choose a time with its unit, such as %s", k.Default)
+		if v, err := time.ParseDuration(value); err != nil || v <= 0 {
+			return "", fmt.Errorf("choose a time above 0 with its unit, such as %s", k.Default)
 		}
 	case Choice:
 		if !slices.Contains(k.Values, value) {

@@ -97,7 +97,7 @@ func TestOtherBackend(t *testing.T) {
 			if !b.IsStore() || b.InMemory || b.Name == name {
 				continue
 			}
-			other, err := Open(b.Name, Config{Dir: cfg.Dir, Existing: true})
+			other, err := Open(b.Name, cfg)
 			if err == nil {
 				t.Errorf("opened as %s: %v", b.Name, other.Close())
 			} else if !strings.Contains(err.Error(), "is one of "+name+", not of "+b.Name) {

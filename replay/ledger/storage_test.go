@@ -155,6 +155,9 @@ func TestHostileDirectories(t *testing.T) {
 				child := exec.Command(os.Args[0])
 				child.Env = append(os.Environ(), openDir+"="+dir, openSpec+"="+spec,
 					"GORACE=atexit_sleep_ms=0") // the race detector's second at the end of every process
+				if Durable(spec) {
+					child.Env = append(child.Env, openHeight+"="+fmt.Sprint(l.Height()))
+				}
 				if out, err := child.CombinedOutput(); err != nil {
 					t.Errorf("%s %s: %v\n%s", file, name, err, out[:min(len(out), 3000)])
 				}
@@ -167,10 +170,13 @@ func TestHostileDirectories(t *testing.T) {
 const (
 	openDir  = "BLOCKREEL_TEST_OPEN_DIR"
 	openSpec = "BLOCKREEL_TEST_OPEN_SPEC"
+	// openHeight is the height that the ledger must have if it opens; empty: any.
+	openHeight = "BLOCKREEL_TEST_OPEN_HEIGHT"
 )
 
 // openDamaged opens a damaged ledger, asks it, and ends the process, when this is the child
-// of TestHostileDirectories. Any answer will do.
+// of TestHostileDirectories. An error will do; but what was on the disk must not be gone
+// without one.
 func openDamaged() {
 	dir := os.Getenv(openDir)
 	if dir == "" {
@@ -179,6 +185,10 @@ func openDamaged() {
 	l, err := Open(os.Getenv(openSpec), Config{Dir: dir, Channel: "ch1"})
 	if err == nil {
 		err = errors.Join(l.Check(context.Background()), l.Close())
+		if want := os.Getenv(openHeight); err == nil && want != "" && fmt.Sprint(l.Height()) != want {
+			fmt.Printf("blocks are lost, and nobody says so: height %d, want %s\n", l.Height(), want)
+			os.Exit(1)
+		}
 	}
 	fmt.Println(err)
 	os.Exit(0)

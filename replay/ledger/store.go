@@ -34,6 +34,48 @@ type reader interface {
 	scan(ctx context.Context, t table, from, to []byte, each func(key, value []byte) bool) error
 }
 
+// An opener is a store that wants to know when its ledger has been opened: until then, it
+// may be none, or be refused, and is closed without further consequences.
+type opener interface{ opened() }
+
+// A versioner is a store that gives what stands before a value of the state, its version and
+// metadata, much sooner than the value.
+type versioner interface {
+	// readVersions is read for the table state, but what it gives may be without the value.
+	readVersions(ctx context.Context, keys [][]byte, each func(i int, value []byte)) error
+}
+
+// readState reads keys of the state, of which those that are not whole may come without their
+// values.
+func readState(ctx context.Context, s store, keys [][]byte, whole func(i int) bool, each func(i int, value []byte)) error {
+	v, ok := s.(versioner)
+	if !ok {
+		return s.read(ctx, stateTable, keys, each)
+	}
+	var parts [2]struct {
+		keys [][]byte
+		at   []int
+	}
+	for i, key := range keys {
+		p := &parts[0]
+		if whole(i) {
+			p = &parts[1]
+		}
+		p.keys, p.at = append(p.keys, key), append(p.at, i)
+	}
+	versions, values := &parts[0], &parts[1]
+	if len(values.keys) > 0 {
+		err := s.read(ctx, stateTable, values.keys, func(i int, value []byte) { each(values.at[i], value) })
+		if err != nil {
+			return err
+		}
+	}
+	if len(versions.keys) == 0 {
+		return nil
+	}
+	return v.readVersions(ctx, versions.keys, func(i int, value []byte) { each(versions.at[i], value) })
+}
+
 // A meter is a store that knows more than the size of its files.
 type meter interface {
 	// usage adds what the store knows to u; it finds the sum of its files' sizes there.

@@ -14,8 +14,14 @@ import (
 	"time"
 )
 
-// maxResponse bounds what is read of an answer.
-const maxResponse = 1 << 30
+// What is read of an answer: of one with a single document at most maxResponse bytes; of one
+// with more at most pageBytes, and then fewer are asked for.
+const (
+	maxResponse = 1 << 30
+	pageBytes   = 64 << 20
+)
+
+var errLong = errors.New("the answer is too long")
 
 // longestWait bounds the wait before a retry.
 const longestWait = 10 * time.Second
@@ -27,6 +33,8 @@ type request struct {
 	body         []byte
 	// what names it in errors.
 	what string
+	// most is how many bytes the answer may have; 0 is maxResponse.
+	most int64
 }
 
 // A StatusError is the answer of a server that refuses.
@@ -151,8 +159,15 @@ func (db *DB) once(ctx context.Context, r request, read func(io.Reader) error) e
 	if resp.StatusCode/100 != 2 {
 		return db.refusal(resp)
 	}
-	body := &limited{r: resp.Body, left: maxResponse}
+	most := r.most
+	if most == 0 {
+		most = maxResponse
+	}
+	body := &limited{r: resp.Body, left: most}
 	if err := read(body); err != nil {
+		if errors.Is(err, errLong) {
+			return fmt.Errorf("%s: %w: it has more than %d bytes", db.server, errLong, most)
+		}
 		if body.err != nil {
 			return db.away(body.err)
 		}
@@ -160,7 +175,7 @@ func (db *DB) once(ctx context.Context, r request, read func(io.Reader) error) e
 	}
 	// The connection is used again only if the answer was read to its end.
 	_, err = io.Copy(io.Discard, io.LimitReader(body, 64<<10))
-	if err != nil {
+	if err != nil && !errors.Is(err, errLong) {
 		return db.away(err)
 	}
 	return nil
@@ -196,7 +211,7 @@ type limited struct {
 
 func (l *limited) Read(b []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, fmt.Errorf("an answer of more than %d bytes", maxResponse)
+		return 0, errLong
 	}
 	n, err := l.r.Read(b[:min(int64(len(b)), l.left)])
 	l.left -= int64(n)

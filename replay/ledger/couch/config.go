@@ -31,6 +31,10 @@ type Config struct {
 	URL string
 	// Database is its name: DatabaseName makes one that CouchDB takes.
 	Database string
+	// Ledger says whose database it is, in words that no other ledger has.
+	Ledger string
+	// Existing opens a database that is there, and makes none.
+	Existing bool
 	// User and Password are used if URL has none.
 	User, Password string
 	// Timeout of one request; 0 is DefaultTimeout.
@@ -129,18 +133,26 @@ type DB struct {
 	http      *http.Client
 	transport *http.Transport
 	revisions revisions
+	pageBytes int64 // as the constant
 	room      []byte
 }
 
-// Open connects to the server and makes the database when it is not there; created
-// tells which.
-func Open(ctx context.Context, cfg Config) (db *DB, created bool, err error) {
+var (
+	// ErrGone: a database that should be there is not.
+	ErrGone = errors.New("the database is gone")
+	// ErrOther: the database has documents, and they are not this ledger's.
+	ErrOther = errors.New("the database is there already, of another ledger")
+)
+
+// Open connects to the server, and makes the database when it is not there. A database
+// without documents becomes the ledger's; one of another ledger is refused.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
 	server, err := cfg.validate()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	db = &DB{
+	db := &DB{
 		cfg: cfg, server: server, transport: transport,
 		http: &http.Client{
 			Transport: transport,
@@ -148,38 +160,97 @@ func Open(ctx context.Context, cfg Config) (db *DB, created bool, err error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		revisions: newRevisions(cfg.Revisions),
+		pageBytes: pageBytes,
 	}
-	if created, err = db.create(ctx); err != nil {
+	if err = db.greet(ctx); err == nil {
+		err = db.begin(ctx)
+	}
+	if err != nil {
 		db.Close()
-		return nil, false, err
+		return nil, err
 	}
-	return db, created, nil
+	return db, nil
 }
 
-// create looks whether a CouchDB answers, and makes the database.
-func (db *DB) create(ctx context.Context) (bool, error) {
+// greet looks whether a CouchDB answers.
+func (db *DB) greet(ctx context.Context) error {
 	var welcome map[string]json.RawMessage
 	if err := db.call(ctx, request{method: http.MethodGet, path: "/", what: "greeting"}, &welcome); err != nil {
-		return false, err
+		return err
 	}
 	_, couch := welcome["couchdb"]
 	_, pouch := welcome["express-pouchdb"]
 	if !couch && !pouch {
-		return false, fmt.Errorf("%s answers, but not as CouchDB does: is it the right address?", db.server)
+		return fmt.Errorf("%s answers, but not as CouchDB does: is it the right address?", db.server)
 	}
-	err := db.call(ctx, request{method: http.MethodPut, path: db.path(""), what: "making the database"}, nil)
+	return nil
+}
+
+// begin makes the database, if need be, and sees to it that it is this ledger's. Whoever is
+// broken off in between, or gets no answer, finds a database without documents, or his own.
+func (db *DB) begin(ctx context.Context) error {
+	if !db.cfg.Existing {
+		err := db.call(ctx, request{method: http.MethodPut, path: db.path(""), what: "making the database"}, nil)
+		if err != nil && !refused(err, http.StatusPreconditionFailed) { // it is there
+			return err
+		}
+	}
+	is, err := db.info(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case is.Count > 0:
+	case db.cfg.Existing:
+		return ErrGone
+	default:
+		body, err := json.Marshal(owner{ownerID, db.cfg.Ledger})
+		if err != nil {
+			return err
+		}
+		err = db.call(ctx, request{method: http.MethodPut, path: db.path("/" + ownerID), body: body, what: "marking the database"}, nil)
+		if err != nil && !refused(err, http.StatusConflict) { // it is marked
+			return err
+		}
+	}
+	var o owner
+	err = db.call(ctx, request{method: http.MethodGet, path: db.path("/" + ownerID), what: "asking whose database it is"}, &o)
+	if refused(err, http.StatusNotFound) || err == nil && o.Ledger != db.cfg.Ledger {
+		return ErrOther
+	}
+	return err
+}
+
+// owner is the document that says whose database it is.
+type owner struct {
+	ID     string `json:"_id"`
+	Ledger string `json:"ledger"`
+}
+
+// refused reports whether the server has answered with this status.
+func refused(err error, code int) bool {
 	var status *StatusError
-	if errors.As(err, &status) && status.Code == http.StatusPreconditionFailed {
-		return false, nil
+	return errors.As(err, &status) && status.Code == code
+}
+
+type info struct {
+	Count int `json:"doc_count"`
+	Sizes struct{ File int64 }
+}
+
+func (db *DB) info(ctx context.Context) (info, error) {
+	var i info
+	err := db.call(ctx, request{method: http.MethodGet, path: db.path(""), what: "looking at the database"}, &i)
+	if refused(err, http.StatusNotFound) {
+		err = ErrGone
 	}
-	return err == nil, err
+	return i, err
 }
 
 // Size is that of the database's files, in bytes; 0 when the server does not tell.
 func (db *DB) Size(ctx context.Context) (int64, error) {
-	var info struct{ Sizes struct{ File int64 } }
-	err := db.call(ctx, request{method: http.MethodGet, path: db.path(""), what: "reading the database's size"}, &info)
-	return info.Sizes.File, err
+	i, err := db.info(ctx)
+	return i.Sizes.File, err
 }
 
 // Drop deletes the database and everything in it.

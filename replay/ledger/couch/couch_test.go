@@ -36,7 +36,7 @@ func mustOpen(t testing.TB, cfg Config) *DB {
 	if cfg.Backoff == 0 {
 		cfg.Backoff = time.Millisecond
 	}
-	db, _, err := Open(t.Context(), cfg)
+	db, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +90,18 @@ var values = map[string]bool{
 	"{\"a\":\"\xff\"}":                 false,
 	`{"key":"é\u0000<&>"}`:             true,
 	`{"_attachments":{}}`:              false,
+
+	// What a server keeps of a number is at most a double.
+	`{"a":0.1,"b":-1.50e-3,"c":1E+2,"d":0,"e":9007199254740991,"f":0.000}`: true,
+	`{"a":1e400}`:                   false,
+	`{"a":[{"b":-1e400}]}`:          false,
+	`{"a":1e-400}`:                  false,
+	`{"a":12345678901234567890}`:    false,
+	`{"a":9007199254740993}`:        false,
+	`{"a":0.1234567890123456789}`:   false,
+	`{"a":-0}`:                      false,
+	`{"a":{"b":1,"c":[],"b":2}}`:    false,
+	`{"a":{"b":1},"c":[{"b":"b"}]}`: true,
 }
 
 func TestValues(t *testing.T) {
@@ -260,6 +272,120 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// TestPages holds that documents which are too large for one answer together come in several,
+// and that versions are read without values.
+func TestPages(t *testing.T) {
+	servers(t, func(t *testing.T, address string) {
+		db := mustOpen(t, Config{URL: address})
+		db.pageBytes = 1 << 20
+		value := bytes.Repeat([]byte("0123456789abcdef"), 1<<20/16/5)
+		var docs []Document
+		var keys []string
+		var raw [][]byte
+		for i := range 8 {
+			keys, raw = append(keys, fmt.Sprint(i)), append(raw, fmt.Append(nil, i))
+			docs = append(docs, Document{Key: raw[i], Version: []byte("v"), Value: value})
+		}
+		write(t, db, docs...)
+		for key, d := range read(t, db, keys...) {
+			if !bytes.Equal(d.Value, value) {
+				t.Errorf("%s comes back with %d bytes", key, len(d.Value))
+			}
+		}
+		n := 0
+		err := db.Scan(t.Context(), nil, nil, func(d Document) bool {
+			if string(d.Key) != keys[n] || !bytes.Equal(d.Value, value) {
+				t.Errorf("document %d of a scan is %q with %d bytes", n, d.Key, len(d.Value))
+			}
+			n++
+			return true
+		})
+		if err != nil || n != len(keys) {
+			t.Errorf("%d documents in a scan: %v", n, err)
+		}
+		n = 0
+		err = db.ReadVersions(t.Context(), append(raw, []byte("missing")), func(i int, d Document) {
+			if string(d.Key) != keys[i] || string(d.Version) != "v" || d.Value != nil {
+				t.Errorf("version %q of %s, with a value of %d bytes", d.Version, d.Key, len(d.Value))
+			}
+			n++
+		})
+		if err != nil || n != len(keys) {
+			t.Errorf("%d versions: %v", n, err)
+		}
+	})
+}
+
+// TestWhoseDatabase holds that a database is one ledger's, and that whoever got no answer, or
+// ended in between, finds his own.
+func TestWhoseDatabase(t *testing.T) {
+	servers(t, func(t *testing.T, address string) {
+		ours := Config{URL: address, Database: "ours", Ledger: "one"}
+		if _, err := Open(t.Context(), Config{URL: address, Database: "ours", Existing: true}); !errors.Is(err, ErrGone) {
+			t.Errorf("there is none yet: %v", err)
+		}
+		for range 2 {
+			mustOpen(t, ours)
+		}
+		for _, existing := range []bool{false, true} {
+			_, err := Open(t.Context(), Config{URL: address, Database: "ours", Ledger: "two", Existing: existing})
+			if !errors.Is(err, ErrOther) {
+				t.Errorf("another ledger's: %v", err)
+			}
+		}
+		// Made, but not marked.
+		put(t, address+"/empty", "")
+		if _, err := Open(t.Context(), Config{URL: address, Database: "empty", Existing: true}); !errors.Is(err, ErrGone) {
+			t.Errorf("an empty one: %v", err)
+		}
+		mustOpen(t, Config{URL: address, Database: "empty", Ledger: "one"})
+		// Of another program.
+		put(t, address+"/other", "")
+		put(t, address+"/other/doc", "{}")
+		if _, err := Open(t.Context(), Config{URL: address, Database: "other", Ledger: "one"}); !errors.Is(err, ErrOther) {
+			t.Errorf("another program's: %v", err)
+		}
+	})
+}
+
+func put(t testing.TB, address, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("%s: %s", address, resp.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestLostAnswers holds that a database whose first request is answered by nobody is ours all the same.
+func TestLostAnswers(t *testing.T) {
+	inner := &couchtest.Server{}
+	lost := map[string]bool{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && !lost[r.URL.Path] {
+			lost[r.URL.Path] = true
+			inner.ServeHTTP(httptest.NewRecorder(), r)
+			hijack(t, w).Close()
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	mustOpen(t, Config{URL: s.URL, Ledger: "one"})
+	if len(lost) != 2 {
+		t.Errorf("the answers to %v were lost", lost)
+	}
+}
+
 func TestSavepoint(t *testing.T) {
 	servers(t, func(t *testing.T, address string) {
 		db := mustOpen(t, Config{URL: address})
@@ -289,8 +415,12 @@ func TestSavepoint(t *testing.T) {
 		if _, _, err := db.Savepoint(t.Context()); err == nil {
 			t.Error("no error for a database that is gone")
 		}
-		if _, created, err := Open(t.Context(), Config{URL: address, Database: "ch1"}); !created || err != nil {
-			t.Errorf("after it was dropped: created %v, %v", created, err)
+		if _, err := Open(t.Context(), Config{URL: address, Database: "ch1", Existing: true}); !errors.Is(err, ErrGone) {
+			t.Errorf("a database that is gone, and should be there: %v", err)
+		}
+		db = mustOpen(t, Config{URL: address})
+		if _, ok, err := db.Savepoint(t.Context()); ok || err != nil {
+			t.Errorf("the database after it was dropped has a savepoint: %v", err)
 		}
 	})
 }

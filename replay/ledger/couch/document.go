@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,11 +22,12 @@ type Document struct {
 	Deleted bool
 }
 
-// Names within a document; Fabric's, but for idPrefix.
+// Names within a document; Fabric's, but for ownerID and idPrefix.
 const (
 	versionField   = "~version"
 	attachmentName = "valueBytes"
 	savepointID    = "statedb_savepoint"
+	ownerID        = "statedb_ledger"
 	// idPrefix stands before a key: CouchDB keeps ids that begin with an underscore
 	// for itself, and takes no empty one. afterIDs is the first id behind all of them.
 	idPrefix = ":"
@@ -91,23 +94,83 @@ func appendText(dst []byte, s string) []byte {
 }
 
 // isDocument reports whether a value can be the fields of a document: a JSON object in
-// valid UTF-8, whose fields CouchDB does not want for itself and occur once, without
-// escaped surrogates, of which CouchDB refuses those that are not pairs.
+// valid UTF-8, whose fields CouchDB does not want for itself, without escaped surrogates, of
+// which CouchDB refuses those that are not pairs. No object in it may have a field twice, of
+// which one would be lost, and every number must be one that plain knows.
 func isDocument(value []byte) bool {
 	text := bytes.TrimSpace(value)
 	if len(text) < 2 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) ||
 		bytes.Contains(text, []byte(`\ud`)) || bytes.Contains(text, []byte(`\uD`)) {
 		return false
 	}
-	seen := map[string]bool{versionField: true}
-	err := eachField(text, func(name string, _ json.RawMessage) error {
-		if seen[name] || strings.HasPrefix(name, "_") {
-			return errors.New("not a field of ours")
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	// Of each object that is open the names that it has had; nil for a list.
+	var open []map[string]bool
+	for isName := false; ; {
+		token, err := dec.Token()
+		if err != nil {
+			return err == io.EOF
 		}
-		seen[name] = true
-		return nil
-	})
-	return err == nil
+		switch token := token.(type) {
+		case json.Number:
+			if !plain(token.String()) {
+				return false
+			}
+		case json.Delim:
+			switch token {
+			case '{':
+				open = append(open, make(map[string]bool))
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if !isName {
+				break
+			}
+			names := open[len(open)-1]
+			if names[token] || len(open) == 1 && (token == versionField || strings.HasPrefix(token, "_")) {
+				return false
+			}
+			names[token] = true
+			isName = false
+			continue
+		}
+		isName = len(open) > 0 && open[len(open)-1] != nil // what follows a value, or opens an object
+	}
+}
+
+// plain reports whether a number is the same after it was a double, which is what a server may
+// keep of it: 1e400 and 12345678901234567890 are not, nor is a negative zero.
+func plain(number string) bool {
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || f == 0 && number[0] == '-' {
+		return false
+	}
+	digits, exponent, ok := decimal(number)
+	keptDigits, keptExponent, _ := decimal(strconv.FormatFloat(f, 'e', -1, 64))
+	return ok && digits == keptDigits && exponent == keptExponent
+}
+
+// decimal gives a number as its digits, without zeros at either end, behind the point of
+// 0.digits × 10^exponent.
+func decimal(number string) (digits string, exponent int, ok bool) {
+	mantissa, power, given := strings.Cut(strings.ToLower(strings.TrimPrefix(number, "-")), "e")
+	if given {
+		var err error
+		if exponent, err = strconv.Atoi(power); err != nil {
+			return "", 0, false
+		}
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits = strings.TrimLeft(whole+fraction, "0")
+	exponent += len(whole) - (len(whole) + len(fraction) - len(digits))
+	if digits = strings.TrimRight(digits, "0"); digits == "" {
+		exponent = 0
+	}
+	return digits, exponent, true
 }
 
 // eachField gives the fields of a JSON object in their order.
@@ -133,8 +196,9 @@ func eachField(object []byte, each func(name string, value json.RawMessage) erro
 	return nil
 }
 
-// parseDocument is the inverse of appendDocument.
-func parseDocument(object []byte) (d Document, rev string, err error) {
+// parseDocument is the inverse of appendDocument; without withValue it leaves out the value,
+// and takes a document whose attachment came without data.
+func parseDocument(object []byte, withValue bool) (d Document, rev string, err error) {
 	versioned, attached := false, false
 	fields := []byte{'{'}
 	err = eachField(object, func(name string, value json.RawMessage) error {
@@ -152,6 +216,9 @@ func parseDocument(object []byte) (d Document, rev string, err error) {
 			versioned = true
 			return json.Unmarshal(value, &d.Version)
 		case "_attachments":
+			if !withValue {
+				return nil
+			}
 			var attachments map[string]struct{ Data *[]byte }
 			if err := json.Unmarshal(value, &attachments); err != nil {
 				return err
@@ -161,6 +228,9 @@ func parseDocument(object []byte) (d Document, rev string, err error) {
 				return fmt.Errorf("its attachment %s came without data", attachmentName)
 			}
 			attached, d.Value = true, *data
+			return nil
+		}
+		if !withValue {
 			return nil
 		}
 		if len(fields) > 1 {
@@ -175,7 +245,7 @@ func parseDocument(object []byte) (d Document, rev string, err error) {
 	if err != nil {
 		return Document{}, "", fmt.Errorf("document %q: %w", d.Key, err)
 	}
-	if !attached {
+	if withValue && !attached {
 		d.Value = append(fields, '}')
 	}
 	return d, rev, nil

@@ -30,7 +30,7 @@ func TestAway(t *testing.T) {
 	s := httptest.NewServer(&couchtest.Server{})
 	address := strings.Replace(s.URL, "http://", "http://admin:"+secret+"@", 1)
 	s.Close()
-	_, _, err := Open(t.Context(), Config{URL: address, Database: "ch1", Backoff: time.Millisecond})
+	_, err := Open(t.Context(), Config{URL: address, Database: "ch1", Backoff: time.Millisecond})
 	noSecret(t, err)
 	var away *AwayError
 	if !errors.As(err, &away) || away.Server != s.URL {
@@ -72,7 +72,7 @@ func TestTimeout(t *testing.T) {
 	defer s.Close()
 	defer close(release)
 	cfg := Config{URL: s.URL, Database: "ch1", Timeout: 10 * time.Millisecond, Retries: 1, Backoff: time.Millisecond}
-	_, _, err := Open(t.Context(), cfg)
+	_, err := Open(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "no answer within 10ms") || !strings.Contains(err.Error(), "tried 2 times") {
 		t.Errorf("%v", err)
 	}
@@ -80,7 +80,7 @@ func TestTimeout(t *testing.T) {
 	cfg.Timeout = time.Hour
 	done := make(chan error)
 	go func() {
-		_, _, err := Open(ctx, cfg)
+		_, err := Open(ctx, cfg)
 		done <- err
 	}()
 	cancel()
@@ -97,7 +97,7 @@ func TestCancelledWait(t *testing.T) {
 		cancel()
 	}))
 	defer s.Close()
-	_, _, err := Open(ctx, Config{URL: s.URL, Database: "ch1", Backoff: time.Hour})
+	_, err := Open(ctx, Config{URL: s.URL, Database: "ch1", Backoff: time.Hour})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
@@ -122,7 +122,7 @@ func TestAuthentication(t *testing.T) {
 	var status *StatusError
 	for _, cfg := range []Config{{URL: s.URL}, {URL: s.URL, User: "admin", Password: secret + "!"}} {
 		cfg.Database = "ch1"
-		_, _, err := Open(t.Context(), cfg)
+		_, err := Open(t.Context(), cfg)
 		noSecret(t, err)
 		if !errors.As(err, &status) || status.Code != http.StatusUnauthorized || !strings.Contains(err.Error(), "user:password@host") {
 			t.Errorf("%v", err)
@@ -166,10 +166,15 @@ func TestAnswers(t *testing.T) {
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":":k","~version":"","_attachments":{"valueBytes":{"stub":true}}}}]}`, "without data"},
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":"k"}}]}`, "none of a ledger's"},
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":":k","~version":"?"}}]}`, "illegal base64"},
+		{readOne, 200, `{"rows":[]}`, "answers for 0 of 1 documents"},
+		{readOne, 200, `{"rows":[{"key":":k"}]}`, "without it"},
 		{readOne, 404, `{"error":"not_found","reason":"Database does not exist."}`, "Database does not exist."},
 		{readOne, 500, `oops`, "500 Internal Server Error"},
 		{readOne, 302, ``, "302 Found"},
 		{writeOne, 200, `{"rows":[{"key":":other"}]}`, `row 0 is that of ":other"`},
+		{writeOne, 200, `{"rows":[]}`, "answers for 0 of 1 documents"},
+		{writeOne, 200, `{"rows":[{"key":":k","value":{}}]}`, "without its revision"},
+		{scan, 200, `{"rows":[{"id":":k","key":":k"}]}`, "without it"},
 		{scan, 200, `{"rows":[{"id":":k","key":":k","doc":{"_id":":k"}}]}`, "another program"},
 		{scan, 200, `{"rows":[`, "cannot be read: EOF"},
 	} {
@@ -222,7 +227,7 @@ func TestRefusedWrites(t *testing.T) {
 func TestNoCouchDB(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"hello":1}`) }))
 	defer s.Close()
-	_, _, err := Open(t.Context(), Config{URL: s.URL, Database: "ch1"})
+	_, err := Open(t.Context(), Config{URL: s.URL, Database: "ch1"})
 	if err == nil || !strings.Contains(err.Error(), "right address") {
 		t.Errorf("%v", err)
 	}
@@ -234,7 +239,7 @@ func TestConfig(t *testing.T) {
 		{Database: "ch1", URL: "http://admin:" + secret + "@ho st"}, {Database: "ch1", URL: "127.0.0.1:5984"},
 		{Database: "ch1", Timeout: -1}, {Database: "ch1", Retries: -2}, {Database: "ch1", BatchDocs: -1}, {Database: "ch1", Revisions: -1},
 	} {
-		_, _, err := Open(t.Context(), cfg)
+		_, err := Open(t.Context(), cfg)
 		noSecret(t, err)
 	}
 	for channel, want := range map[string]string{"ch1": "ch1", "my.channel": "my$channel", "7up": "ch7up", "": "ch", "Übel/x": "ch_bel_x"} {
@@ -274,7 +279,7 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, version, value []byte) {
 		d := Document{Key: key, Version: version, Value: value}
 		raw := appendDocument(nil, &d, documentID(key), "1-a")
-		got, rev, err := parseDocument(raw)
+		got, rev, err := parseDocument(raw, true)
 		if err != nil {
 			t.Fatalf("%q: %v", raw, err)
 		}

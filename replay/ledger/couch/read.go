@@ -23,41 +23,72 @@ type row struct {
 	Doc json.RawMessage
 }
 
+// content is how much of a document is asked for.
+type content int
+
+const (
+	onlyRevisions content = iota
+	// withVersions leaves out attachments, as Fabric does when it loads committed versions.
+	withVersions
+	withValues
+)
+
 // Read calls each with the document of every key that has one; i is the key's place in
 // keys. The Document is the callee's.
 func (db *DB) Read(ctx context.Context, keys [][]byte, each func(i int, d Document)) error {
-	for from := 0; from < len(keys); from += db.cfg.BatchDocs {
-		part := keys[from:min(from+db.cfg.BatchDocs, len(keys))]
-		ids := make([]string, len(part))
-		for i, key := range part {
-			ids[i] = documentID(key)
+	return db.read(ctx, keys, withValues, each)
+}
+
+// ReadVersions is Read without the values: Value is nil.
+func (db *DB) ReadVersions(ctx context.Context, keys [][]byte, each func(i int, d Document)) error {
+	return db.read(ctx, keys, withVersions, each)
+}
+
+func (db *DB) read(ctx context.Context, keys [][]byte, what content, each func(i int, d Document)) error {
+	for from, page := 0, db.cfg.BatchDocs; from < len(keys); {
+		part := keys[from:min(from+page, len(keys))]
+		docs, err := db.readPart(ctx, part, what)
+		if errors.Is(err, errLong) && len(part) > 1 {
+			page = len(part) / 2
+			continue
 		}
-		docs := make([]*Document, len(part))
-		err := db.byID(ctx, ids, true, func(i int, r *row) error {
-			d, err := db.document(r)
-			docs[i] = d
-			return err
-		})
 		if err != nil {
 			return err
 		}
-		// Only now, since a request may have been repeated.
 		for i, d := range docs {
 			if d != nil {
 				each(from+i, *d)
 			}
 		}
+		from += len(part)
 	}
 	return nil
 }
 
+// readPart gives the documents of keys in one request, nil for those that have none.
+func (db *DB) readPart(ctx context.Context, keys [][]byte, what content) ([]*Document, error) {
+	ids := make([]string, len(keys))
+	for i, key := range keys {
+		ids[i] = documentID(key)
+	}
+	docs := make([]*Document, len(keys))
+	err := db.byID(ctx, ids, what, func(i int, r *row) (err error) {
+		docs[i], err = db.document(r, what)
+		return err
+	})
+	return docs, err
+}
+
 // document takes a row's document and keeps its revision; nil when there is none.
-func (db *DB) document(r *row) (*Document, error) {
+func (db *DB) document(r *row, what content) (*Document, error) {
 	if len(r.Doc) == 0 || string(r.Doc) == "null" {
+		if !r.absent() {
+			return nil, fmt.Errorf("the row of document %q is without it", r.ID)
+		}
 		db.revisions.put(r.ID, "")
 		return nil, nil
 	}
-	d, rev, err := parseDocument(r.Doc)
+	d, rev, err := parseDocument(r.Doc, what == withValues)
 	if err != nil {
 		return nil, err
 	}
@@ -65,20 +96,28 @@ func (db *DB) document(r *row) (*Document, error) {
 	return &d, nil
 }
 
-// byID asks for documents, or for their revisions alone, and gives a row for each id, with
-// its ID set.
-func (db *DB) byID(ctx context.Context, ids []string, whole bool, each func(i int, r *row) error) error {
+// absent: the server says that there is no such document.
+func (r *row) absent() bool { return r.Error == "not_found" || r.Value.Deleted }
+
+// byID asks for documents, and gives a row for each id, with its ID set.
+func (db *DB) byID(ctx context.Context, ids []string, what content, each func(i int, r *row) error) error {
 	body, err := json.Marshal(map[string][]string{"keys": ids})
 	if err != nil {
 		return err
 	}
-	r := request{method: http.MethodPost, path: db.path("/_all_docs"), body: body, what: "reading revisions"}
-	if whole {
-		r.what = "reading documents"
-		r.query = url.Values{"include_docs": {"true"}, "attachments": {"true"}}
+	r := request{method: http.MethodPost, path: db.path("/_all_docs"), body: body, what: "reading revisions", most: db.pageBytes}
+	if len(ids) == 1 {
+		r.most = maxResponse
 	}
-	return db.rows(ctx, r, func() func(*row) error {
-		i := 0
+	if what != onlyRevisions {
+		r.what, r.query = "reading documents", url.Values{"include_docs": {"true"}}
+	}
+	if what == withValues {
+		r.query.Set("attachments", "true")
+	}
+	i := 0
+	err = db.rows(ctx, r, func() func(*row) error {
+		i = 0
 		return func(r *row) error {
 			if i == len(ids) || r.Error != "" && r.Error != "not_found" {
 				return fmt.Errorf("row %d of %d: %s", i, len(ids), r.Error)
@@ -92,6 +131,11 @@ func (db *DB) byID(ctx context.Context, ids []string, whole bool, each func(i in
 			return each(i-1, r)
 		}
 	})
+	// A document whose row is missing is not one that is not there.
+	if err == nil && i < len(ids) {
+		err = fmt.Errorf("%s: %s answers for %d of %d documents", r.what, db.server, i, len(ids))
+	}
+	return err
 }
 
 // Scan calls each with the documents of the keys from ≤ key < to in the order of the keys'
@@ -101,8 +145,13 @@ func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) boo
 	if to != nil {
 		end = documentID(to)
 	}
+	limit := db.cfg.BatchDocs
 	for {
-		page, err := db.page(ctx, start, end)
+		page, err := db.page(ctx, start, end, limit)
+		if errors.Is(err, errLong) && limit > 1 {
+			limit /= 2
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -111,7 +160,7 @@ func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) boo
 				return nil
 			}
 		}
-		if len(page) < db.cfg.BatchDocs {
+		if len(page) < limit {
 			return nil
 		}
 		// The next key after the last is the last with a zero byte.
@@ -120,7 +169,7 @@ func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) boo
 }
 
 // page gives the first documents of start ≤ id < end.
-func (db *DB) page(ctx context.Context, start, end string) (docs []Document, err error) {
+func (db *DB) page(ctx context.Context, start, end string, limit int) (docs []Document, err error) {
 	if start >= end {
 		return nil, nil // which CouchDB calls a bad request
 	}
@@ -129,13 +178,17 @@ func (db *DB) page(ctx context.Context, start, end string) (docs []Document, err
 		query: url.Values{
 			"startkey": {string(appendText(nil, start))}, "endkey": {string(appendText(nil, end))},
 			"inclusive_end": {"false"}, "include_docs": {"true"}, "attachments": {"true"},
-			"limit": {strconv.Itoa(db.cfg.BatchDocs)},
+			"limit": {strconv.Itoa(limit)},
 		},
+		most: db.pageBytes,
+	}
+	if limit == 1 {
+		r.most = maxResponse
 	}
 	err = db.rows(ctx, r, func() func(*row) error {
 		docs = docs[:0]
 		return func(r *row) error {
-			d, err := db.document(r)
+			d, err := db.document(r, withValues)
 			if err == nil && d != nil {
 				docs = append(docs, *d)
 			}

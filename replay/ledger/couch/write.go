@@ -88,10 +88,12 @@ func (db *DB) loadRevisions(ctx context.Context, batch []change) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return db.byID(ctx, unknown, false, func(i int, r *row) error {
+	return db.byID(ctx, unknown, onlyRevisions, func(i int, r *row) error {
 		rev := r.Value.Rev
-		if r.Value.Deleted {
+		if r.absent() {
 			rev = ""
+		} else if rev == "" {
+			return fmt.Errorf("the row of document %q is without its revision", r.ID)
 		}
 		batch[at[i]].rev = rev
 		db.revisions.put(r.ID, rev)

@@ -91,7 +91,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(s.dbs, name)
 		answer = map[string]bool{"ok": true}
 	case rest == "" && r.Method == http.MethodGet:
-		answer = map[string]any{"db_name": name, "sizes": map[string]int{"file": 4096 + 100*len(db.docs)}}
+		answer = map[string]any{"db_name": name, "doc_count": db.count(), "sizes": map[string]int{"file": 4096 + 100*len(db.docs)}}
 	case rest == "_all_docs" && r.Method == http.MethodPost:
 		answer = db.byKeys(body, r.URL.Query())
 	case rest == "_all_docs" && r.Method == http.MethodGet:
@@ -230,6 +230,16 @@ func (db *database) bulk(body []byte) any {
 		results = append(results, answer)
 	}
 	return results
+}
+
+// count is how many documents there are that are not deleted.
+func (db *database) count() (n int) {
+	for _, d := range db.docs {
+		if !d.deleted {
+			n++
+		}
+	}
+	return n
 }
 
 func (db *database) get(id string) any {
