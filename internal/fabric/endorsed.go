@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Endorsed is a view of the action of an endorser transaction: what its simulation gave,
-// and who vouches for it. Its slices are parts of the transaction.
+// Endorsed is a view of the action of an endorser transaction: what was proposed, and who
+// vouches for what came out of it. Its slices are parts of the transaction.
 type Endorsed struct {
-	// Creator and Nonce are those of the action's own signature header.
-	Creator, Nonce []byte
+	// Header is the action's own signature header; Creator and Nonce stand in it.
+	Header, Creator, Nonce []byte
 	// Proposal is the marshalled ChaincodeProposalPayload without its transient part.
 	Proposal []byte
 	// Response is the marshalled ProposalResponsePayload: an endorser signs it with its
@@ -19,10 +19,8 @@ type Endorsed struct {
 	Response []byte
 	// ProposalHash, of the proposal that the endorsers simulated, as they claim.
 	ProposalHash []byte
-	// Results is a marshalled TxReadWriteSet, Event a ChaincodeEvent.
-	Results, Event []byte
-	// Chaincode is the name of the chaincode that was called.
-	Chaincode    []byte
+	// Action is a marshalled ChaincodeAction: what the simulation gave.
+	Action       []byte
 	Endorsements []Endorsement
 }
 
@@ -58,11 +56,11 @@ func ParseEndorsed(data []byte) (Endorsed, error) {
 }
 
 func (e *Endorsed) parseAction(action []byte) error {
-	var header, payload, endorsed []byte
-	if err := pick(action, at{1, &header}, at{2, &payload}); err != nil {
+	var payload, endorsed []byte
+	if err := pick(action, at{1, &e.Header}, at{2, &payload}); err != nil {
 		return err
 	}
-	if err := pick(header, at{1, &e.Creator}, at{2, &e.Nonce}); err != nil {
+	if err := pick(e.Header, at{1, &e.Creator}, at{2, &e.Nonce}); err != nil {
 		return fmt.Errorf("signature header: %w", err)
 	}
 	if err := pick(payload, at{1, &e.Proposal}, at{2, &endorsed}); err != nil {
@@ -89,60 +87,128 @@ func (e *Endorsed) parseAction(action []byte) error {
 	if f.err != nil {
 		return f.err
 	}
-	var extension, chaincode []byte
-	if err := pick(e.Response, at{1, &e.ProposalHash}, at{2, &extension}); err != nil {
+	if err := pick(e.Response, at{1, &e.ProposalHash}, at{2, &e.Action}); err != nil {
 		return fmt.Errorf("proposal response: %w", err)
 	}
-	if err := pick(extension, at{1, &e.Results}, at{2, &e.Event}, at{4, &chaincode}); err != nil {
-		return fmt.Errorf("chaincode action: %w", err)
-	}
-	return pick(chaincode, at{2, &e.Chaincode})
+	return nil
 }
 
-// SumProposal computes what ProposalHash claims to be, of the proposal's headers as they
-// stand in the transaction (protoutil/txutils.go: GetProposalHash1).
-func (e *Endorsed) SumProposal(t *Transaction) ([HashSize]byte, error) {
-	var header, channel, signature []byte
-	if err := pick(t.Payload, at{1, &header}); err != nil {
-		return [HashSize]byte{}, err
-	}
-	if err := pick(header, at{1, &channel}, at{2, &signature}); err != nil {
-		return [HashSize]byte{}, err
-	}
+// SumProposal computes what ProposalHash claims to be, of the transaction's channel header
+// and the action's own signature header (protoutil/txutils.go: GetProposalHash2).
+func (e *Endorsed) SumProposal(t *Transaction) (sum [HashSize]byte) {
 	h := sha256.New()
-	h.Write(channel)
-	h.Write(signature)
+	h.Write(t.ChannelHeader)
+	h.Write(e.Header)
 	h.Write(e.Proposal)
-	var sum [HashSize]byte
 	h.Sum(sum[:0])
-	return sum, nil
+	return sum
+}
+
+// ChaincodeID names a chaincode. Given: there is one, though its parts may be empty.
+type ChaincodeID struct {
+	Given         bool
+	Name, Version []byte
+}
+
+// ChaincodeAction is a view of what a simulation gave.
+type ChaincodeAction struct {
+	// Results is a marshalled TxReadWriteSet, Event a ChaincodeEvent.
+	Results, Event []byte
+	// Chaincode is the one that ran.
+	Chaincode ChaincodeID
+}
+
+// ParseChaincodeAction makes a view of Endorsed.Action. It fails with ErrMalformed.
+func ParseChaincodeAction(action []byte) (ChaincodeAction, error) {
+	var a ChaincodeAction
+	f := fields{rest: action}
+	for f.next() {
+		if f.num > 4 || !f.want(protowire.BytesType) {
+			continue
+		}
+		switch f.num {
+		case 1:
+			a.Results = f.bytes
+		case 2:
+			a.Event = f.bytes
+		case 3:
+			f.err = checkResponse(f.bytes)
+		case 4:
+			f.err = a.Chaincode.parse(f.bytes)
+		}
+	}
+	if f.err != nil {
+		return a, fmt.Errorf("chaincode action: %w", f.err)
+	}
+	return a, nil
+}
+
+// checkResponse walks a Response, the chaincode's answer to its client.
+func checkResponse(response []byte) error {
+	const message = 2
+	f := fields{rest: response}
+	for f.next() {
+		if f.num == message {
+			f.text()
+		}
+	}
+	return f.err
+}
+
+// parse reads a ChaincodeID: path, name, version.
+func (c *ChaincodeID) parse(id []byte) error {
+	c.Given = true
+	f := fields{rest: id}
+	for f.next() {
+		if f.num > 3 || !f.text() {
+			continue
+		}
+		switch f.num {
+		case 2:
+			c.Name = f.bytes
+		case 3:
+			c.Version = f.bytes
+		}
+	}
+	return f.err
+}
+
+// HeaderExtension gives the chaincode that an endorser transaction's channel header says it
+// calls.
+func (t *Transaction) HeaderExtension() (ChaincodeID, error) {
+	var c ChaincodeID
+	f := fields{rest: t.Extension}
+	for f.next() {
+		if f.num == 2 && f.want(protowire.BytesType) {
+			f.err = c.parse(f.bytes)
+		}
+	}
+	if f.err != nil {
+		return c, fmt.Errorf("header extension: %w", f.err)
+	}
+	return c, nil
+}
+
+// EventChaincode gives the name of the chaincode that a ChaincodeEvent claims to come from.
+func EventChaincode(event []byte) ([]byte, error) {
+	var name []byte
+	f := fields{rest: event}
+	for f.next() {
+		switch f.num {
+		case 1, 2, 3:
+			if f.text() && f.num == 1 {
+				name = f.bytes
+			}
+		case 4:
+			f.want(protowire.BytesType)
+		}
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("chaincode event: %w", f.err)
+	}
+	return name, nil
 }
 
 // ConfigOf gives the marshalled Config of a configuration transaction's data, nil if it
 // has none.
 func ConfigOf(data []byte) ([]byte, error) { return find(data, 1) }
-
-// HeaderExtension gives the name of the chaincode that an endorser transaction's channel
-// header says it calls.
-func (t *Transaction) HeaderExtension() ([]byte, error) {
-	return dig(t.Payload, 1, 1, 7, 2, 2)
-}
-
-// at is a field to pick, and where its bytes go.
-type at struct {
-	num  protowire.Number
-	into *[]byte
-}
-
-// pick finds several bytes fields of a message in one walk; of each the last one counts.
-func pick(msg []byte, wanted ...at) error {
-	f := fields{rest: msg}
-	for f.next() {
-		for _, w := range wanted {
-			if f.num == w.num && f.want(protowire.BytesType) {
-				*w.into = f.bytes
-			}
-		}
-	}
-	return f.err
-}

@@ -2,8 +2,11 @@ package fabric
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -71,250 +74,324 @@ type MetadataWrite struct {
 	Key, Entries []byte
 }
 
-// maxSetEntries bounds the reads, queries and writes of a transaction: each takes a few
-// bytes of the message and ten times as many here.
-const maxSetEntries = 1 << 20
+// A view may take so many times the bytes of its message, and a little that is always there.
+// An empty entry is two bytes of a message and up to 144 here; those that a
+// simulation makes have a key and stay below the factor.
+const (
+	viewFactor = 10
+	viewAlways = 4 << 10
+)
+
+// viewer makes a ReadWriteSet; left is what memory its lists may still take.
+type viewer struct{ left int }
 
 // ParseReadWriteSet makes a view of a marshalled rwset.TxReadWriteSet. It fails with
-// ErrMalformed, also if there are more than a million reads and writes.
+// ErrMalformed, also if the view would take more than about ten times the memory of
+// the message. The data model is not looked at, as Fabric does not.
 func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 	var set ReadWriteSet
-	left := maxSetEntries
-	f := fields{rest: results}
+	v := viewer{left: viewFactor*len(results) + viewAlways}
+	n, err := tally(results)
+	if err == nil {
+		err = reserve(&v, &set.Namespaces, n[2])
+	}
+	f := fields{rest: results, err: err}
 	for f.next() {
 		switch f.num {
 		case 1:
-			if f.want(protowire.VarintType) && f.varint != 0 {
-				return set, fmt.Errorf("read-write set: %w: data model %d", ErrMalformed, f.varint)
-			}
+			f.want(protowire.VarintType)
 		case 2:
-			if !f.want(protowire.BytesType) {
-				break
-			}
-			parse := func(msg []byte) (NamespaceSet, error) { return parseNamespace(msg, &left) }
-			if err := appendParsed(&set.Namespaces, f.bytes, &left, parse); err != nil {
-				return set, fmt.Errorf("read-write set: %w", err)
+			if f.want(protowire.BytesType) {
+				f.err = v.namespace(add(&set.Namespaces), f.bytes)
 			}
 		}
 	}
 	if f.err != nil {
-		return set, fmt.Errorf("read-write set: %w", f.err)
+		return ReadWriteSet{}, fmt.Errorf("read-write set: %w", f.err)
 	}
 	return set, nil
 }
 
-func parseNamespace(msg []byte, left *int) (NamespaceSet, error) {
-	var n NamespaceSet
-	var public []byte
+// tally counts the fields of a message by number, up to 4.
+func tally(msg []byte) (n [5]int, err error) {
 	f := fields{rest: msg}
 	for f.next() {
-		if f.num > 3 || !f.want(protowire.BytesType) {
-			continue
-		}
-		switch f.num {
-		case 1:
-			n.Namespace = f.bytes
-		case 2:
-			public = f.bytes
-		case 3:
-			parse := func(msg []byte) (CollectionSet, error) { return parseCollection(msg, left) }
-			if err := appendParsed(&n.Collections, f.bytes, left, parse); err != nil {
-				return n, fmt.Errorf("collection: %w", err)
-			}
-		}
-	}
-	if f.err != nil {
-		return n, f.err
-	}
-	f = fields{rest: public}
-	for f.next() {
-		if f.num > 4 || !f.want(protowire.BytesType) {
-			continue
-		}
-		var err error
-		switch f.num {
-		case 1:
-			err = appendParsed(&n.Reads, f.bytes, left, parseRead)
-		case 2:
-			err = appendParsed(&n.Queries, f.bytes, left, func(msg []byte) (RangeQuery, error) { return parseQuery(msg, left) })
-		case 3:
-			err = appendParsed(&n.Writes, f.bytes, left, parseWrite)
-		case 4:
-			err = appendParsed(&n.Metadata, f.bytes, left, parseMetadataWrite)
-		}
-		if err != nil {
-			return n, err
+		if f.num < 5 {
+			n[f.num]++
 		}
 	}
 	return n, f.err
 }
 
-// parseCollection reads a CollectionHashedReadWriteSet and the HashedRWSet in it, whose
-// reads, writes and metadata writes have the shape of the public ones.
-func parseCollection(msg []byte, left *int) (CollectionSet, error) {
-	var c CollectionSet
-	var hashed []byte
-	f := fields{rest: msg}
+// reserve makes room for n entries.
+func reserve[T any](v *viewer, list *[]T, n int) error {
+	if n == 0 {
+		return nil
+	}
+	if v.left -= n * int(reflect.TypeFor[T]().Size()); v.left < 0 {
+		return fmt.Errorf("%w: its entries would take more than %d times its bytes", ErrMalformed, viewFactor)
+	}
+	*list = slices.Grow(*list, n)
+	return nil
+}
+
+// add appends an entry to a list, and gives it to be filled in.
+func add[T any](list *[]T) *T {
+	var none T
+	*list = append(*list, none)
+	return &(*list)[len(*list)-1]
+}
+
+func (v *viewer) namespace(n *NamespaceSet, msg []byte) error {
+	var public []byte
+	lists, err := tally(msg)
+	if err == nil {
+		err = reserve(v, &n.Collections, lists[3])
+	}
+	f := fields{rest: msg, err: err}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
-			continue
-		}
-		if f.num == 1 {
-			c.Collection = f.bytes
-		} else {
-			hashed = f.bytes
+		switch f.num {
+		case 1:
+			if f.text() {
+				n.Namespace = f.bytes
+			}
+		case 2:
+			if f.want(protowire.BytesType) {
+				public = f.bytes
+			}
+		case 3:
+			if f.want(protowire.BytesType) {
+				f.err = v.collection(add(&n.Collections), f.bytes)
+			}
 		}
 	}
 	if f.err != nil {
-		return c, f.err
+		return f.err
 	}
-	f = fields{rest: hashed}
+	return v.public(n, public)
+}
+
+// public reads a KVRWSet.
+func (v *viewer) public(n *NamespaceSet, msg []byte) error {
+	lists, err := tally(msg)
+	if err == nil {
+		err = cmp.Or(reserve(v, &n.Reads, lists[1]), reserve(v, &n.Queries, lists[2]),
+			reserve(v, &n.Writes, lists[3]), reserve(v, &n.Metadata, lists[4]))
+	}
+	f := fields{rest: msg, err: err}
+	for f.next() {
+		if f.num > 4 || !f.want(protowire.BytesType) {
+			continue
+		}
+		switch f.num {
+		case 1:
+			f.err = add(&n.Reads).parse(f.bytes, false)
+		case 2:
+			f.err = v.query(add(&n.Queries), f.bytes)
+		case 3:
+			f.err = add(&n.Writes).parse(f.bytes, false)
+		case 4:
+			f.err = v.metadata(add(&n.Metadata), f.bytes, false)
+		}
+	}
+	return f.err
+}
+
+// collection reads a CollectionHashedReadWriteSet and the HashedRWSet in it, whose
+// reads, writes and metadata writes have the shape of the public ones.
+func (v *viewer) collection(c *CollectionSet, msg []byte) error {
+	var set []byte
+	f := fields{rest: msg}
+	for f.next() {
+		switch f.num {
+		case 1:
+			if f.text() {
+				c.Collection = f.bytes
+			}
+		case 2:
+			if f.want(protowire.BytesType) {
+				set = f.bytes
+			}
+		}
+	}
+	if f.err != nil {
+		return fmt.Errorf("collection: %w", f.err)
+	}
+	lists, err := tally(set)
+	if err == nil {
+		err = cmp.Or(reserve(v, &c.Reads, lists[1]), reserve(v, &c.Writes, lists[2]), reserve(v, &c.Metadata, lists[3]))
+	}
+	f = fields{rest: set, err: err}
 	for f.next() {
 		if f.num > 3 || !f.want(protowire.BytesType) {
 			continue
 		}
-		var err error
 		switch f.num {
 		case 1:
-			err = appendParsed(&c.Reads, f.bytes, left, parseRead)
+			f.err = add(&c.Reads).parse(f.bytes, true)
 		case 2:
-			err = appendParsed(&c.Writes, f.bytes, left, parseHashedWrite)
+			f.err = add(&c.Writes).parse(f.bytes, true)
 		case 3:
-			err = appendParsed(&c.Metadata, f.bytes, left, parseMetadataWrite)
-		}
-		if err != nil {
-			return c, err
+			f.err = v.metadata(add(&c.Metadata), f.bytes, true)
 		}
 	}
-	return c, f.err
-}
-
-func appendParsed[T any](list *[]T, msg []byte, left *int, parse func([]byte) (T, error)) error {
-	if *left--; *left < 0 {
-		return fmt.Errorf("%w: more than %d entries", ErrMalformed, maxSetEntries)
+	if f.err != nil {
+		return fmt.Errorf("collection: %w", f.err)
 	}
-	v, err := parse(msg)
-	*list = append(*list, v)
-	return err
+	return nil
 }
 
-func parseRead(msg []byte) (Read, error) {
-	var r Read
+// key is text unless it is a hash.
+func (f *fields) key(hashed bool) bool {
+	if hashed {
+		return f.want(protowire.BytesType)
+	}
+	return f.text()
+}
+
+// parse reads a KVRead, or a KVReadHash.
+func (r *Read) parse(msg []byte, hashed bool) error {
 	f := fields{rest: msg}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
+		switch f.num {
+		case 1:
+			if f.key(hashed) {
+				r.Key = f.bytes
+			}
+		case 2:
+			if f.want(protowire.BytesType) {
+				r.Exists = true
+				f.err = r.Version.parse(f.bytes)
+			}
+		}
+	}
+	return f.err
+}
+
+func (v *Version) parse(msg []byte) error {
+	f := fields{rest: msg}
+	for f.next() {
+		if f.num > 2 || !f.want(protowire.VarintType) {
 			continue
 		}
 		if f.num == 1 {
-			r.Key = f.bytes
-			continue
-		}
-		r.Exists = true
-		v := fields{rest: f.bytes}
-		for v.next() {
-			if v.num > 2 || !v.want(protowire.VarintType) {
-				continue
-			}
-			if v.num == 1 {
-				r.Version.Block = v.varint
-			} else {
-				r.Version.Transaction = v.varint
-			}
-		}
-		if v.err != nil {
-			return r, v.err
+			v.Block = f.varint
+		} else {
+			v.Transaction = f.varint
 		}
 	}
-	return r, f.err
-}
-
-// parseHashedWrite reads a KVWriteHash. The hash of no bytes stands for a deletion, too.
-func parseHashedWrite(msg []byte) (Write, error) {
-	w, err := parseWrite(msg)
-	w.Delete = w.Delete || bytes.Equal(w.Value, hashOfNothing[:])
-	return w, err
+	return f.err
 }
 
 var hashOfNothing = sha256.Sum256(nil)
 
-// parseWrite reads a KVWrite, or a KVWriteHash, whose is_purge deletes as well.
-func parseWrite(msg []byte) (Write, error) {
-	var w Write
+// parse reads a KVWrite, or a KVWriteHash: there is_purge deletes as well, and so does the
+// hash of no bytes.
+func (w *Write) parse(msg []byte, hashed bool) error {
 	f := fields{rest: msg}
 	for f.next() {
 		switch f.num {
-		case 1, 3:
-			if !f.want(protowire.BytesType) {
-				continue
-			}
-			if f.num == 1 {
+		case 1:
+			if f.key(hashed) {
 				w.Key = f.bytes
-			} else {
+			}
+		case 2:
+			if f.want(protowire.VarintType) {
+				w.Delete = w.Delete || f.varint != 0
+			}
+		case 3:
+			if f.want(protowire.BytesType) {
 				w.Value = f.bytes
 			}
-		case 2, 4:
-			if f.want(protowire.VarintType) {
+		case 4:
+			if hashed && f.want(protowire.VarintType) {
 				w.Delete = w.Delete || f.varint != 0
 			}
 		}
 	}
-	w.Delete = w.Delete || len(w.Value) == 0
-	return w, f.err
+	w.Delete = w.Delete || len(w.Value) == 0 || hashed && bytes.Equal(w.Value, hashOfNothing[:])
+	return f.err
 }
 
-func parseMetadataWrite(msg []byte) (MetadataWrite, error) {
-	var m MetadataWrite
-	f := fields{rest: msg}
-	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
-			continue
-		}
-		if f.num == 1 {
-			m.Key = f.bytes
-			continue
-		}
-		m.Entries = protowire.AppendTag(m.Entries, 2, protowire.BytesType)
-		m.Entries = protowire.AppendBytes(m.Entries, f.bytes)
-	}
-	return m, f.err
-}
-
-func parseQuery(msg []byte, left *int) (RangeQuery, error) {
-	var q RangeQuery
+// metadata reads a KVMetadataWrite, or a KVMetadataWriteHash.
+func (v *viewer) metadata(m *MetadataWrite, msg []byte, hashed bool) error {
+	const entry = 2
 	f := fields{rest: msg}
 	for f.next() {
 		switch f.num {
+		case 1:
+			if f.key(hashed) {
+				m.Key = f.bytes
+			}
+		case entry:
+			if !f.want(protowire.BytesType) {
+				continue
+			}
+			if f.err = checkMetadata(f.bytes); f.err == nil && m.Entries == nil {
+				f.err = reserve(v, &m.Entries, len(msg))
+			}
+			m.Entries = protowire.AppendTag(m.Entries, entry, protowire.BytesType)
+			m.Entries = protowire.AppendBytes(m.Entries, f.bytes)
+		}
+	}
+	return f.err
+}
+
+// checkMetadata walks a KVMetadataEntry: a name and a value.
+func checkMetadata(entry []byte) error {
+	f := fields{rest: entry}
+	for f.next() {
+		switch f.num {
+		case 1:
+			f.text()
+		case 2:
+			f.want(protowire.BytesType)
+		}
+	}
+	return f.err
+}
+
+func (v *viewer) query(q *RangeQuery, msg []byte) error {
+	f := fields{rest: msg}
+	for f.next() {
+		switch f.num {
+		case 1:
+			if f.text() {
+				q.StartKey = f.bytes
+			}
+		case 2:
+			if f.text() {
+				q.EndKey = f.bytes
+			}
 		case 3:
 			if f.want(protowire.VarintType) {
 				q.Exhausted = f.varint != 0
 			}
-			continue
-		case 1, 2, 4, 5:
-			if !f.want(protowire.BytesType) {
-				continue
-			}
-		}
-		switch f.num {
-		case 1:
-			q.StartKey = f.bytes
-		case 2:
-			q.EndKey = f.bytes
 		case 4:
-			reads := fields{rest: f.bytes}
-			for reads.next() {
-				if reads.num != 1 || !reads.want(protowire.BytesType) {
-					continue
-				}
-				if err := appendParsed(&q.Reads, reads.bytes, left, parseRead); err != nil {
-					return q, err
-				}
-			}
-			if reads.err != nil {
-				return q, reads.err
+			if f.want(protowire.BytesType) {
+				f.err = v.found(q, f.bytes)
 			}
 		case 5:
-			q.Hashed = true
+			if f.want(protowire.BytesType) {
+				q.Hashed = true
+				f.err = wellFormed(f.bytes)
+			}
 		}
 	}
-	return q, f.err
+	return f.err
+}
+
+// found reads a QueryReads: the results of a query.
+func (v *viewer) found(q *RangeQuery, msg []byte) error {
+	lists, err := tally(msg)
+	if err == nil {
+		err = reserve(v, &q.Reads, lists[1])
+	}
+	f := fields{rest: msg, err: err}
+	for f.next() {
+		if f.num == 1 && f.want(protowire.BytesType) {
+			f.err = add(&q.Reads).parse(f.bytes, false)
+		}
+	}
+	return f.err
 }

@@ -3,6 +3,8 @@ package fabric_test
 import (
 	"bytes"
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -74,10 +76,73 @@ func TestParseReadWriteSet(t *testing.T) {
 
 // A message of empty entries must not take many times its size.
 func TestReadWriteSetIsBounded(t *testing.T) {
-	reads := bytes.Repeat([]byte{0x0a, 0}, 1<<20+1)
-	namespace := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), reads)
-	raw := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), namespace)
-	if _, err := fabric.ParseReadWriteSet(raw); !errors.Is(err, fabric.ErrMalformed) {
-		t.Errorf("a million reads and one: %v", err)
+	field := func(num protowire.Number, content []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), content)
+	}
+	many := func(num protowire.Number) []byte { return bytes.Repeat(field(num, nil), 1<<16) }
+	namespace := func(content []byte) []byte { return field(2, content) }
+	public := func(content []byte) []byte { return namespace(field(2, content)) }
+	collection := func(content []byte) []byte { return namespace(field(3, field(2, content))) }
+	for name, raw := range map[string][]byte{
+		"namespaces": many(2), "collections": namespace(many(3)),
+		"reads": public(many(1)), "queries": public(many(2)), "writes": public(many(3)), "metadata": public(many(4)),
+		"hashed reads": collection(many(1)), "hashed writes": collection(many(2)), "hashed metadata": collection(many(3)),
+		"results of a query": public(field(2, field(4, many(1)))),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := fabric.ParseReadWriteSet(raw)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, fabric.ErrMalformed) {
+			t.Errorf("65536 empty %s: %v", name, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(11*len(raw)) {
+			t.Errorf("65536 empty %s, %d bytes, took %d bytes", name, len(raw), took)
+		}
+	}
+}
+
+// Keys of one byte are the least that a simulation can have read, written or found: a set of
+// very many is read.
+func TestSmallestEntries(t *testing.T) {
+	const many = 1 << 15
+	set := &kvrwsetpb.KVRWSet{}
+	for range many {
+		set.Reads = append(set.Reads, &kvrwsetpb.KVRead{Key: "k"})
+		set.Writes = append(set.Writes, &kvrwsetpb.KVWrite{Key: "k", IsDelete: true})
+		set.RangeQueriesInfo = append(set.RangeQueriesInfo, &kvrwsetpb.RangeQueryInfo{
+			StartKey: "\x01", EndKey: "k", ReadsInfo: &kvrwsetpb.RangeQueryInfo_RawReads{RawReads: &kvrwsetpb.QueryReads{}},
+		})
+		set.MetadataWrites = append(set.MetadataWrites, &kvrwsetpb.KVMetadataWrite{Key: "k", Entries: []*kvrwsetpb.KVMetadataEntry{{Name: "n"}}})
+	}
+	parsed, err := fabric.ParseReadWriteSet(marshalSet(t, set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &parsed.Namespaces[0]
+	if len(n.Reads) != many || len(n.Writes) != many || len(n.Queries) != many || len(n.Metadata) != many {
+		t.Errorf("%d reads, %d writes, %d queries, %d metadata writes, want %d of each", len(n.Reads), len(n.Writes), len(n.Queries), len(n.Metadata), many)
+	}
+}
+
+// Protobuf demands of strings that they are UTF-8; the hashes of keys are no strings.
+func TestKeysAreText(t *testing.T) {
+	raw := marshalSet(t, &kvrwsetpb.KVRWSet{Writes: []*kvrwsetpb.KVWrite{{Key: "name", Value: []byte{0xff}}}})
+	if _, err := fabric.ParseReadWriteSet(raw); err != nil {
+		t.Error(err)
+	}
+	raw = bytes.Replace(raw, []byte("name"), []byte("n\xffme"), 1)
+	if _, err := fabric.ParseReadWriteSet(raw); !errors.Is(err, fabric.ErrMalformed) || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("a key that is not UTF-8: %v", err)
+	}
+	hashed := []byte{0x12, 6, 0x0a, 1, 0xff, 0x1a, 1, 0xff} // a HashedRWSet of one KVWriteHash
+	raw, err := proto.Marshal(&rwsetpb.TxReadWriteSet{NsRwset: []*rwsetpb.NsReadWriteSet{{
+		Namespace: "cc", CollectionHashedRwset: []*rwsetpb.CollectionHashedReadWriteSet{{CollectionName: "c", HashedRwset: hashed}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set, err := fabric.ParseReadWriteSet(raw); err != nil || len(set.Namespaces[0].Collections[0].Writes) != 1 {
+		t.Errorf("%+v, %v", set, err)
 	}
 }

@@ -16,9 +16,11 @@ import (
 type Transaction struct {
 	Type      commonpb.HeaderType
 	ChannelID string
-	// TxID as the header claims; ComputeTxID gives what it should be. Config
+	// TxID as the header claims; IsTxID tells whether it is what it should be. Config
 	// transactions need not have one.
 	TxID string
+	// Epoch is zero in all that Fabric accepts.
+	Epoch uint64
 	// Creator is a marshalled msp.SerializedIdentity, Nonce what makes the
 	// transaction's id unique.
 	Creator, Nonce []byte
@@ -26,6 +28,12 @@ type Transaction struct {
 	Payload, Signature []byte
 	// Data is the payload's body: a marshalled Transaction, ConfigEnvelope, SeekInfo …
 	Data []byte
+	// ChannelHeader and SignatureHeader as they are marshalled; what stands above is
+	// theirs.
+	ChannelHeader, SignatureHeader []byte
+	// Extension of the channel header: of an endorser transaction, a
+	// ChaincodeHeaderExtension.
+	Extension []byte
 	// TLSCertHash binds a Deliver request to its mutual TLS connection.
 	TLSCertHash []byte
 	// Timestamp is a marshalled google.protobuf.Timestamp.
@@ -34,70 +42,93 @@ type Transaction struct {
 
 // ParseTransaction makes a view of an envelope. It fails with ErrMalformed.
 func ParseTransaction(envelope []byte) (Transaction, error) {
-	var t Transaction
-	var err error
-	if t.Payload, err = find(envelope, 1); err != nil {
-		return Transaction{}, fmt.Errorf("envelope: %w", err)
+	t, err := ParseEnvelope(envelope)
+	if err == nil {
+		err = t.ParsePayload()
 	}
-	if t.Signature, err = find(envelope, 2); err != nil {
-		return Transaction{}, fmt.Errorf("envelope: %w", err)
+	if err == nil {
+		err = t.ParseHeaders()
 	}
-	if err = t.parsePayload(); err != nil {
+	if err != nil {
 		return Transaction{}, err
 	}
 	return t, nil
 }
 
-func (t *Transaction) parsePayload() error {
-	header, err := find(t.Payload, 1)
-	if err != nil {
-		return fmt.Errorf("payload: %w", err)
+// ParseEnvelope is the first of ParseTransaction's three steps, for whoever must know which
+// of them fails: it reads Payload and Signature.
+func ParseEnvelope(envelope []byte) (Transaction, error) {
+	var t Transaction
+	if err := pick(envelope, at{1, &t.Payload}, at{2, &t.Signature}); err != nil {
+		return Transaction{}, fmt.Errorf("envelope: %w", err)
 	}
-	if t.Data, err = find(t.Payload, 2); err != nil {
-		return fmt.Errorf("payload: %w", err)
+	return t, nil
+}
+
+// ParsePayload is the second step: it reads Data and the two headers as they are marshalled.
+func (t *Transaction) ParsePayload() error {
+	f := fields{rest: t.Payload}
+	for f.next() {
+		if f.num > 2 || !f.want(protowire.BytesType) {
+			continue
+		}
+		if f.num == 1 {
+			f.err = pick(f.bytes, at{1, &t.ChannelHeader}, at{2, &t.SignatureHeader})
+		} else {
+			t.Data = f.bytes
+		}
 	}
-	channelHeader, err := find(header, 1)
-	if err != nil {
-		return fmt.Errorf("header: %w", err)
+	if f.err != nil {
+		return fmt.Errorf("payload: %w", f.err)
 	}
-	signatureHeader, err := find(header, 2)
-	if err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	if err := t.parseChannelHeader(channelHeader); err != nil {
+	return nil
+}
+
+// ParseHeaders is the last step: it reads what is in the headers. If the signature header
+// alone is malformed, what the channel header says is there beside the error.
+func (t *Transaction) ParseHeaders() error {
+	read := *t
+	if err := read.parseChannelHeader(); err != nil {
 		return fmt.Errorf("channel header: %w", err)
 	}
-	if t.Creator, err = find(signatureHeader, 1); err != nil {
-		return fmt.Errorf("signature header: %w", err)
-	}
-	if t.Nonce, err = find(signatureHeader, 2); err != nil {
+	*t = read
+	if err := pick(t.SignatureHeader, at{1, &t.Creator}, at{2, &t.Nonce}); err != nil {
 		return fmt.Errorf("signature header: %w", err)
 	}
 	return nil
 }
 
-func (t *Transaction) parseChannelHeader(header []byte) error {
-	f := fields{rest: header}
+func (t *Transaction) parseChannelHeader() error {
+	f := fields{rest: t.ChannelHeader}
 	for f.next() {
-		if f.num == 1 {
-			if f.want(protowire.VarintType) {
-				t.Type = commonpb.HeaderType(int32(f.varint))
-			}
-			continue
-		}
 		switch f.num {
-		case 3, 4, 5, 8:
+		case 1, 2, 6:
+			if !f.want(protowire.VarintType) {
+				continue
+			}
+		case 4, 5:
+			if !f.text() {
+				continue
+			}
+		case 3, 7, 8:
 			if !f.want(protowire.BytesType) {
-				return f.err
+				continue
 			}
 		}
 		switch f.num {
+		case 1:
+			t.Type = commonpb.HeaderType(int32(f.varint))
 		case 3:
 			t.Timestamp = f.bytes
+			f.err = wellFormed(f.bytes)
 		case 4:
 			t.ChannelID = string(f.bytes)
 		case 5:
 			t.TxID = string(f.bytes)
+		case 6:
+			t.Epoch = f.varint
+		case 7:
+			t.Extension = f.bytes
 		case 8:
 			t.TLSCertHash = f.bytes
 		}
@@ -108,10 +139,24 @@ func (t *Transaction) parseChannelHeader(header []byte) error {
 // ComputeTxID gives the id that Fabric demands of a transaction: hex SHA-256 of nonce
 // and creator.
 func ComputeTxID(nonce, creator []byte) string {
+	sum := sumTxID(nonce, creator)
+	return hex.EncodeToString(sum[:])
+}
+
+// IsTxID reports whether id is what ComputeTxID gives.
+func IsTxID(id string, nonce, creator []byte) bool {
+	sum := sumTxID(nonce, creator)
+	var digits [2 * HashSize]byte
+	hex.Encode(digits[:], sum[:])
+	return id == string(digits[:])
+}
+
+func sumTxID(nonce, creator []byte) (sum [HashSize]byte) {
 	h := sha256.New()
 	h.Write(nonce)
 	h.Write(creator)
-	return hex.EncodeToString(h.Sum(nil))
+	h.Sum(sum[:0])
+	return sum
 }
 
 // ChannelID gives the channel of the block's first transaction.

@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -65,6 +66,27 @@ func (f *fields) want(typ protowire.Type) bool {
 	return true
 }
 
+// text is want for a string, which protobuf demands to be UTF-8.
+func (f *fields) text() bool {
+	if !f.want(protowire.BytesType) {
+		return false
+	}
+	if !utf8.Valid(f.bytes) {
+		f.err = fmt.Errorf("%w: field %d is not UTF-8", ErrMalformed, f.num)
+	}
+	return f.err == nil
+}
+
+// wellFormed checks a message in which nothing is looked for.
+func wellFormed(msg []byte) error {
+	f := fields{rest: msg}
+	for {
+		if !f.next() {
+			return f.err
+		}
+	}
+}
+
 // find gives the last bytes field with this number, as protobuf's "last one wins", and
 // nil if there is none.
 func find(msg []byte, num protowire.Number) ([]byte, error) {
@@ -87,4 +109,23 @@ func dig(msg []byte, path ...protowire.Number) ([]byte, error) {
 		}
 	}
 	return msg, nil
+}
+
+// at is a field to pick, and where its bytes go.
+type at struct {
+	num  protowire.Number
+	into *[]byte
+}
+
+// pick finds several bytes fields of a message in one walk; of each the last one counts.
+func pick(msg []byte, wanted ...at) error {
+	f := fields{rest: msg}
+	for f.next() {
+		for _, w := range wanted {
+			if f.num == w.num && f.want(protowire.BytesType) {
+				*w.into = f.bytes
+			}
+		}
+	}
+	return f.err
 }

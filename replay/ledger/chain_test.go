@@ -115,7 +115,7 @@ func (c *chain) envelope(x tx) []byte {
 	if nonce == nil {
 		nonce = identity.Nonce()
 	}
-	chaincode := &peerpb.ChaincodeID{Name: x.namespace}
+	chaincode := &peerpb.ChaincodeID{Name: x.namespace, Version: "1.0"}
 	p := parts{
 		channel: &commonpb.ChannelHeader{
 			Type: int32(commonpb.HeaderType_ENDORSER_TRANSACTION), ChannelId: "ch1",

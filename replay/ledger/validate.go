@@ -144,7 +144,8 @@ func (l *Ledger) findDuplicates(ctx context.Context, c *candidate) error {
 // afterLookup: codes of checks that Fabric makes after it has looked for the id in the ledger.
 func afterLookup(c validate.Code) bool {
 	switch c {
-	case peerpb.TxValidationCode_BAD_HEADER_EXTENSION, peerpb.TxValidationCode_INVALID_CHAINCODE,
+	case peerpb.TxValidationCode_BAD_HEADER_EXTENSION, peerpb.TxValidationCode_BAD_RESPONSE_PAYLOAD,
+		peerpb.TxValidationCode_INVALID_OTHER_REASON, peerpb.TxValidationCode_INVALID_CHAINCODE,
 		peerpb.TxValidationCode_BAD_RWSET, peerpb.TxValidationCode_ILLEGAL_WRITESET,
 		peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE:
 		return true

@@ -25,9 +25,10 @@ func TestBadTransactions(t *testing.T) {
 	}{
 		{"good", tx{again: nonce}, peerpb.TxValidationCode_VALID},
 		{"the same id", tx{again: nonce}, peerpb.TxValidationCode_DUPLICATE_TXID},
+		{"the same id, without a chaincode", tx{again: nonce, spoil: func(p *parts) { p.channel.Extension = nil }}, peerpb.TxValidationCode_INVALID_OTHER_REASON},
 		{"another id", spoiled(func(p *parts) { p.channel.TxId = "0123" }), peerpb.TxValidationCode_BAD_PROPOSAL_TXID},
-		{"another channel", spoiled(func(p *parts) { p.channel.ChannelId = "ch2" }), peerpb.TxValidationCode_TARGET_CHAIN_NOT_FOUND},
-		{"no channel", spoiled(func(p *parts) { p.channel.ChannelId = "" }), peerpb.TxValidationCode_BAD_COMMON_HEADER},
+		{"another channel", spoiled(func(p *parts) { p.channel.ChannelId = "ch2" }), peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE},
+		{"no channel", spoiled(func(p *parts) { p.channel.ChannelId = "" }), peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE},
 		{"a message", spoiled(func(p *parts) { p.channel.Type = int32(commonpb.HeaderType_MESSAGE) }), peerpb.TxValidationCode_BAD_COMMON_HEADER},
 		{"an update", spoiled(func(p *parts) { p.channel.Type = int32(commonpb.HeaderType_CONFIG_UPDATE) }), peerpb.TxValidationCode_UNSUPPORTED_TX_PAYLOAD},
 		{"another's signature", spoiled(func(p *parts) { p.envelope.Signature = []byte{0x30, 6, 2, 1, 1, 2, 1, 1} }), peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE},
@@ -37,7 +38,7 @@ func TestBadTransactions(t *testing.T) {
 		{"no endorsement", spoiled(func(p *parts) { p.endorsement = nil }), peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE},
 		{"a bad endorsement", spoiled(func(p *parts) { p.endorsement.Signature = []byte("x") }), peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE},
 		{"a stranger", spoiled(func(p *parts) { p.endorsement.Endorser = []byte("who") }), peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE},
-		{"no chaincode", spoiled(func(p *parts) { p.channel.Extension = nil }), peerpb.TxValidationCode_INVALID_CHAINCODE},
+		{"no chaincode", spoiled(func(p *parts) { p.channel.Extension = nil }), peerpb.TxValidationCode_INVALID_OTHER_REASON},
 		{"bad results", spoiled(func(p *parts) { p.results = []byte{0xff} }), peerpb.TxValidationCode_BAD_RWSET},
 		{"a namespace twice", spoiled(func(p *parts) { p.results = append(p.results, p.results...) }), peerpb.TxValidationCode_ILLEGAL_WRITESET},
 		{"good at the end", tx{}, peerpb.TxValidationCode_VALID},
@@ -56,7 +57,7 @@ func TestBadTransactions(t *testing.T) {
 		envelopes = append(envelopes, c.envelope(x))
 	}
 	commit(t, l, c.seal(envelopes))
-	wantCodes(t, l, 1, append([]byte{byte(peerpb.TxValidationCode_NIL_ENVELOPE), byte(peerpb.TxValidationCode_BAD_PAYLOAD)}, want...)...)
+	wantCodes(t, l, 1, append([]byte{byte(peerpb.TxValidationCode_BAD_COMMON_HEADER), byte(peerpb.TxValidationCode_INVALID_OTHER_REASON)}, want...)...)
 	for i, c := range cases {
 		if got := l.next.codes[i+2]; got != byte(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, validate.Code(got), c.want)
@@ -65,8 +66,9 @@ func TestBadTransactions(t *testing.T) {
 	if _, err := l.State(t.Context(), "basic", "key"); err == nil {
 		t.Error("a transaction that is not valid has written")
 	}
-	commit(t, l, c.block(tx{again: nonce}))
-	wantCodes(t, l, 2, byte(peerpb.TxValidationCode_DUPLICATE_TXID))
+	// Fabric looks for the id in the ledger before it looks at the chaincode.
+	commit(t, l, c.block(tx{again: nonce}, tx{again: nonce, spoil: func(p *parts) { p.channel.Extension = nil }}))
+	wantCodes(t, l, 2, byte(peerpb.TxValidationCode_DUPLICATE_TXID), byte(peerpb.TxValidationCode_DUPLICATE_TXID))
 	check(t, l)
 }
 

@@ -39,14 +39,17 @@ func signatures(t testing.TB, b *fabric.Block) (all []signed) {
 		all = append(all, signed{p.Certificate.PublicKey.(*ecdsa.PublicKey), [sha256.Size]byte(h.Sum(nil)), signature})
 	}
 	for _, envelope := range b.Envelopes() {
-		var r reading
-		r.read(envelope, "")
-		if r.Code != peerpb.TxValidationCode_VALID {
-			t.Fatalf("block %d: %v", b.Number, r.Code)
+		tx, err := fabric.ParseTransaction(envelope)
+		if err != nil {
+			t.Fatal(err)
 		}
-		add(r.Creator, r.Signature, r.Payload)
-		for _, e := range r.endorsed.Endorsements {
-			add(e.Endorser, e.Signature, r.endorsed.Response, e.Endorser)
+		endorsed, err := fabric.ParseEndorsed(tx.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(tx.Creator, tx.Signature, tx.Payload)
+		for _, e := range endorsed.Endorsements {
+			add(e.Endorser, e.Signature, endorsed.Response, e.Endorser)
 		}
 	}
 	return all

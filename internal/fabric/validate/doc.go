@@ -8,20 +8,40 @@
 //  3. [Read] gives the same without checking signatures, for blocks that were validated
 //     before.
 //
-// What is checked, in Fabric's order, with the code that a failure gives:
+// What is checked, in the order of Fabric 2.0 and later, with the code that a failure gives:
 //
-//	the envelope and its payload can be read                  NIL_ENVELOPE, BAD_PAYLOAD
-//	channel and signature header are complete                 BAD_COMMON_HEADER
-//	the creator's certificate and signature over the payload  BAD_CREATOR_SIGNATURE
-//	the id is the SHA-256 of nonce and creator                BAD_PROPOSAL_TXID
-//	one action, readable, with the hash of its proposal       INVALID_ENDORSER_TRANSACTION
-//	the channel is this one                                   TARGET_CHAIN_NOT_FOUND
-//	the chaincode is named, and the same everywhere           BAD_HEADER_EXTENSION, INVALID_CHAINCODE
-//	the read-write set can be read, no namespace is twice     BAD_RWSET, ILLEGAL_WRITESET
-//	there are endorsements, and every signature is good       ENDORSEMENT_POLICY_FAILURE
+//	the envelope can be read                                       INVALID_OTHER_REASON
+//	its payload can be read                                        BAD_PAYLOAD
+//	so can both headers: a known type, epoch 0, creator and nonce  BAD_COMMON_HEADER
+//	the channel is this one, and the creator's signature is good   BAD_CREATOR_SIGNATURE
+//	the type is not CONFIG_UPDATE                                  UNSUPPORTED_TX_PAYLOAD
+//	the id is the SHA-256 of nonce and creator                     BAD_PROPOSAL_TXID
+//	one action, readable, with the hash of its proposal            INVALID_ENDORSER_TRANSACTION
+//	the id is not in the ledger (the caller's to check)            DUPLICATE_TXID
+//	the channel header's extension can be read                     BAD_HEADER_EXTENSION
+//	the chaincode action is there and can be read                  BAD_RESPONSE_PAYLOAD
+//	so can the read-write set                                      BAD_RWSET
+//	extension and action name a chaincode                          INVALID_OTHER_REASON
+//	the same one, and the action its version                       INVALID_CHAINCODE
+//	an event, if there is one, is that chaincode's                 INVALID_OTHER_REASON
+//	no namespace is twice in the set                               ILLEGAL_WRITESET
+//	there are endorsements, and every signature is good            ENDORSEMENT_POLICY_FAILURE
 //
-// Whether an id came before is the ledger's to say (DUPLICATE_TXID), and so are
-// MVCC_READ_CONFLICT and PHANTOM_READ_CONFLICT.
+// A peer asks the MSPs of the channel that the header names, and none of a channel that it has
+// not joined: hence the code of another channel's transaction. (One that has joined
+// both would go on with the other's MSPs.) Fabric has TARGET_CHAIN_NOT_FOUND and NIL_ENVELOPE, and
+// gives them to nothing that a block can hold: an empty envelope is one without headers.
+// On a channel without the capability V2_0, a peer gives INVALID_OTHER_REASON in
+// place of INVALID_CHAINCODE.
+//
+// Three things are refused that Fabric would read: a known field of another wire type,
+// which protobuf skips (unreadable here); more than 4096 endorsements
+// (INVALID_ENDORSER_TRANSACTION); a read-write set that would take more than ten times its
+// bytes of memory, which none with keys in it does (BAD_RWSET). So the results of a
+// block take no more than that, and those of invalid transactions hold no set.
+//
+// Duplicate ids within a block are the caller's to find as well, and so are MVCC_READ_CONFLICT and
+// PHANTOM_READ_CONFLICT.
 //
 // What is not checked is what needs the channel's state of policies: whether a certificate
 // comes from an MSP of the channel and still holds; whether a creator may write; whether
@@ -34,9 +54,10 @@
 // says that a good endorsement is left, so that whoever knows the peer's verdict can
 // take over its VALID.
 //
-// A configuration transaction takes its own path: readable, and signed by its creator; what it
-// changes is not looked at. Nothing of block 0 is checked, as a peer joins a channel
-// with a genesis block that it is given.
+// A configuration transaction of this channel, signed by its creator, is valid if there is a
+// Config in it (else INVALID_CONFIG_TRANSACTION); what it changes is not looked at. A peer stops
+// at a block with a configuration that it cannot apply. Nothing of block 0 is checked, as
+// a peer joins a channel with a genesis block that it is given.
 //
 // A Validator may be used by several goroutines.
 package validate

@@ -20,15 +20,15 @@ import (
 // made of the rest when its turn comes, and then signed.
 type parts struct {
 	channel *commonpb.ChannelHeader
-	// called is the chaincode as the channel header names it, simulated as the endorsers do.
-	called, simulated *peerpb.ChaincodeID
-	results, events   []byte
-	creator, nonce    []byte
-	actions           int
-	endorsements      []*peerpb.Endorsement
+	// called is the chaincode as the channel header names it, ran as the endorsers do.
+	called, ran    *peerpb.ChaincodeID
+	results, event []byte
+	creator, nonce []byte
+	actions        int
+	endorsements   []*peerpb.Endorsement
 
 	extension, channelHeader, signatureHeader, actionHeader []byte
-	proposalHash, action, response, endorsed                []byte
+	proposal, proposalHash, action, response, endorsed      []byte
 	payload, data, signature                                []byte
 }
 
@@ -83,11 +83,11 @@ func (m *maker) writes(namespaces ...string) []byte {
 func (m *maker) envelope(spoil func(*parts)) []byte {
 	m.t.Helper()
 	p := parts{
-		channel:   &commonpb.ChannelHeader{Type: int32(commonpb.HeaderType_ENDORSER_TRANSACTION), ChannelId: "ch1"},
-		called:    &peerpb.ChaincodeID{Name: "basic"},
-		simulated: &peerpb.ChaincodeID{Name: "basic", Version: "1.0"},
-		results:   m.writes("basic"),
-		creator:   m.id.Serialize(), nonce: identity.Nonce(), actions: 1,
+		channel: &commonpb.ChannelHeader{Type: int32(commonpb.HeaderType_ENDORSER_TRANSACTION), ChannelId: "ch1"},
+		called:  &peerpb.ChaincodeID{Name: "basic"},
+		ran:     &peerpb.ChaincodeID{Name: "basic", Version: "1.0"},
+		results: m.writes("basic"),
+		creator: m.id.Serialize(), nonce: identity.Nonce(), actions: 1,
 		endorsements: []*peerpb.Endorsement{{Endorser: m.id.Serialize()}},
 	}
 	p.channel.TxId = fabric.ComputeTxID(p.nonce, p.creator)
@@ -104,13 +104,13 @@ func (m *maker) envelope(spoil func(*parts)) []byte {
 	or(&p.channelHeader, func() []byte { return m.marshal(p.channel) })
 	or(&p.signatureHeader, func() []byte { return m.marshal(&commonpb.SignatureHeader{Creator: p.creator, Nonce: p.nonce}) })
 	or(&p.actionHeader, func() []byte { return p.signatureHeader })
-	proposal := m.marshal(&peerpb.ChaincodeProposalPayload{Input: []byte("input")})
+	or(&p.proposal, func() []byte { return m.marshal(&peerpb.ChaincodeProposalPayload{Input: []byte("input")}) })
 	or(&p.proposalHash, func() []byte {
-		sum := sha256.Sum256(slices.Concat(p.channelHeader, p.actionHeader, proposal))
+		sum := sha256.Sum256(slices.Concat(p.channelHeader, p.actionHeader, p.proposal))
 		return sum[:]
 	})
 	or(&p.action, func() []byte {
-		return m.marshal(&peerpb.ChaincodeAction{Results: p.results, Events: p.events, ChaincodeId: p.simulated})
+		return m.marshal(&peerpb.ChaincodeAction{Results: p.results, Events: p.event, ChaincodeId: p.ran})
 	})
 	or(&p.response, func() []byte {
 		return m.marshal(&peerpb.ProposalResponsePayload{ProposalHash: p.proposalHash, Extension: p.action})
@@ -120,7 +120,7 @@ func (m *maker) envelope(spoil func(*parts)) []byte {
 	}
 	or(&p.endorsed, func() []byte {
 		return m.marshal(&peerpb.ChaincodeActionPayload{
-			ChaincodeProposalPayload: proposal,
+			ChaincodeProposalPayload: p.proposal,
 			Action:                   &peerpb.ChaincodeEndorsedAction{ProposalResponsePayload: p.response, Endorsements: p.endorsements},
 		})
 	})
@@ -135,45 +135,4 @@ func (m *maker) envelope(spoil func(*parts)) []byte {
 	})
 	or(&p.signature, func() []byte { return m.sign(p.payload) })
 	return m.marshal(&commonpb.Envelope{Payload: p.payload, Signature: p.signature})
-}
-
-// One bad endorsement refuses a transaction, whatever its place; that there is a good one is
-// told, for those who know what the policy said.
-func TestEndorsed(t *testing.T) {
-	m := newMaker(t)
-	v := validator(t, Config{Channel: "ch1"})
-	const good, bad, stranger = 0, 1, 2
-	for _, c := range []struct {
-		name         string
-		endorsements []int
-		code         Code
-		endorsed     bool
-	}{
-		{"good", []int{good, good}, peerpb.TxValidationCode_VALID, true},
-		{"bad first", []int{bad, good}, peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, true},
-		{"bad last", []int{good, bad}, peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, true},
-		{"a stranger first", []int{stranger, bad, good}, peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, true},
-		{"bad", []int{bad, stranger}, peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, false},
-		{"none", nil, peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, false},
-	} {
-		r := v.transaction(m.envelope(func(p *parts) {
-			p.endorsements = nil
-			for _, kind := range c.endorsements {
-				e := &peerpb.Endorsement{Endorser: m.id.Serialize()}
-				switch kind {
-				case bad:
-					e.Signature = m.sign([]byte("another message"))
-				case stranger:
-					e.Endorser = []byte("who")
-				}
-				p.endorsements = append(p.endorsements, e)
-			}
-		}))
-		if r.Code != c.code || r.Endorsed != c.endorsed {
-			t.Errorf("%s: %v, endorsed is %v", c.name, r.Code, r.Endorsed)
-		}
-		if r.Endorsed && len(r.Set.Namespaces) != 1 {
-			t.Errorf("%s: the set is not there for who takes the transaction over", c.name)
-		}
-	}
 }

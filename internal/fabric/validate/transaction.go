@@ -2,118 +2,60 @@ package validate
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// Code is Fabric's verdict on a transaction.
-type Code = peerpb.TxValidationCode
-
-// Result is a transaction, read and judged. What it holds are parts of the block.
-type Result struct {
-	Code Code
-	Type commonpb.HeaderType
-	// TxID as the header claims. Configuration transactions may have none.
-	TxID string
-	// Endorsed: at least one endorsement's signature is good. Where the Code is
-	// ENDORSEMENT_POLICY_FAILURE, another one is not, or cannot be verified here, and Fabric's
-	// policy may be content with the good ones.
-	Endorsed bool
-	// Set is what an endorser transaction has read and wrote.
-	Set fabric.ReadWriteSet
-	// Config is what a configuration transaction makes the channel's: a marshalled Config.
-	Config []byte
-}
-
-// Unknowable reports whether a peer may give this code for a reason that this package
-// does not look at.
-func Unknowable(c Code) bool {
-	switch c {
-	case peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE, // the certificate is of no MSP, or has expired
-		peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE,
-		peerpb.TxValidationCode_EXPIRED_CHAINCODE,
-		peerpb.TxValidationCode_CHAINCODE_VERSION_CONFLICT,
-		peerpb.TxValidationCode_INVALID_CHAINCODE,
-		peerpb.TxValidationCode_ILLEGAL_WRITESET,
-		peerpb.TxValidationCode_INVALID_WRITESET,
-		peerpb.TxValidationCode_INVALID_CONFIG_TRANSACTION,
-		peerpb.TxValidationCode_INVALID_OTHER_REASON:
-		return true
-	}
-	return false
-}
-
-// Read appends a result for each of the block's transactions, as they are when all
-// signatures are good and all chains are this one.
-func Read(b *fabric.Block, dst []Result) []Result {
-	for _, e := range b.Envelopes() {
-		if b.Number == 0 {
-			dst = append(dst, genesis(e))
-			continue
-		}
-		var r reading
-		r.read(e, "")
-		r.Endorsed = len(r.endorsed.Endorsements) > 0
-		dst = append(dst, r.Result)
-	}
-	return dst
-}
-
-// genesis reads a transaction of block 0, which is valid.
-func genesis(envelope []byte) Result {
-	r := Result{Code: peerpb.TxValidationCode_VALID}
-	t, err := fabric.ParseTransaction(envelope)
-	if err != nil {
-		return r
-	}
-	r.Type, r.TxID = t.Type, t.TxID
-	if r.Type == commonpb.HeaderType_CONFIG {
-		r.Config, _ = fabric.ConfigOf(t.Data)
-	}
-	return r
-}
-
-// reading is a transaction on its way to a Result. Code may be changed by a check that
-// Fabric makes earlier than the one that set it.
+// reading is a transaction on its way to a Result. Its methods give the code of the first
+// check that fails, VALID if none does.
 type reading struct {
-	Result
-	fabric.Transaction
+	result   Result
+	envelope fabric.Transaction
 	endorsed fabric.Endorsed
-	// signed: there is a creator to ask. Before a signature is checked no other code counts
-	// but those of an envelope that has none.
-	signed bool
 }
 
-func (r *reading) read(envelope []byte, channel string) {
-	r.Code = peerpb.TxValidationCode_VALID
-	if len(envelope) == 0 {
-		r.Code = peerpb.TxValidationCode_NIL_ENVELOPE
-		return
+const valid = peerpb.TxValidationCode_VALID
+
+// judge makes the checks of a transaction in Fabric's order.
+func (c *checks) judge(envelope []byte) Result {
+	var r reading
+	code := r.readHeaders(envelope)
+	if code == valid {
+		code = c.checkCreator(&r.envelope)
 	}
+	if code == valid {
+		code = r.readBody()
+	}
+	if code == valid && r.result.Type == commonpb.HeaderType_ENDORSER_TRANSACTION {
+		code = c.checkEndorsements(&r)
+	}
+	r.result.Code = code
+	if code != valid && !r.result.Endorsed {
+		// Nobody wants it, and it may be ten times as large as the transaction.
+		r.result.Set, r.result.Config = fabric.ReadWriteSet{}, nil
+	}
+	return r.result
+}
+
+// readHeaders goes down to the headers (core/common/validation/msgvalidation.go:
+// ValidateTransaction, validateCommonHeader).
+func (r *reading) readHeaders(envelope []byte) Code {
+	t := &r.envelope
 	var err error
-	if r.Transaction, err = fabric.ParseTransaction(envelope); err != nil {
-		r.Code = peerpb.TxValidationCode_BAD_PAYLOAD
-		return
+	if *t, err = fabric.ParseEnvelope(envelope); err != nil {
+		return peerpb.TxValidationCode_INVALID_OTHER_REASON
 	}
-	r.Result.Type, r.Result.TxID = r.Transaction.Type, r.Transaction.TxID
-	if r.ChannelID == "" || len(r.Creator) == 0 || len(r.Nonce) == 0 || !hasProcessor(r.Result.Type) {
-		r.Code = peerpb.TxValidationCode_BAD_COMMON_HEADER
-		return
+	if t.ParsePayload() != nil {
+		return peerpb.TxValidationCode_BAD_PAYLOAD
 	}
-	r.signed = true
-	switch r.Result.Type {
-	case commonpb.HeaderType_ENDORSER_TRANSACTION:
-		r.Code = r.readEndorsed(channel)
-	case commonpb.HeaderType_CONFIG:
-		if r.Config, err = fabric.ConfigOf(r.Data); err != nil || len(r.Config) == 0 {
-			r.Code = peerpb.TxValidationCode_INVALID_CONFIG_TRANSACTION
-		}
-	default:
-		r.Code = peerpb.TxValidationCode_UNSUPPORTED_TX_PAYLOAD
+	err = t.ParseHeaders()
+	r.result.Type, r.result.TxID = t.Type, t.TxID
+	if err != nil || !hasProcessor(t.Type) || t.Epoch != 0 || len(t.Creator) == 0 || len(t.Nonce) == 0 {
+		return peerpb.TxValidationCode_BAD_COMMON_HEADER
 	}
+	return valid
 }
 
 // hasProcessor: the types that Fabric's validateChannelHeader lets pass.
@@ -122,40 +64,119 @@ func hasProcessor(t commonpb.HeaderType) bool {
 		t == commonpb.HeaderType_CONFIG_UPDATE
 }
 
-func (r *reading) readEndorsed(channel string) Code {
-	if r.Result.TxID != fabric.ComputeTxID(r.Nonce, r.Creator) {
+// checkCreator asks the MSPs of the channel that the header names. A peer has none of
+// a channel that it has not joined, so nobody's signature is good there.
+func (c *checks) checkCreator(t *fabric.Transaction) Code {
+	if t.ChannelID == "" || c.channel != "" && t.ChannelID != c.channel ||
+		!c.signed(t.Creator, t.Signature, t.Payload) {
+		return peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE
+	}
+	return valid
+}
+
+func (r *reading) readBody() Code {
+	var err error
+	switch r.result.Type {
+	case commonpb.HeaderType_ENDORSER_TRANSACTION:
+		if code := r.readEndorsed(); code != valid {
+			return code
+		}
+		return r.readAction()
+	case commonpb.HeaderType_CONFIG:
+		if r.result.Config, err = fabric.ConfigOf(r.envelope.Data); err != nil || len(r.result.Config) == 0 {
+			return peerpb.TxValidationCode_INVALID_CONFIG_TRANSACTION
+		}
+		return valid
+	default:
+		return peerpb.TxValidationCode_UNSUPPORTED_TX_PAYLOAD
+	}
+}
+
+// readEndorsed is Fabric's validateEndorserTransaction, and CheckTxID before it.
+func (r *reading) readEndorsed() Code {
+	t, e := &r.envelope, &r.endorsed
+	if !fabric.IsTxID(t.TxID, t.Nonce, t.Creator) {
 		return peerpb.TxValidationCode_BAD_PROPOSAL_TXID
 	}
 	var err error
-	if r.endorsed, err = fabric.ParseEndorsed(r.Data); err != nil {
+	if *e, err = fabric.ParseEndorsed(t.Data); err != nil || len(e.Creator) == 0 || len(e.Nonce) == 0 || len(e.Proposal) == 0 {
 		return peerpb.TxValidationCode_INVALID_ENDORSER_TRANSACTION
 	}
-	e := &r.endorsed
-	sum, err := e.SumProposal(&r.Transaction)
-	if err != nil || len(e.Creator) == 0 || len(e.Nonce) == 0 || !bytes.Equal(sum[:], e.ProposalHash) {
+	if sum := e.SumProposal(t); !bytes.Equal(sum[:], e.ProposalHash) {
 		return peerpb.TxValidationCode_INVALID_ENDORSER_TRANSACTION
 	}
-	if channel != "" && r.ChannelID != channel {
-		return peerpb.TxValidationCode_TARGET_CHAIN_NOT_FOUND
-	}
-	called, err := r.HeaderExtension()
+	return valid
+}
+
+// readAction is what Fabric checks before it asks for policies
+// (core/committer/txvalidator/v20/plugindispatcher/dispatcher.go: Dispatch).
+func (r *reading) readAction() Code {
+	called, err := r.envelope.HeaderExtension()
 	if err != nil {
 		return peerpb.TxValidationCode_BAD_HEADER_EXTENSION
 	}
-	if len(called) == 0 || !bytes.Equal(called, e.Chaincode) {
-		return peerpb.TxValidationCode_INVALID_CHAINCODE
+	if len(r.endorsed.Action) == 0 {
+		return peerpb.TxValidationCode_BAD_RESPONSE_PAYLOAD
 	}
-	if r.Set, err = fabric.ParseReadWriteSet(e.Results); err != nil {
+	action, err := fabric.ParseChaincodeAction(r.endorsed.Action)
+	if err != nil {
+		return peerpb.TxValidationCode_BAD_RESPONSE_PAYLOAD
+	}
+	if r.result.Set, err = fabric.ParseReadWriteSet(action.Results); err != nil {
 		return peerpb.TxValidationCode_BAD_RWSET
 	}
-	for i, n := range r.Set.Namespaces {
-		same := func(other fabric.NamespaceSet) bool { return bytes.Equal(other.Namespace, n.Namespace) }
-		if slices.ContainsFunc(r.Set.Namespaces[:i], same) {
-			return peerpb.TxValidationCode_ILLEGAL_WRITESET
+	ran := &action.Chaincode
+	if !called.Given || !ran.Given {
+		return peerpb.TxValidationCode_INVALID_OTHER_REASON
+	}
+	if len(called.Name) == 0 || !bytes.Equal(called.Name, ran.Name) || len(ran.Version) == 0 {
+		return peerpb.TxValidationCode_INVALID_CHAINCODE
+	}
+	if len(action.Event) > 0 {
+		if from, err := fabric.EventChaincode(action.Event); err != nil || !bytes.Equal(from, called.Name) {
+			return peerpb.TxValidationCode_INVALID_OTHER_REASON
 		}
 	}
-	if len(e.Endorsements) == 0 {
+	if twice(r.result.Set.Namespaces) {
+		return peerpb.TxValidationCode_ILLEGAL_WRITESET
+	}
+	return valid
+}
+
+// twice reports whether a namespace is there twice.
+func twice(sets []fabric.NamespaceSet) bool {
+	const few = 8 // of which comparing each with each is cheaper than a map
+	if len(sets) <= few {
+		for i := range sets {
+			for k := range i {
+				if bytes.Equal(sets[i].Namespace, sets[k].Namespace) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	seen := make(map[string]bool, len(sets))
+	for i := range sets {
+		seen[string(sets[i].Namespace)] = true
+	}
+	return len(seen) < len(sets)
+}
+
+// checkEndorsements verifies them all, as Fabric does, which leaves out the bad ones and
+// asks the policy about the others.
+func (c *checks) checkEndorsements(r *reading) Code {
+	all := r.endorsed.Endorsements
+	bad := len(all) == 0
+	for i := range all {
+		if c.signed(all[i].Endorser, all[i].Signature, r.endorsed.Response, all[i].Endorser) {
+			r.result.Endorsed = true
+		} else {
+			bad = true
+		}
+	}
+	if bad {
 		return peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 	}
-	return peerpb.TxValidationCode_VALID
+	return valid
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/blocktest"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
@@ -101,7 +103,7 @@ func TestAnyChangeIsSeen(t *testing.T) {
 	for _, e := range block.Envelopes() {
 		envelope = e
 	}
-	if r := v.transaction(envelope); r.Code != peerpb.TxValidationCode_VALID {
+	if r := v.checks.judge(envelope); r.Code != peerpb.TxValidationCode_VALID {
 		t.Fatalf("unchanged: %v", r.Code)
 	}
 	step := 7
@@ -111,7 +113,7 @@ func TestAnyChangeIsSeen(t *testing.T) {
 	for i := 0; i < len(envelope); i += step {
 		changed := bytes.Clone(envelope)
 		changed[i] ^= 0x10
-		if r := v.transaction(changed); r.Code == peerpb.TxValidationCode_VALID {
+		if r := v.checks.judge(changed); r.Code == peerpb.TxValidationCode_VALID {
 			t.Errorf("byte %d of %d changed, and still valid", i, len(envelope))
 		}
 	}
@@ -132,8 +134,8 @@ func TestSample(t *testing.T) {
 			}
 		}
 		for i, r := range validator(t, Config{Channel: "ch2"}).Block(&b, nil) {
-			if r.Type == commonpb.HeaderType_ENDORSER_TRANSACTION && r.Code != peerpb.TxValidationCode_TARGET_CHAIN_NOT_FOUND {
-				t.Errorf("block %d, transaction %d: %v on another channel", b.Number, i, r.Code)
+			if b.Number > 0 && (r.Code != peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE || r.Config != nil || r.Set.Namespaces != nil) {
+				t.Errorf("block %d, transaction %d: %v on another channel, a configuration of %d bytes, and %+v", b.Number, i, r.Code, len(r.Config), r.Set)
 			}
 		}
 	}
@@ -157,8 +159,23 @@ func TestCertificatesAreBounded(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := len(v.known.byBytes); n != 3 {
+	if n := len(v.checks.known.byBytes); n != 3 {
 		t.Errorf("%d certificates are kept, want 3", n)
+	}
+}
+
+// A large identity is good and is not kept.
+func TestLargeCertificatesAreNotKept(t *testing.T) {
+	m := newMaker(t)
+	large := protowire.AppendTag(m.id.Serialize(), 15, protowire.BytesType) // a field that nobody knows
+	large = protowire.AppendBytes(large, make([]byte, maxKept))
+	v := validator(t, Config{})
+	r := v.checks.judge(m.envelope(func(p *parts) { p.endorsements[0].Endorser = large }))
+	if r.Code != valid {
+		t.Errorf("%v", r.Code)
+	}
+	if n := len(v.checks.known.byBytes); n != 1 {
+		t.Errorf("%d certificates are kept, want the small one", n)
 	}
 }
 
@@ -183,7 +200,7 @@ func FuzzTransaction(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, envelope []byte) {
-		first, again := v.transaction(envelope), v.transaction(envelope)
+		first, again := v.checks.judge(envelope), v.checks.judge(envelope)
 		if first.Code != again.Code {
 			t.Errorf("%v, then %v", first.Code, again.Code)
 		}
