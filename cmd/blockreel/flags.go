@@ -82,3 +82,30 @@ func (b *byteSize) Set(text string) error {
 	*b = byteSize(n)
 	return nil
 }
+
+// countRange is a flag of a number, 10, or of a range of them, 1..50.
+type countRange struct{ from, to int }
+
+func (r *countRange) Type() string  { return "N|A..B" }
+func (r *countRange) isRange() bool { return r.from != r.to }
+
+func (r *countRange) String() string {
+	if r.isRange() {
+		return fmt.Sprintf("%d..%d", r.from, r.to)
+	}
+	return strconv.Itoa(r.from)
+}
+
+func (r *countRange) Set(text string) error {
+	low, high, ranged := strings.Cut(text, "..")
+	if !ranged {
+		high = low
+	}
+	from, err := strconv.Atoi(low)
+	to, err2 := strconv.Atoi(high)
+	if err != nil || err2 != nil || to < from {
+		return fmt.Errorf("%q is neither a number (10) nor a range that goes upwards (1..50)", text)
+	}
+	*r = countRange{from, to}
+	return nil
+}

@@ -13,6 +13,7 @@ import (
 // networkFlags describe an embedded network and its load.
 type networkFlags struct {
 	cfg        network.Config
+	perBlock   countRange // transactions
 	blockBytes byteSize
 	buffer     int
 	noSync     bool
@@ -21,15 +22,16 @@ type networkFlags struct {
 func newNetworkFlags(c *cobra.Command) *networkFlags {
 	n := &networkFlags{cfg: network.Default()}
 	n.blockBytes = byteSize(n.cfg.Bytes)
+	n.perBlock = countRange{n.cfg.Transactions, n.cfg.Transactions}
 	cfg, f := &n.cfg, c.Flags()
 	f.StringVar((*string)(&cfg.Profile), "profile", string(cfg.Profile), "arrival profile: constant, poisson, burst or ramp")
 	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "blocks a second on each channel (mean; end of a ramp)")
 	f.Float64Var(&cfg.StartRate, "start-rate", 0, "blocks a second at the start of a ramp")
 	f.IntVar(&cfg.BurstBlocks, "burst-blocks", 100, "blocks of one burst")
 	f.IntVar(&cfg.Blocks, "blocks", 0, "end the offers after so many blocks on each channel")
-	f.IntVar(&cfg.Transactions, "tx-per-block", cfg.Transactions, "transactions of a block")
+	f.Var(&n.perBlock, "tx-per-block", "transactions of a block, or a range of which each block draws its own (1..50)")
 	f.IntVar(&cfg.Writes, "writes", 0, "state writes of a block (2 a transaction unless given)")
-	f.Var(&n.blockBytes, "block-bytes", "size of a block")
+	f.Var(&n.blockBytes, "block-bytes", "size of a block (of a range of transactions about 3.2 kB each unless given)")
 	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels")
 	f.IntVar(&cfg.Orgs, "orgs", cfg.Orgs, "organizations; the peer of each has every channel")
 	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs")
@@ -38,7 +40,7 @@ func newNetworkFlags(c *cobra.Command) *networkFlags {
 	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
 	f.BoolVar(&n.noSync, "no-sync", false, noSyncUsage)
 	f.StringVar(&cfg.Dir, "dir", "", "directory to keep keys, blocks and ledgers in (a temporary one unless given)")
-	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the poisson profile, and of the blocks of a range of --tx-per-block")
 	return n
 }
 
@@ -55,19 +57,36 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 	if n.noSync {
 		cfg.Ledger = withoutSync(cfg.Ledger)
 	}
-	cfg.Bytes = int(n.blockBytes)
-	if !c.Flags().Changed("writes") {
-		cfg.Writes = 2 * cfg.Transactions
-	}
+	n.shapes(c, &cfg)
 	if err := cfg.Validate(); err != nil {
 		return cfg, usagef(c, "%w", err)
 	}
-	for flag, profile := range map[string]network.Profile{"start-rate": network.Ramp, "burst-blocks": network.Burst, "seed": network.Poisson} {
+	for flag, profile := range map[string]network.Profile{"start-rate": network.Ramp, "burst-blocks": network.Burst} {
 		if c.Flags().Changed(flag) && cfg.Profile != profile {
 			return cfg, usagef(c, "--%s belongs to --profile %s", flag, profile)
 		}
 	}
+	if c.Flags().Changed("seed") && cfg.Profile != network.Poisson && !n.perBlock.isRange() {
+		return cfg, usagef(c, "--seed belongs to --profile %s, or to a range of --tx-per-block", network.Poisson)
+	}
 	return cfg, nil
+}
+
+// shapes sets what blocks hold. With a range of transactions writes and bytes follow from
+// these, unless they are given.
+func (n *networkFlags) shapes(c *cobra.Command, cfg *network.Config) {
+	writes := cfg.Writes
+	if n.perBlock.isRange() {
+		cfg.Shapes = network.Mixed(n.perBlock.from, n.perBlock.to)
+	} else {
+		cfg.Shapes = network.Shapes{Transactions: n.perBlock.from, Writes: 2 * n.perBlock.from, Bytes: int(n.blockBytes)}
+	}
+	if c.Flags().Changed("writes") {
+		cfg.Writes, cfg.WritesEach = writes, 0
+	}
+	if c.Flags().Changed("block-bytes") {
+		cfg.Bytes, cfg.BytesEach = int(n.blockBytes), 0
+	}
 }
 
 const noSyncUsage = "let badger leave durability to the operating system; the trace says so"

@@ -26,10 +26,12 @@ func newRecordRun() *cobra.Command {
 		Long: `Run starts an orderer and peers in this process, which speak to each other as Fabric's
 do. The orderer cuts blocks by an arrival profile, every peer has every channel, and each
 stream has its own payloads buffer, committer and ledger. Blocks are made up; their commits
-are real and are measured. Ctrl-C ends the run; the trace is whole up to there.`,
+are real and are measured. With a range of --tx-per-block they are of different sizes, from
+which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends the run; the trace is whole up to there.`,
 		Example: `  blockreel record run --rate 400 --blocks 4000 -o run.reel
   blockreel record run --profile burst --rate 200 --duration 30s --buffer 100 -o run.reel
-  blockreel record run --orgs 2 --channels 2 --ledger memory --rate 1000 --payload full -o run.reel`,
+  blockreel record run --orgs 2 --channels 2 --ledger memory --rate 1000 --payload full -o run.reel
+  blockreel record run --tx-per-block 1..50 --payload full --ledger memory -o mixed.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needOutput(c, output); err != nil {

@@ -52,7 +52,8 @@ type Load struct {
 	Blocks int
 	// Duration is the time in which blocks are offered. 0: no limit.
 	Duration time.Duration
-	// Seed makes a Poisson load what it is: the same seed gives the same instants.
+	// Seed makes a Poisson load, and blocks of unequal size, what they are: the same seed
+	// gives the same instants and sizes.
 	Seed uint64
 }
 

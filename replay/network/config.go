@@ -33,10 +33,8 @@ type Config struct {
 	// Channels and Orgs, at least 1 each: every organization has one peer, which leads
 	// it and has joined every channel.
 	Channels, Orgs int
-	// Transactions, at least 1, Writes and Bytes of a block. Writes are those of all
-	// transactions together. Bytes are met to about 4 %; signatures and certificates
-	// alone take some 2.5 kB a transaction.
-	Transactions, Writes, Bytes int
+	// Shapes are those of every channel's blocks.
+	Shapes
 	// Reused takes transactions from a pool instead of signing each: blocks cost the
 	// orderer little, and the ids of transactions come back.
 	Reused bool
@@ -81,7 +79,7 @@ func Default() Config {
 	return Config{
 		Load:     Load{Profile: Constant, Rate: 100, Duration: 10 * time.Second, Seed: 1},
 		Channels: 1, Orgs: 1,
-		Transactions: 10, Writes: 20, Bytes: 33_000,
+		Shapes: Shapes{Transactions: 10, Writes: 20, Bytes: 33_000},
 		Preset: pipeline.Fabric2x, Pipeline: p,
 		Ledger: ledger.Badger,
 	}
@@ -90,6 +88,9 @@ func Default() Config {
 // Validate says what is wrong with the configuration, and fills in what a zero stands for.
 func (c *Config) Validate() error {
 	if err := c.Load.validate(); err != nil {
+		return err
+	}
+	if err := c.Shapes.validate(); err != nil {
 		return err
 	}
 	if err := c.Pipeline.Validate(); err != nil {
@@ -118,14 +119,11 @@ func (c *Config) Validate() error {
 	}{
 		{"channels", c.Channels, 1, MaxStreams}, {"organizations", c.Orgs, 1, MaxStreams},
 		{"streams (channels × organizations)", c.Channels * c.Orgs, 1, MaxStreams},
-		{"transactions per block", c.Transactions, 1, ledger.MaxBlockTransactions},
-		{"writes per block", c.Writes, 0, ledger.MaxBlockWrites},
-		{"bytes per block", c.Bytes, 0, ledger.MaxBlockBytes},
 		{"blocks ahead", c.AheadBlocks, 1, maxAheadBlocks},
 		{"bytes ahead", c.AheadBytes, 1, 1 << 40},
 	} {
-		if f.value < f.low || f.value > f.high {
-			return fmt.Errorf("%d %s: choose %d to %d", f.value, f.name, f.low, f.high)
+		if err := inRange(f.name, f.value, f.low, f.high); err != nil {
+			return err
 		}
 	}
 	return c.Listen.validate(c.Orgs)
@@ -171,8 +169,11 @@ const (
 	settingDuration     = "load_duration_ns"
 	settingSeed         = "load_seed"
 	settingTransactions = "load_transactions_per_block"
+	settingMost         = "load_max_transactions_per_block"
 	settingWrites       = "load_writes_per_block"
+	settingWritesEach   = "load_writes_per_transaction"
 	settingBytes        = "load_bytes_per_block"
+	settingBytesEach    = "load_bytes_per_transaction"
 	settingReused       = "load_reused_transactions"
 )
 
@@ -189,12 +190,18 @@ func (c *Config) settings() traces.Settings {
 	s.SetInt(settingTransactions, int64(c.Transactions))
 	s.SetInt(settingWrites, int64(c.Writes))
 	s.SetInt(settingBytes, int64(c.Bytes))
+	for name, more := range map[string]int{settingMost: c.MaxTransactions, settingWritesEach: c.WritesEach, settingBytesEach: c.BytesEach} {
+		if more != 0 {
+			s.SetInt(name, int64(more))
+		}
+	}
+	if c.Profile == Poisson || c.MaxTransactions != 0 {
+		s[settingSeed] = strconv.FormatUint(c.Seed, 10)
+	}
 	if c.Reused {
 		s[settingReused] = "true"
 	}
 	switch c.Profile {
-	case Poisson:
-		s[settingSeed] = strconv.FormatUint(c.Seed, 10)
 	case Burst:
 		s.SetInt(settingBurst, int64(c.BurstBlocks))
 	case Ramp:

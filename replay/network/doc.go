@@ -11,7 +11,8 @@
 //	 1. Open makes organizations, keys and genesis blocks, opens one ledger for each
 //	    channel on each peer, and starts the nodes: their addresses, MSP and TLS
 //	    directories are Nodes.
-//	 2. Prepare connects the peers and lets the minters run ahead (mint.go).
+//	 2. Prepare connects the peers and lets the minters run ahead (mint.go), with blocks of one
+//	    size or of many (shapes.go).
 //	 3. Header describes the streams, for the trace that is to be recorded.
 //	 4. Run lets the orderer's height grow when blocks are due (orderer.go) and drives the
 //	    peers (driver.Live): what the peer does between its Recv and its committer is

@@ -17,7 +17,7 @@ import (
 type minter struct {
 	chain   *chain
 	builder *mint.Builder
-	shape   mint.Shape
+	shape   func() mint.Shape // of the next block
 	offers  iter.Seq[event.Time]
 	// coming are the blocks that are in the chain's file and not offered; room are the
 	// bytes that they may take.
@@ -35,8 +35,9 @@ type minter struct {
 
 // minted is a block that waits for its time.
 type minted struct {
-	due          event.Time
-	bytes, taken int64
+	due                  event.Time
+	transactions, writes int64
+	bytes, taken         int64
 }
 
 // lead is how much of the load must be ready before it begins, unless minting is slower
@@ -50,7 +51,7 @@ const (
 func newMinter(c *Config, chain *chain, builder *mint.Builder, channel int) *minter {
 	return &minter{
 		chain: chain, builder: builder, offers: c.Offers(channel),
-		shape:  mint.Shape{Transactions: c.Transactions, Writes: c.Writes, Bytes: c.Bytes},
+		shape:  c.draw(c.Seed, channel),
 		coming: make(chan minted, c.AheadBlocks), room: semaphore.NewWeighted(int64(c.AheadBytes)), most: int64(c.AheadBytes),
 		ready: make(chan struct{}),
 	}
@@ -63,13 +64,15 @@ func (m *minter) run(ctx context.Context) {
 	began := time.Now()
 	for due := range m.offers {
 		one := time.Now()
-		raw, err := m.builder.Next(m.shape)
+		shape := m.shape()
+		raw, err := m.builder.Next(shape)
 		if err == nil {
 			err = m.chain.append(raw)
 		}
 		took := time.Since(one)
 		if err == nil {
-			err = m.queue(ctx, due, int64(len(raw)))
+			bytes := int64(len(raw))
+			err = m.queue(ctx, minted{due, int64(shape.Transactions), int64(shape.Writes), bytes, min(bytes, m.most)})
 		}
 		if start := m.started.Load(); err == nil && start != nil && due > 2*lead+event.Time(time.Since(*start)) {
 			err = pause(ctx, pauses*took)
@@ -85,8 +88,7 @@ func (m *minter) run(ctx context.Context) {
 }
 
 // queue waits for room for a block.
-func (m *minter) queue(ctx context.Context, due event.Time, bytes int64) error {
-	b := minted{due: due, bytes: bytes, taken: min(bytes, m.most)}
+func (m *minter) queue(ctx context.Context, b minted) error {
 	if !m.room.TryAcquire(b.taken) {
 		m.begin()
 		if err := m.room.Acquire(ctx, b.taken); err != nil {

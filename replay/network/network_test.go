@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -235,25 +238,82 @@ func TestTemporaryFilesGo(t *testing.T) {
 	}
 }
 
+// Blocks of a range of transactions are really of these sizes, whoever tells of them: the
+// trace, the orderer's file and the peers' readers. The seed makes them what they are.
+func TestBlocksOfManySizes(t *testing.T) {
+	sizes := func(seed uint64) (all [2][]int64) {
+		c := small()
+		c.Orgs, c.Shapes, c.Seed, c.Profile = 1, Mixed(1, 6), seed, Constant
+		n := opened(t, c)
+		tr, _ := record(t, within(t), n)
+		for i, tl := range tr.Timelines {
+			set := tl.Settings
+			for name, want := range map[string]string{settingTransactions: "1", settingMost: "6", settingWritesEach: "2", settingBytesEach: "3200", settingSeed: fmt.Sprint(seed)} {
+				if set[name] != want {
+					t.Errorf("setting %s is %q, want %q", name, set[name], want)
+				}
+			}
+			for b := range tl.Len() {
+				tx := tl.Value(event.Transactions, b)
+				all[i] = append(all[i], tx)
+				raw, err := n.Block(within(t), i, tl.Block(b))
+				if err != nil {
+					t.Fatal(err)
+				}
+				block, err := fabric.ParseBlock(raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				writes, err := block.Writes()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if int64(block.Transactions) != tx || tl.Value(event.Writes, b) != 2*tx || int64(writes.Count) != 2*tx || tl.Value(event.Bytes, b) != int64(len(raw)) {
+					t.Fatalf("block %d has %d transactions, %d writes, %d bytes; the trace tells of %d, %d, %d", tl.Block(b), block.Transactions, writes.Count, len(raw),
+						tx, tl.Value(event.Writes, b), tl.Value(event.Bytes, b))
+				}
+				if want := 900 + 3200*int(tx); len(raw) < want*95/100 || len(raw) > want*105/100 {
+					t.Errorf("block %d of %d transactions has %d bytes, want about %d", tl.Block(b), tx, len(raw), want)
+				}
+				if got := read(t, n, 1, i, uint64(tl.Block(b)), deliver.Peer); len(got.Block.Flags()) != int(tx) {
+					t.Fatalf("block %d of %d transactions has %d verdicts", tl.Block(b), tx, len(got.Block.Flags()))
+				}
+			}
+			if got := slices.Compact(slices.Sorted(slices.Values(all[i]))); !slices.Equal(got, []int64{1, 2, 3, 4, 5, 6}) {
+				t.Errorf("blocks have %v transactions", got)
+			}
+		}
+		return all
+	}
+	one, other := sizes(5), sizes(6)
+	if again := sizes(5); !slices.Equal(one[0], again[0]) || slices.Equal(one[0], one[1]) || slices.Equal(one[0], other[0]) {
+		t.Errorf("sizes of the seed %v, again %v; of the other channel %v; of another seed %v", one[0], again[0], one[1], other[0])
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"channels":           func(c *Config) { c.Channels = 0 },
-		"organizations":      func(c *Config) { c.Orgs = 0 },
-		"streams":            func(c *Config) { c.Channels, c.Orgs = 17, 17 },
-		"transactions":       func(c *Config) { c.Transactions = 0 },
-		"writes":             func(c *Config) { c.Writes = -1 },
-		"bytes":              func(c *Config) { c.Bytes = 1 << 40 },
-		"blocks ahead":       func(c *Config) { c.AheadBlocks = -1 },
-		"known are":          func(c *Config) { c.Ledger = "granite" },
-		"not opened":         func(c *Config) { c.Ledger = "recorded" },
-		"buffer size":        func(c *Config) { c.Pipeline.Policy.N = 0 },
-		"non-blocking":       func(c *Config) { c.Pipeline.Policy.NonBlocking = true },
-		"link is a real one": func(c *Config) { c.Pipeline.Link.Window = 1 },
-		"rate of 0":          func(c *Config) { c.Rate = 0 },
-		"not a directory":    func(c *Config) { c.Dir = os.DevNull },
-		"other machines":     func(c *Config) { c.Listen.Orderer = "0.0.0.0:0" },
-		"write host:port":    func(c *Config) { c.Listen.Peers = []string{"127.0.0.1:0", "7051"} },
-		"1 addresses for 2":  func(c *Config) { c.Listen.Peers = []string{"127.0.0.1:0"} },
+		"channels":            func(c *Config) { c.Channels = 0 },
+		"organizations":       func(c *Config) { c.Orgs = 0 },
+		"streams":             func(c *Config) { c.Channels, c.Orgs = 17, 17 },
+		"transactions":        func(c *Config) { c.Transactions = 0 },
+		"writes":              func(c *Config) { c.Writes = -1 },
+		"bytes":               func(c *Config) { c.Bytes = 1 << 40 },
+		"goes upwards":        func(c *Config) { c.Shapes = Mixed(5, 4) },
+		"choose 1 to 1048576": func(c *Config) { c.Shapes = Mixed(1, 1<<21) },
+		"each transaction":    func(c *Config) { c.WritesEach = -1 },
+		"bytes per block: ":   func(c *Config) { c.Shapes = Mixed(1, 100_000) },
+		"blocks ahead":        func(c *Config) { c.AheadBlocks = -1 },
+		"known are":           func(c *Config) { c.Ledger = "granite" },
+		"not opened":          func(c *Config) { c.Ledger = "recorded" },
+		"buffer size":         func(c *Config) { c.Pipeline.Policy.N = 0 },
+		"non-blocking":        func(c *Config) { c.Pipeline.Policy.NonBlocking = true },
+		"link is a real one":  func(c *Config) { c.Pipeline.Link.Window = 1 },
+		"rate of 0":           func(c *Config) { c.Rate = 0 },
+		"not a directory":     func(c *Config) { c.Dir = os.DevNull },
+		"other machines":      func(c *Config) { c.Listen.Orderer = "0.0.0.0:0" },
+		"write host:port":     func(c *Config) { c.Listen.Peers = []string{"127.0.0.1:0", "7051"} },
+		"1 addresses for 2":   func(c *Config) { c.Listen.Peers = []string{"127.0.0.1:0"} },
 	} {
 		c := small()
 		change(&c)

@@ -55,7 +55,7 @@ func newChannel(c *Config, dir string, index int, orderer *member, peers []*memb
 
 // offer lets the channel's height grow when blocks are due, counted from load; the
 // trace's times count from start.
-func (ch *channel) offer(ctx context.Context, start, load time.Time, c *Config, o driver.Observer) error {
+func (ch *channel) offer(ctx context.Context, start, load time.Time, o driver.Observer) error {
 	alarm := driver.NewAlarm()
 	defer alarm.Close()
 	for number := uint64(firstBlock); ; number++ {
@@ -86,8 +86,8 @@ func (ch *channel) offer(ctx context.Context, start, load time.Time, c *Config, 
 		now := passed + load.Sub(start)
 		for _, s := range ch.streams {
 			for _, e := range [...]event.Event{
-				{Kind: event.Offered, Value: int64(now)}, {Kind: event.Transactions, Value: int64(c.Transactions)},
-				{Kind: event.Bytes, Value: b.bytes}, {Kind: event.Writes, Value: int64(c.Writes)},
+				{Kind: event.Offered, Value: int64(now)}, {Kind: event.Transactions, Value: b.transactions},
+				{Kind: event.Bytes, Value: b.bytes}, {Kind: event.Writes, Value: b.writes},
 			} {
 				e.Stream, e.Block = s.index, event.BlockNum(number)
 				o.Observe(e)

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync/atomic"
 
@@ -52,7 +53,7 @@ func openStream(c *Config, dir string, index int, s traces.Stream, peer *member)
 		return nil, err
 	}
 	st := &stream{Stream: s, index: index, peer: peer, ledger: l}
-	if st.verdicts, err = newVerdicts(filepath.Join(dir, s.Peer), c.Transactions); err != nil {
+	if st.verdicts, err = newVerdicts(filepath.Join(dir, s.Peer), c.most()); err != nil {
 		return st, err
 	}
 	st.height.reach(uint64(firstBlock))
@@ -71,6 +72,9 @@ func (s *stream) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 		return stages, err
 	}
 	codes, commitHash := s.ledger.Verdict()
+	if len(codes) != b.Transactions {
+		return stages, fmt.Errorf("verdict on block %d: %d transactions, not %d", b.Number, len(codes), b.Transactions)
+	}
 	if err := s.verdicts.put(uint64(b.Number), codes, commitHash); err != nil {
 		return stages, err
 	}
@@ -100,7 +104,7 @@ func (s *stream) Block(ctx context.Context, number uint64) ([]byte, error) {
 		// As a Fabric peer has the genesis block: valid, and without a commit hash.
 		return b.Committed(make([]byte, b.Transactions), nil), nil
 	}
-	codes, commitHash, err := s.verdicts.get(number)
+	codes, commitHash, err := s.verdicts.get(number, b.Transactions)
 	if err != nil {
 		return nil, err
 	}

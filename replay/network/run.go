@@ -88,7 +88,7 @@ func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
 	load := time.Now()
 	for _, ch := range n.channels {
 		ch.minter.started.Store(&load)
-		launch(func() error { return ch.offer(inner, n.start, load, &n.cfg, watch) })
+		launch(func() error { return ch.offer(inner, n.start, load, watch) })
 	}
 	launch(func() error {
 		if err := n.over(inner); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // verdicts are what a peer's ledger made of its blocks: the validation codes and the commit
-// hash of each, in a temporary file of records of one length, so that nothing of them stays
+// hash of each, in a temporary file of records as long as the longest, so that nothing of them stays
 // in memory. The ledger has them as well, but it answers its committer alone.
 type verdicts struct {
 	file *os.File
@@ -16,7 +16,7 @@ type verdicts struct {
 	room []byte // of put
 }
 
-// newVerdicts are those of blocks of so many transactions.
+// newVerdicts are those of blocks of up to so many transactions.
 func newVerdicts(dir string, transactions int) (*verdicts, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -32,15 +32,16 @@ func newVerdicts(dir string, transactions int) (*verdicts, error) {
 // afterwards.
 func (v *verdicts) put(number uint64, codes []byte, commitHash [sha256.Size]byte) error {
 	v.room = append(append(v.room[:0], commitHash[:]...), codes...)
-	if len(v.room) != v.size {
-		return fmt.Errorf("verdict on block %d: %d transactions, not %d", number, len(codes), v.size-sha256.Size)
+	if len(v.room) > v.size {
+		return fmt.Errorf("verdict on block %d: %d transactions, where a block has %d at most", number, len(codes), v.size-sha256.Size)
 	}
 	_, err := v.file.WriteAt(v.room, v.at(number))
 	return err
 }
 
-func (v *verdicts) get(number uint64) (codes, commitHash []byte, err error) {
-	record := make([]byte, v.size)
+// get returns the verdict on a block of so many transactions.
+func (v *verdicts) get(number uint64, transactions int) (codes, commitHash []byte, err error) {
+	record := make([]byte, sha256.Size+transactions)
 	if _, err := v.file.ReadAt(record, v.at(number)); err != nil {
 		return nil, nil, fmt.Errorf("verdict on block %d: %w", number, err)
 	}
