@@ -46,6 +46,22 @@ func TestInvalidRuns(t *testing.T) {
 	}
 }
 
+// A run of recorded services that is late is told to be, but its figures are as valid as ever.
+func TestLateRun(t *testing.T) {
+	tr, _ := sized(t, 130, 5*time.Millisecond, 100)
+	want, _ := replayAll(t, tr, Scenario{})
+	synctest.Test(t, func(t *testing.T) {
+		got, out := replayAll(t, tr, Scenario{Clock: Wall, Progress: func(int, int) { <-time.After(2 * time.Second) }})
+		if len(out.Invalid) > 0 || !strings.Contains(strings.Join(out.Warnings, "\n"), "N = 20: this machine was too slow") {
+			t.Errorf("invalid for %q, warnings %q", out.Invalid, out.Warnings)
+		}
+		a, b := want[0].Trace.Timelines[0], got[0].Trace.Timelines[0]
+		if !reflect.DeepEqual(a.Column(event.Committed), b.Column(event.Committed)) {
+			t.Error("the commits are not those of simulated time")
+		}
+	})
+}
+
 // twice is tr with a second stream, of another channel and so without payloads.
 func twice(tr *traces.Trace) *traces.Trace {
 	tl := part(tr.Timelines[0], 0, tr.Timelines[0].Len())

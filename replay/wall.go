@@ -120,30 +120,27 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 // handOverShare is the share of a ledger's service that may be the replayer's own.
 const handOverShare = 0.05
 
-// tellTime says how well a run kept its time. Of one into a real ledger only that counts by
-// which the ledger had its blocks too late: all else is told as of when it was due.
+// tellTime says how well a run kept its time. All of it is told as of when it was due, but for
+// what a real ledger does: that counts from when it had its block.
 func (j *job) tellTime(r driver.Result) {
-	why := ""
-	j.late = lateRun{label: j.set.Label(), stream: j.model.Stream.Name(), runs: 1}
+	late := lateRun{label: j.set.Label(), stream: j.model.Stream.Name(), runs: 1}
 	switch {
 	case !j.set.virtualLedger():
-		share := float64(r.HandOver) / max(float64(r.Service), 1)
-		j.late.by, j.late.text = share, fmt.Sprintf("handing blocks to the ledger took %v each, %.2g %% of its service",
-			(r.HandOver/time.Duration(max(r.Committed, 1))).Round(time.Microsecond), 100*share)
-		if share > handOverShare {
-			why = "the replayer was the bottleneck"
+		late.by = float64(r.HandOver) / max(float64(r.Service), 1)
+		late.text = fmt.Sprintf("handing blocks to the ledger took %v each, %s of its service",
+			(r.HandOver / time.Duration(max(r.Committed, 1))).Round(time.Microsecond), analysis.FormatShare(late.by))
+		if late.by > handOverShare {
+			j.notValid("the replayer was the bottleneck: " + late.text)
 		}
 	case j.unpaced: // there is nothing to be late for
-		j.late = lateRun{}
 	default:
-		j.late.by, j.late.text = float64(r.Lag.P99), fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(r.Lag.P50), round(r.Lag.P99), round(r.Lag.Max))
+		late.by = float64(r.Lag.P99)
+		late.text = fmt.Sprintf("the replayer was late by %v at p50, %v at p99, %v at most", round(r.Lag.P50), round(r.Lag.P99), round(r.Lag.Max))
 		if r.Lag.Overloaded {
-			why = "this machine was too slow for the replay"
+			j.warnings = append(j.warnings, late.label+": this machine was too slow to replay in real time: "+late.text+"; the figures are of when things were due")
 		}
 	}
-	if why != "" {
-		j.notValid(why + ": " + j.late.text)
-	}
+	j.late = late
 }
 
 // notValid warns of something by which the figures of the run are not valid.

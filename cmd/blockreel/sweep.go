@@ -34,7 +34,7 @@ that, leaves out a block's usual way instead, and prints up to 0.2 % of the make
 With --cost the services are those that cost models forecast, one curve a ledger; see
 calibrate. The errors of each model on held-out blocks are printed with it, and --check-wall
 replays the trace once into the real ledger, in real time, and prints forecast,
-measurement and error.`,
+measurement and error of the blocks behind the warm-up.`,
 		Example: `  blockreel sweep run.reel
   blockreel sweep run.reel --buffer 1..500 --plot sweep.png
   blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json

@@ -17,7 +17,9 @@
 // Live has no Source and no orderer: a Receiver reads a connection, only when the machine's
 // receiver has room, so that a shut door stops the reading, and the connection's flow
 // control stops the sender. Wall tells the instants at which things are due; Live tells
-// those at which they happen, since nothing else can be true of a real stream.
+// those at which they happen, since nothing else can be true of a real stream. Real in a Wall run
+// is the work of its Ledger alone, in which the way of a block to the Ledger counts: the
+// Result says how long that took.
 //
 //	Receiver ──► pipeline.Machine ──► committer ──► Ledger
 //	                   └──────────────────┴──► Observer

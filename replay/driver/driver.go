@@ -84,6 +84,6 @@ type Result struct {
 	Lag Lag
 	// Service is the time from the pops to the ends of the Ledger's commits in a wall run.
 	// HandOver is the part of it that was the driver's: from the instants at which pops were
-	// due until the Ledger did begin. Zero without a Ledger.
+	// due until the Ledger did begin. Both are time of the trace, and zero without a Ledger.
 	Service, HandOver time.Duration
 }

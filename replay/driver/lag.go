@@ -11,8 +11,9 @@ type Lag struct {
 	// Events is the number of events that were timed.
 	Events        int64
 	P50, P99, Max time.Duration
-	// Overloaded: P99 is above Wall.MaxLag. The replayer or its machine was the
-	// bottleneck, and the run's figures are not the pipeline's.
+	// Overloaded: P99 is above Wall.MaxLag. The replayer or its machine was too slow to keep
+	// the time: a Live run's figures are then not the peer's. Those of a Wall run are of when
+	// things were due, but for what a Ledger did: see Result.HandOver.
 	Overloaded bool
 }
 
