@@ -56,33 +56,23 @@ func ParseEndorsed(data []byte) (Endorsed, error) {
 }
 
 func (e *Endorsed) parseAction(action []byte) error {
-	var payload, endorsed []byte
+	var payload []byte
 	if err := pick(action, at{1, &e.Header}, at{2, &payload}); err != nil {
 		return err
 	}
 	if err := pick(e.Header, at{1, &e.Creator}, at{2, &e.Nonce}); err != nil {
 		return fmt.Errorf("signature header: %w", err)
 	}
-	if err := pick(payload, at{1, &e.Proposal}, at{2, &endorsed}); err != nil {
-		return err
-	}
-	f := fields{rest: endorsed}
+	f := fields{rest: payload}
 	for f.next() {
 		if f.num > 2 || !f.want(protowire.BytesType) {
 			continue
 		}
 		if f.num == 1 {
-			e.Response = f.bytes
-			continue
+			e.Proposal = f.bytes
+		} else {
+			f.err = e.parseEndorsements(f.bytes)
 		}
-		var by Endorsement
-		if err := pick(f.bytes, at{1, &by.Endorser}, at{2, &by.Signature}); err != nil {
-			return fmt.Errorf("endorsement: %w", err)
-		}
-		if len(e.Endorsements) == maxEndorsements {
-			return fmt.Errorf("%w: more than %d endorsements", ErrMalformed, maxEndorsements)
-		}
-		e.Endorsements = append(e.Endorsements, by)
 	}
 	if f.err != nil {
 		return f.err
@@ -91,6 +81,28 @@ func (e *Endorsed) parseAction(action []byte) error {
 		return fmt.Errorf("proposal response: %w", err)
 	}
 	return nil
+}
+
+// parseEndorsements reads a ChaincodeEndorsedAction.
+func (e *Endorsed) parseEndorsements(msg []byte) error {
+	f := fields{rest: msg}
+	for f.next() {
+		if f.num > 2 || !f.want(protowire.BytesType) {
+			continue
+		}
+		if f.num == 1 {
+			e.Response = f.bytes
+			continue
+		}
+		if len(e.Endorsements) == maxEndorsements {
+			return fmt.Errorf("%w: more than %d endorsements", ErrMalformed, maxEndorsements)
+		}
+		by := add(&e.Endorsements)
+		if err := pick(f.bytes, at{1, &by.Endorser}, at{2, &by.Signature}); err != nil {
+			return fmt.Errorf("endorsement: %w", err)
+		}
+	}
+	return f.err
 }
 
 // SumProposal computes what ProposalHash claims to be, of the transaction's channel header

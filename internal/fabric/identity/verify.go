@@ -63,7 +63,8 @@ func (p *Principal) Verify(sig []byte, message ...[]byte) error {
 	for _, part := range message {
 		h.Write(part)
 	}
-	if !ecdsa.VerifyASN1(p.key, h.Sum(nil), sig) {
+	var sum [sha256.Size]byte
+	if !ecdsa.VerifyASN1(p.key, h.Sum(sum[:0]), sig) {
 		return fmt.Errorf("%w: not by the key of %s", ErrSignature, p.Certificate.Subject)
 	}
 	return nil
