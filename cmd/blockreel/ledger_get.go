@@ -316,9 +316,20 @@ func (v valueInfo) show() string {
 	case v.Deleted:
 		return "deleted"
 	case v.Text != nil:
-		return strconv.Quote((*v.Text)[:min(len(*v.Text), maxShown)]) + more
+		return strconv.Quote(firstBytes(*v.Text, maxShown)) + more
 	}
 	return "0x" + hex.EncodeToString(v.Raw[:min(len(v.Raw), maxShown)]) + more
+}
+
+// firstBytes is as many whole characters of text as fit into n bytes.
+func firstBytes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 func (s stateInfo) print(w io.Writer) error {
