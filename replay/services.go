@@ -201,7 +201,7 @@ func (m *Model) checkScale(scale ledger.Scale) {
 		factor float64
 		time   time.Duration
 	}{
-		{"state_validation", scale.StateValidation, recorded.StateValidation}, {"block_store", scale.BlockStore, recorded.BlockStore},
+		{"state_validation", scale.StateValidation, recorded.StateValidation}, {"block_and_pvtdata_commit", scale.BlockStore, recorded.BlockStore},
 		{"state_commit", scale.StateCommit, recorded.StateCommit}, {"history_commit", scale.HistoryCommit, recorded.HistoryCommit},
 	} {
 		if part.factor != 1 && part.time == 0 {

@@ -37,7 +37,7 @@ func (s *scenarioFlags) bind(c *cobra.Command) {
 	f.Var(&s.buffers, "buffer", "values of N, blockBufferSize")
 	f.StringVar(&s.mode, "mode", "", "buffer: fabric, ideal (no poll), unbounded, non-blocking (as recorded unless given)")
 	f.StringVar(&s.preset, "preset", "", "receiver and default N of another Fabric: "+strings.Join(pipeline.Presets(), ", "))
-	f.StringVar(&s.scale, "scale", "", "scale the recorded services: validate=1,commit=0.5; also state_validation, block_store, state_commit, history_commit")
+	f.StringVar(&s.scale, "scale", "", "scale the recorded services: validation=1,commit=0.5; also parts of the commit by Fabric's names: state_validation, block_and_pvtdata_commit, state_commit, history_commit")
 	f.StringVar(&s.link, "link", "", "link: latency=5ms,bandwidth=12.5MB,window=1MB (bandwidth a second)")
 	f.StringVar(&s.services, "services-from", "", "take the service times of this trace, block by block")
 	f.Var(&s.blockBytes, "block-bytes", "size of a block where the trace does not tell it")

@@ -40,34 +40,39 @@ func Unscaled() Scale { return Scale{1, 1, 1, 1, 1, 1} }
 // maxScale bounds a factor. 2^20 times a year is still a time.
 const maxScale = 1 << 20
 
-// factors lists the fields by the names that ParseScale knows.
+// factors lists the fields by the names that ParseScale knows: Fabric's, and for some a
+// shorter one of our own. A commit is the stages behind the validation together.
 func (s *Scale) factors() []factor {
 	return []factor{
-		{"validate", &s.Validate}, {"commit", &s.Commit},
-		{"state_validation", &s.StateValidation}, {"block_store", &s.BlockStore},
-		{"state_commit", &s.StateCommit}, {"history_commit", &s.HistoryCommit},
+		{"validation", "validate", &s.Validate},
+		{"commit", "", &s.Commit},
+		{"state_validation", "", &s.StateValidation},
+		{"block_and_pvtdata_commit", "block_store", &s.BlockStore},
+		{"state_commit", "", &s.StateCommit},
+		{"history_commit", "", &s.HistoryCommit},
 	}
 }
 
 type factor struct {
-	name  string
-	value *float64
+	name, alias string
+	value       *float64
 }
 
-// ParseScale reads validate=1,commit=0.5: what is not named stays as it was.
+// ParseScale reads validation=1,commit=0.5: what is not named stays as it was.
 func ParseScale(text string) (Scale, error) {
 	s := Unscaled()
 	if text == "" {
 		return s, nil
 	}
-	factors := s.factors()
+	factors, seen := s.factors(), map[*float64]bool{}
 	for part := range strings.SplitSeq(text, ",") {
 		name, number, _ := strings.Cut(part, "=")
+		name = strings.TrimSpace(name)
 		var into *float64
 		known := make([]string, len(factors))
 		for i, f := range factors {
 			known[i] = f.name
-			if f.name == strings.TrimSpace(name) {
+			if name == f.name || name != "" && name == f.alias {
 				into = f.value
 			}
 		}
@@ -78,7 +83,10 @@ func ParseScale(text string) (Scale, error) {
 		if err != nil || math.IsNaN(v) || v < 0 || v > maxScale {
 			return s, fmt.Errorf("scale %q: write stage=factor, with a factor from 0 to %d", part, maxScale)
 		}
-		*into = v
+		if seen[into] {
+			return s, fmt.Errorf("scale %q: the stage is named twice", part)
+		}
+		*into, seen[into] = v, true
 	}
 	return s, nil
 }

@@ -35,15 +35,19 @@ func TestUnscaledTimesAreExact(t *testing.T) {
 }
 
 func TestScaleText(t *testing.T) {
-	for _, text := range []string{"", "validate=2", "commit=0.5,history_commit=0"} {
+	for _, text := range []string{"", "validation=2", "commit=0.5,history_commit=0", "block_and_pvtdata_commit=3"} {
 		s, err := ParseScale(text)
 		if err != nil || s.String() != text {
 			t.Errorf("%q comes back as %q, %v", text, s, err)
 		}
 	}
+	short, err := ParseScale("validate=2, block_store=3")
+	if err != nil || short.String() != "validation=2,block_and_pvtdata_commit=3" {
+		t.Errorf("our short names are read as %q, %v", short, err)
+	}
 	for text, want := range map[string]string{
-		"fsync=1": "known are validate, commit", "commit": "factor", "commit=-1": "factor", "commit=NaN": "factor",
-		"commit=1e99": "factor", ",": "known are",
+		"fsync=1": "known are validation, commit, state_validation, block_and_pvtdata_commit, state_commit, history_commit", "commit": "factor", "commit=-1": "factor", "commit=NaN": "factor",
+		"commit=1e99": "factor", ",": "known are", "validate=2,validation=3": "twice", "=2": "known are",
 	} {
 		if _, err := ParseScale(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
