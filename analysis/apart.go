@@ -1,7 +1,7 @@
 package analysis
 
 import (
-	"fmt"
+	"cmp"
 	"math"
 	"slices"
 )
@@ -81,35 +81,32 @@ func orders(n, m int) []float64 {
 	return c
 }
 
-// leastRuns is the number of runs of each of two settings from which the rank test can
-// tell them apart: of fewer, equal settings have disjoint ranges too often.
-const leastRuns = 4
+// holm returns the probabilities of several tests as Holm corrects them, so that the
+// probability of telling any two equal settings apart stays below the significance however
+// many are compared.
+func holm(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(p[i], p[j]) })
+	corrected := make([]float64, len(p))
+	least := 0.0
+	for rank, i := range order {
+		least = max(least, min(1, float64(len(p)-rank)*p[i]))
+		corrected[i] = least
+	}
+	return corrected
+}
 
-// Apart compares the figures of two settings. It returns the probability of the rank test
-// when that tells them apart; else 0, and in a sentence why they are not told apart,
-// which is empty when one of them has no figure.
-func Apart(nameA string, a []float64, nameB string, b []float64, write func(float64) string) (p float64, why string) {
-	x, y := SpreadOf(a), SpreadOf(b)
-	if x.Count == 0 || y.Count == 0 {
-		return 0, ""
+// runsFor is the number of runs of each setting that are needed to tell any two of them
+// apart with so many comparisons.
+func runsFor(comparisons int) int {
+	n := 1
+	for n < mostRanked/2 && disjoint(n, n)*float64(comparisons) > significance {
+		n++
 	}
-	ranges := func(s Spread) string {
-		if s.Count == 1 {
-			return write(s.Median)
-		}
-		return write(s.Min) + " to " + write(s.Max)
-	}
-	both := fmt.Sprintf("%s (%s) and %s (%s)", nameA, ranges(x), nameB, ranges(y))
-	switch p = RankTest(a, b); {
-	case x.Count == 1 || y.Count == 1:
-		return 0, both + " ran once: how much two runs of one setting differ is not known (--repeat 5)"
-	case min(x.Count, y.Count) < leastRuns:
-		return 0, fmt.Sprintf("%s: %d and %d runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of %.0f cases (--repeat 5 or more)",
-			both, x.Count, y.Count, 1/disjoint(x.Count, y.Count))
-	case p > significance:
-		return 0, fmt.Sprintf("%s cannot be told apart on this machine: two equal settings differ as much with probability %.2f", both, p)
-	}
-	return p, ""
+	return n
 }
 
 // disjoint is the probability that n and m figures of equal settings have ranges that do

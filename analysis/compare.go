@@ -73,18 +73,10 @@ func (d Difference) Name() string {
 
 // FormatError writes the relative error in percent with its sign: −0.14 %.
 func (d Difference) FormatError() string {
-	e, ok := d.Error.Get()
-	switch {
-	case !ok:
-		return "unknown"
-	case e == 0:
-		return "0 %"
-	case math.Abs(e) < 0.00005:
-		return "< 0.01 %"
-	case math.Abs(e) >= 0.1:
-		return strings.Replace(fmt.Sprintf("%+.1f %%", 100*e), "-", "−", 1)
+	if e, ok := d.Error.Get(); ok {
+		return FormatRelative(e)
 	}
-	return strings.Replace(fmt.Sprintf("%+.2f %%", 100*e), "-", "−", 1)
+	return "unknown"
 }
 
 // String writes the errors in a line: makespan −0.14 %, max gap 0 %, p50 +0.09 %, ….

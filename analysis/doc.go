@@ -22,8 +22,9 @@
 //     blind.go: when a node was not observed.
 //  6. downsample.go: step series small enough to draw, without losing a stall.
 //  7. compare.go and sweep.go: the difference of two runs, the curve over N.
-//  8. ledgerrun.go: what a run into a real ledger did a second; apart.go and noise.go:
-//     which settings repeated runs tell apart.
+//  8. ledgerrun.go: what a run into a real ledger did a second; noise.go and streamruns.go:
+//     medians and ranges of repeated runs; apart.go and ledgercompare.go: which settings
+//     these tell apart.
 //
 // A quantity that was not observed is an [Optional] without a value, never zero.
 // There is one definition of a percentile (quantile.go) and one of how numbers are

@@ -101,6 +101,19 @@ func FormatShare(x float64) string {
 	return trimFloat(fmt.Sprintf("%.1f", 100*x)) + " %"
 }
 
+// FormatRelative writes a relative difference in percent with its sign: −0.14 %, +25.2 %.
+func FormatRelative(x float64) string {
+	switch abs := math.Abs(x); {
+	case x == 0:
+		return "0 %"
+	case abs < 0.00005:
+		return "< 0.01 %"
+	case abs >= 0.1:
+		return strings.Replace(fmt.Sprintf("%+.1f %%", 100*x), "-", "−", 1)
+	}
+	return strings.Replace(fmt.Sprintf("%+.2f %%", 100*x), "-", "−", 1)
+}
+
 // FormatBytes writes a number of bytes in decimal units: 3.4 MB.
 func FormatBytes(n int64) string {
 	if n < 0 {

@@ -75,3 +75,13 @@ func someStreams(names []string) string {
 	}
 	return enumerate(names)
 }
+
+// AppendNew appends the lines that are not there yet: most settings of a what-if say the same.
+func AppendNew(to, lines []string) []string {
+	for _, l := range lines {
+		if !slices.Contains(to, l) {
+			to = append(to, l)
+		}
+	}
+	return to
+}

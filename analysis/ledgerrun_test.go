@@ -1,9 +1,7 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -137,29 +135,6 @@ func TestRankTest(t *testing.T) {
 	}
 }
 
-func TestApart(t *testing.T) {
-	write := func(x float64) string { return fmt.Sprint(x) }
-	for _, tc := range []struct {
-		a, b []float64
-		want string
-	}{
-		{[]float64{1}, []float64{5}, "ran once"},
-		{[]float64{1, 2}, []float64{5, 6}, "A (1 to 2) and B (5 to 6): 2 and 2 runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of 3 cases"},
-		{[]float64{1, 5, 7}, []float64{14, 16, 17}, "in 1 of 10 cases"},
-		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, ""},
-		{[]float64{1, 2, 3, 9}, []float64{4, 5, 6, 7}, "probability 0.34"},
-		{nil, []float64{4}, ""},
-	} {
-		p, got := Apart("A", tc.a, "B", tc.b, write)
-		if told := len(tc.a) == 4 && tc.want == ""; told != (p > 0) {
-			t.Errorf("%v and %v: probability %v", tc.a, tc.b, p)
-		}
-		if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
-			t.Errorf("%v and %v: %q, want %q", tc.a, tc.b, got, tc.want)
-		}
-	}
-}
-
 func TestSpreadOf(t *testing.T) {
 	if s := SpreadOf([]float64{5, 1, 3, 2}); s != (Spread{4, 2.5, 1, 5}) {
 		t.Errorf("spread %+v", s)
@@ -169,55 +144,5 @@ func TestSpreadOf(t *testing.T) {
 	}
 	if s := SpreadOf(nil); s != (Spread{}) {
 		t.Errorf("spread of nothing is %+v", s)
-	}
-}
-
-// What repeated runs tell apart and what they do not: of all ledgers with one buffer, and of
-// a ledger buffer by buffer; without pace by the rate, otherwise by the latency.
-func TestCompareLedgers(t *testing.T) {
-	runs := func(ledger string, buffer int64, unpaced bool, figures ...float64) (all []LedgerRun) {
-		for i, x := range figures {
-			all = append(all, LedgerRun{
-				Setting: fmt.Sprintf("n%d-%s", buffer, ledger), Run: i + 1, Ledger: ledger, Buffer: buffer, Channel: "ch", Unpaced: unpaced,
-				BlockRate: Known(x), Latency: &Quantiles{Mean: x * 1e6},
-			})
-		}
-		return all
-	}
-	slow, fast := runs("slow", 0, true, 1, 2, 3, 4), runs("fast", 0, true, 50, 60, 70, 80)
-	same := runs("same", 0, true, 55, 65, 75, 45)
-	for _, tc := range []struct {
-		name            string
-		runs            []LedgerRun
-		apart, doubtful []string
-	}{
-		{"none", nil, nil, nil},
-		{"one setting", slow, nil, nil},
-		{"once each", slices.Concat(runs("a", 0, true, 1), runs("b", 0, true, 5)), nil, []string{"each setting ran once"}},
-		{"apart", slices.Concat(slow, fast), []string{"fast commits 26 × as many blocks/s as slow (rank test, p = 0.029)"}, nil},
-		{
-			"all pairs", slices.Concat(slow, fast, same),
-			[]string{"fast commits 26 × as many blocks/s as slow", "same commits 24 × as many blocks/s as slow"},
-			[]string{"blocks/s: fast (50 to 80) and same (45 to 75) cannot be told apart"},
-		},
-		{
-			"buffers", slices.Concat(runs("a", 2, false, 9, 8, 7, 6), runs("a", 20, false, 1, 2, 3, 4), runs("a", 200, false, 1, 2, 3, 4), runs("b", 2, false, 1, 2, 3, 4)),
-			[]string{"a with N = 2 has 3 × the mean latency of a with N = 20", "a with N = 2 has 3 × the mean latency of b with N = 2"},
-			[]string{"mean latency: a with N = 20 (1 ms to 4 ms) and a with N = 200 (1 ms to 4 ms) cannot"},
-		},
-		{"too few", slices.Concat(runs("a", 2, false, 1, 2, 3), runs("b", 2, false, 25, 40, 50)), nil, []string{"3 and 3 runs cannot tell"}},
-	} {
-		apart, doubtful := CompareLedgers(tc.runs)
-		for _, c := range []struct{ got, want []string }{{apart, tc.apart}, {doubtful, tc.doubtful}} {
-			if len(c.got) != len(c.want) {
-				t.Errorf("%s: %q, want %q", tc.name, c.got, c.want)
-				continue
-			}
-			for i := range c.got {
-				if !strings.Contains(c.got[i], c.want[i]) {
-					t.Errorf("%s: %q, want %q", tc.name, c.got[i], c.want[i])
-				}
-			}
-		}
 	}
 }

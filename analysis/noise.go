@@ -1,10 +1,6 @@
 package analysis
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // LedgerRuns are the repetitions of one setting for one stream.
 type LedgerRuns []LedgerRun
@@ -25,121 +21,142 @@ func Repetitions(runs []LedgerRun) []LedgerRuns {
 	return all
 }
 
-// Spread returns the spread of a figure over the runs that know it.
-func (g LedgerRuns) Spread(figure func(*LedgerRun) Optional[float64]) Spread {
-	return SpreadOf(g.values(figure))
+// Valid returns the runs whose figures are those of the ledger.
+func (g LedgerRuns) Valid() LedgerRuns {
+	return slices.DeleteFunc(slices.Clone(g), func(r LedgerRun) bool { return r.Invalid != "" })
 }
 
-func (g LedgerRuns) values(figure func(*LedgerRun) Optional[float64]) (values []float64) {
-	for i := range g {
-		if x, ok := figure(&g[i]).Get(); ok {
+// NotValid returns the numbers of the other runs.
+func (g LedgerRuns) NotValid() (numbers []int) {
+	for _, r := range g {
+		if r.Invalid != "" {
+			numbers = append(numbers, r.Run)
+		}
+	}
+	return numbers
+}
+
+// Spread returns the spread of a figure over the valid runs that know it; see
+// [LedgerRun.Figure] for its name.
+func (g LedgerRuns) Spread(figure string) Spread { return SpreadOf(g.values(figure)) }
+
+func (g LedgerRuns) values(figure string) (values []float64) {
+	for _, r := range g.Valid() {
+		if x, ok := r.Figure(figure).Get(); ok {
 			values = append(values, x)
 		}
 	}
 	return values
 }
 
-// CompareLedgers compares what repeated runs have measured, a sentence for each two settings: those
-// that they tell apart with the probability of the rank test, and in doubtful those that they do
-// not. The figure is blocks a second where there was no pace, else, since the rate is
-// then the arrivals', the mean delivery latency. All ledgers are compared that ran
-// with the same buffer, and of each ledger every buffer with the next larger one.
-func CompareLedgers(runs []LedgerRun) (apart, doubtful []string) {
-	byStream := map[string][]LedgerRuns{}
-	var names []string
+// A Summary is what the repetitions of a setting say of one stream: the spread of every
+// figure that the valid runs know, by its name, which ends in its unit.
+type Summary struct {
+	Setting string `json:"setting"`
+	Channel string `json:"channel"`
+	Peer    string `json:"peer"`
+	// Runs counts all runs, and NotValid numbers those that count in no figure.
+	Runs     int               `json:"runs"`
+	NotValid []int             `json:"not_valid_runs,omitempty"`
+	Figures  map[string]Spread `json:"figures"`
+}
+
+// SummarizeLedgers returns the summary of each setting and stream. The figures are those
+// of [LedgerRun.Figure].
+func SummarizeLedgers(runs []LedgerRun) (all []Summary) {
 	for _, g := range Repetitions(runs) {
-		name := g[0].Channel + "@" + g[0].Peer
-		if byStream[name] == nil {
-			names = append(names, name)
-		}
-		byStream[name] = append(byStream[name], g)
-	}
-	for _, name := range names {
-		told, doubts := verdicts(byStream[name])
-		if len(names) > 1 {
-			for i := range told {
-				told[i] = name + ": " + told[i]
-			}
-			for i := range doubts {
-				doubts[i] = name + ": " + doubts[i]
+		s := Summary{g[0].Setting, g[0].Channel, g[0].Peer, len(g), g.NotValid(), map[string]Spread{}}
+		for _, f := range ledgerFigures {
+			if spread := g.Spread(f.name); spread.Count > 0 {
+				s.Figures[f.name] = spread
 			}
 		}
-		apart, doubtful = append(apart, told...), append(doubtful, doubts...)
+		all = append(all, s)
 	}
-	return apart, doubtful
+	return all
 }
 
-func verdicts(groups []LedgerRuns) (apart, doubtful []string) {
-	if len(groups) < 2 {
-		return nil, nil
-	}
-	if slices.ContainsFunc(groups, func(g LedgerRuns) bool { return len(g) == 1 }) {
-		return nil, []string{"each setting ran once: how much two runs of one setting differ on this machine is not known (--repeat 5)"}
-	}
-	c := comparison{
-		what: "blocks/s", say: "%s commits %s × as many blocks/s as %s", write: FormatNumber,
-		figure: func(r *LedgerRun) Optional[float64] { return r.BlockRate },
-	}
-	if !groups[0][0].Unpaced {
-		c = comparison{
-			what: "mean latency", say: "%s has %s × the mean latency of %s",
-			write: func(x float64) string { return FormatDuration(int64(x)) },
-			figure: func(r *LedgerRun) Optional[float64] {
-				if r.Latency == nil {
-					return Optional[float64]{}
-				}
-				return Known(r.Latency.Mean)
-			},
+// Figure returns a figure of the run by the name that it has in a [Summary]:
+//
+//	blocks_per_s transactions_per_s bytes_per_s capacity_blocks_per_s max_gap_blocks
+//	latency_mean_ns latency_p50_ns latency_p95_ns latency_p99_ns
+//	disk_bytes written_bytes write_amplification (bytes by byte of payload)
+//	validation_mean_ns state_validation_mean_ns block_and_pvtdata_commit_mean_ns
+//	state_commit_mean_ns history_commit_mean_ns
+//	service_mean_ns service_p99_ns service_max_ns (from pop to commit)
+//
+// Of any other name it is not known.
+func (r *LedgerRun) Figure(name string) Optional[float64] {
+	for _, f := range ledgerFigures {
+		if f.name == name {
+			return f.of(r)
 		}
 	}
-	c.buffers = slices.ContainsFunc(groups, func(g LedgerRuns) bool { return g[0].Buffer != groups[0][0].Buffer })
-	for i, a := range groups {
-		for _, b := range groups[i+1:] {
-			if a[0].Buffer == b[0].Buffer || a[0].Ledger == b[0].Ledger && next(groups, a, b) {
-				c.compare(a, b)
+	return Optional[float64]{}
+}
+
+type ledgerFigure struct {
+	name string
+	of   func(*LedgerRun) Optional[float64]
+}
+
+var ledgerFigures = []ledgerFigure{
+	{"blocks_per_s", func(r *LedgerRun) Optional[float64] { return r.BlockRate }},
+	{"transactions_per_s", func(r *LedgerRun) Optional[float64] { return r.TransactionRate }},
+	{"bytes_per_s", func(r *LedgerRun) Optional[float64] { return r.ByteRate }},
+	{"capacity_blocks_per_s", func(r *LedgerRun) Optional[float64] { return r.Capacity }},
+	{"max_gap_blocks", func(r *LedgerRun) Optional[float64] { return whole(r.MaxGap) }},
+	{"latency_mean_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.mean() }},
+	{"latency_p50_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p50") }},
+	{"latency_p95_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p95") }},
+	{"latency_p99_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p99") }},
+	{"disk_bytes", func(r *LedgerRun) Optional[float64] { return whole(r.Disk) }},
+	{"written_bytes", func(r *LedgerRun) Optional[float64] { return whole(r.Written) }},
+	{"write_amplification", (*LedgerRun).WriteAmplification},
+	stageFigure("validation"),
+	stageFigure("state_validation"),
+	stageFigure("block_and_pvtdata_commit"),
+	stageFigure("state_commit"),
+	stageFigure("history_commit"),
+	{"service_mean_ns", func(r *LedgerRun) Optional[float64] { return r.Service.mean() }},
+	{"service_p99_ns", func(r *LedgerRun) Optional[float64] { return r.Service.level("p99") }},
+	{"service_max_ns", func(r *LedgerRun) Optional[float64] { return r.Service.level("max") }},
+}
+
+func stageFigure(stage string) ledgerFigure {
+	return ledgerFigure{stage + "_mean_ns", func(r *LedgerRun) Optional[float64] {
+		for _, s := range r.Stages {
+			if s.Name == stage {
+				return s.Duration.mean()
 			}
 		}
-	}
-	return c.apart, c.doubtful
+		return Optional[float64]{}
+	}}
 }
 
-// next reports whether no group of the ledger of a and b has a buffer between theirs.
-func next(groups []LedgerRuns, a, b LedgerRuns) bool {
-	low, high := min(a[0].Buffer, b[0].Buffer), max(a[0].Buffer, b[0].Buffer)
-	return !slices.ContainsFunc(groups, func(g LedgerRuns) bool {
-		return g[0].Ledger == a[0].Ledger && g[0].Buffer > low && g[0].Buffer < high
-	})
+func whole(x Optional[int64]) Optional[float64] {
+	if v, ok := x.Get(); ok {
+		return Known(float64(v))
+	}
+	return Optional[float64]{}
 }
 
-// A comparison gathers the sentences about one figure.
-type comparison struct {
-	what, say       string
-	write           func(float64) string
-	figure          func(*LedgerRun) Optional[float64]
-	buffers         bool // the settings have several buffers
-	apart, doubtful []string
+func (q *Quantiles) mean() Optional[float64] {
+	if q == nil {
+		return Optional[float64]{}
+	}
+	return Known(q.Mean)
 }
 
-func (c *comparison) compare(a, b LedgerRuns) {
-	if a.Spread(c.figure).Median < b.Spread(c.figure).Median {
-		a, b = b, a
+// level is one of q.Levels.
+func (q *Quantiles) level(name string) Optional[float64] {
+	if q == nil {
+		return Optional[float64]{}
 	}
-	p, why := Apart(c.name(a), a.values(c.figure), c.name(b), b.values(c.figure), c.write)
-	switch {
-	case why != "":
-		c.doubtful = append(c.doubtful, c.what+": "+why)
-	case p > 0:
-		ratio := a.Spread(c.figure).Median / b.Spread(c.figure).Median
-		c.apart = append(c.apart, fmt.Sprintf(c.say+" (rank test, p = %.2g)", c.name(a), strconv.FormatFloat(ratio, 'g', 3, 64), c.name(b), p))
+	for _, l := range q.Levels() {
+		if l.Name == name {
+			return Known(float64(l.Value))
+		}
 	}
-}
-
-func (c *comparison) name(g LedgerRuns) string {
-	if !c.buffers {
-		return g[0].Ledger
-	}
-	if g[0].Buffer == 0 {
-		return g[0].Ledger + " unbounded"
-	}
-	return fmt.Sprintf("%s with N = %d", g[0].Ledger, g[0].Buffer)
+	return Optional[float64]{}
 }

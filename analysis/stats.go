@@ -97,6 +97,10 @@ type StreamStats struct {
 	Verdict    string     `json:"verdict"`
 	// FromSamples tells that both are derived from samples.
 	FromSamples bool `json:"verdict_from_samples,omitempty"`
+	// Invalid says of a replay in real time why its figures are not those of its setting:
+	// the replayer or its machine was the bottleneck. They count in no median and no
+	// range. Empty: they are.
+	Invalid string `json:"not_valid,omitempty"`
 }
 
 // Name returns the stream as people write it: channel@peer.

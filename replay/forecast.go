@@ -73,7 +73,7 @@ func CostFact(c *cost.Model) string {
 	}
 	h := &c.HeldOut
 	return fmt.Sprintf("%s: services forecast by a cost model of %s%s; held-out error of the time of a fifth of the blocks %s on average, at worst %s, and %s for its p99 block; of the last fifth, from those before, %s; %s",
-		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), runs, analysis.FormatShare(h.MeanFold), signed(h.WorstFold), signed(h.TailError), signed(h.Forward), &c.Machine)
+		c.Ledger, analysis.FormatBlocks(int64(c.Blocks)), runs, analysis.FormatShare(h.MeanFold), analysis.FormatRelative(h.WorstFold), analysis.FormatRelative(h.TailError), analysis.FormatRelative(h.Forward), &c.Machine)
 }
 
 // machine is this one.
@@ -99,22 +99,19 @@ func CostWarnings(c *cost.Model) (warnings []string) {
 			c.Ledger, was.CPUs, was.System, is.CPUs, is.System))
 	}
 	if e := c.HeldOut.WorstFold; max(e, -e) > weakTotal {
-		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, signed(e)))
+		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, analysis.FormatRelative(e)))
 	}
 	if e := c.HeldOut.Forward; max(e, -e) > weakTotal {
-		warnings = append(warnings, fmt.Sprintf("%s: fitted to the first four fifths of its blocks, the cost model missed the time of the last by %s: the ledger was not as fast at the end as at the start, and a longer run will differ", c.Ledger, signed(e)))
+		warnings = append(warnings, fmt.Sprintf("%s: fitted to the first four fifths of its blocks, the cost model missed the time of the last by %s: the ledger was not as fast at the end as at the start, and a longer run will differ", c.Ledger, analysis.FormatRelative(e)))
 	}
 	if e := c.HeldOut.TailError; max(e, -e) > weakTail {
-		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the p99 of held-out blocks by up to %s: do not rely on the tail of its forecasts", c.Ledger, signed(e)))
+		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the p99 of held-out blocks by up to %s: do not rely on the tail of its forecasts", c.Ledger, analysis.FormatRelative(e)))
 	}
 	if x := c.RunSpread; x > weakSpread {
 		warnings = append(warnings, fmt.Sprintf("%s: the mean blocks of the %d runs of the calibration differ by %s: so may what the ledger takes today (calibrate on a quieter machine)", c.Ledger, c.Runs, analysis.FormatShare(x)))
 	}
 	if d := c.Drift; max(d, -d) > weakDrift {
-		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration the median block took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, signed(d)))
+		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration the median block took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, analysis.FormatRelative(d)))
 	}
 	return warnings
 }
-
-// signed writes a relative error.
-func signed(x float64) string { return analysis.Difference{Error: analysis.Known(x)}.FormatError() }

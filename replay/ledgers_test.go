@@ -264,6 +264,41 @@ func TestLedgerGetsThePayloads(t *testing.T) {
 	}
 }
 
+// Progress counts what takes time: the blocks before the first, and by the virtual clock
+// those that a ledger is driven with.
+func TestProgressOfRealLedgers(t *testing.T) {
+	const earlier, blocks = 700, 100
+	_, payloads := sizedFrom(t, 0, earlier+blocks, time.Millisecond, 100)
+	tr, _ := sizedFrom(t, earlier, blocks, time.Millisecond, 100)
+	for clock, want := range map[string]int{Virtual: earlier + blocks + 2*blocks, Wall: 2 * (earlier + blocks)} {
+		synctest.Test(t, func(t *testing.T) {
+			var first, last, of int
+			k := known{state: time.Millisecond}
+			_, out := replayAll(t, tr, Scenario{
+				Ledgers: []string{"badger"}, Buffers: []int{2, 20}, Clock: clock, Payloads: payloads, open: k.opens(nil),
+				Progress: func(done, all int) {
+					if first == 0 {
+						first = done
+					}
+					last, of = done, all
+				},
+			})
+			if first != progressEvery || last != want || of != want {
+				t.Errorf("%s: progress from %d to %d of %d, want %d", clock, first, last, of, want)
+			}
+			durable := 0
+			for _, f := range out.Facts {
+				if strings.HasPrefix(f, "durability of badger: a block is on the disk") {
+					durable++
+				}
+			}
+			if durable != 1 {
+				t.Errorf("%s: the durability of the ledger is told %d times: %q", clock, durable, out.Facts)
+			}
+		})
+	}
+}
+
 // A trace that lacks a block has all of them made up, and says so; validation then takes
 // the trace's time.
 func TestMadeUpBlocks(t *testing.T) {
@@ -317,13 +352,13 @@ func TestKeep(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		k := known{}
-		s := Scenario{Ledgers: []string{"badger"}, Clock: Wall, Unpaced: true, Keep: true, LedgerDir: dir, Scale: ledger.Unscaled(), Payloads: payloads, plainTimers: true, open: k.opens(nil)}
+		s := Scenario{Ledgers: []string{"badger", "memory"}, Clock: Wall, Unpaced: true, Keep: true, LedgerDir: dir, Scale: ledger.Unscaled(), Payloads: payloads, plainTimers: true, open: k.opens(nil)}
 		out, err := Replay(t.Context(), tr, s, func(Result) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		left, err := filepath.Glob(filepath.Join(dir, "blockreel-unbounded-badger-*", "data"))
-		if err != nil || len(left) != 1 {
+		left, err := filepath.Glob(filepath.Join(dir, "blockreel-unbounded-*", "data"))
+		if err != nil || len(left) != 1 || !strings.Contains(left[0], "badger") { // in memory there is nothing to keep
 			t.Fatalf("kept %v: %v", left, err)
 		}
 		if !strings.Contains(strings.Join(out.Facts, "\n"), filepath.Dir(left[0])) {

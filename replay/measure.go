@@ -70,7 +70,7 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 		return nil, err
 	}
 	cfg.Machine.Validators, cfg.Machine.Date = s.validators(), time.Now().UTC().Format(time.DateOnly)
-	s.countBlocks([]*Model{m}, runs)
+	s.countBlocks([]*Model{m}, runs, runs)
 	places := cost.Sample(n, runs)
 	obs := make([]cost.Observation, 0, len(places)*runs)
 	for range runs {
@@ -107,7 +107,7 @@ func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg co
 	if err != nil {
 		return nil, err
 	}
-	c.Facts, c.Warnings = appendNew(c.Facts, j.facts), appendNew(c.Warnings, j.warnings)
+	c.Facts, c.Warnings = analysis.AppendNew(c.Facts, j.facts), analysis.AppendNew(c.Warnings, j.warnings)
 	return obs, nil
 }
 

@@ -45,22 +45,22 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if err != nil {
 		return fmt.Errorf("directory for the ledger: %w", err)
 	}
+	b, _ := backend(spec)
+	keep := s.Keep && !b.InMemory
 	defer func() {
 		switch {
-		case !s.Keep:
+		case !keep:
 			err = errors.Join(err, os.RemoveAll(dir))
 		case err != nil:
 			err = &KeptError{Dir: dir, Err: err}
 		}
 	}()
-	if s.Keep {
+	if keep {
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
 	onDisk := newMeter(dir)
-	whole, first := s.hasPayloads(j.model), j.model.First
-	if whole && s.hasEarlier(j.model) {
-		first = 0
-	}
+	whole := s.hasPayloads(j.model)
+	first := j.model.First - event.BlockNum(s.earlier(j.model))
 	l, err := s.openFresh(ctx, j, spec, dir, first)
 	if err != nil {
 		return err
@@ -94,11 +94,14 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	return j.measureStorage(spec, dir, onDisk, engine)
 }
 
-// hasEarlier reports whether the trace holds all blocks of the channel before the model's
-// first, from the genesis block on.
-func (s *Scenario) hasEarlier(m *Model) bool {
+// earlier is the number of blocks before the model's first that a real ledger is given: all
+// from the genesis block on if the trace holds them, else none.
+func (s *Scenario) earlier(m *Model) int {
 	n := int(m.First)
-	return n > 0 && s.Payloads.Count(m.Stream.Channel, 0, n) == n
+	if n > 0 && s.hasPayloads(m) && s.Payloads.Count(m.Stream.Channel, 0, n) == n {
+		return n
+	}
+	return 0
 }
 
 // commitEarlier commits the blocks before the model's first, so that the ledger holds what
@@ -120,6 +123,9 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 		}
 		if _, err := l.Commit(ctx, &b); err != nil {
 			return err
+		}
+		if j.committed != nil {
+			j.committed()
 		}
 	}
 	j.facts = append(j.facts, fmt.Sprintf("%s: the %s before the first were committed before the run: of all figures only the bytes on disk, written and of payload count them",
@@ -200,7 +206,7 @@ func (s *Scenario) hasPayloads(m *Model) bool {
 func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 	b, known := backend(spec)
 	if known {
-		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
+		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing), fmt.Sprintf("durability of %s: %s", b.Name, b.Durability))
 	}
 	switch {
 	case b.InMemory:

@@ -51,6 +51,9 @@ type Result struct {
 	// Doubts says of each stream which of its figures not to trust, since the replay of the
 	// trace with its own settings misses them; empty for none.
 	Doubts []string
+	// Invalid says of each stream why its figures are not those of the setting; empty when
+	// they are.
+	Invalid []string
 	// Alone: every block was there from the start and no buffer was in between, so that the
 	// run is of the committer alone.
 	Alone bool
@@ -118,7 +121,7 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 	out.Facts, out.Warnings = append(out.Facts, facts...), append(out.Warnings, warned...)
 	defer out.tellLate()
 	rounds := max(s.Repeat, 1)
-	s.countBlocks(models, len(settings)*rounds+s.drives())
+	s.countBlocks(models, len(settings)*rounds+s.drives(), s.realRuns(settings)*rounds)
 	for round := range rounds {
 		number := 0
 		if rounds > 1 {
@@ -145,23 +148,41 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 func (s *Scenario) forecasts(set Setting) bool { return s.Clock != Wall || set.virtualLedger() }
 
 // drives is how often the blocks are committed to a real ledger before the replays.
-func (s *Scenario) drives() (n int) {
+func (s *Scenario) drives() int {
+	if s.Clock == Wall {
+		return 0
+	}
+	return s.realRuns(nil)
+}
+
+// realRuns is how many real ledgers are opened for all settings: by the wall clock one for
+// each, else one of each kind.
+func (s *Scenario) realRuns(settings []Setting) (n int) {
+	if s.Clock == Wall {
+		for _, set := range settings {
+			if !set.virtualLedger() {
+				n++
+			}
+		}
+		return n
+	}
 	for _, spec := range s.Ledgers {
-		if spec != RecordedLedger && s.Clock != Wall {
+		if spec != RecordedLedger {
 			n++
 		}
 	}
 	return n
 }
 
-// countBlocks makes Progress a count of commits over so many replays and drives.
-func (s *Scenario) countBlocks(models []*Model, times int) {
+// countBlocks makes Progress a count of commits over so many replays and drives, into so
+// many real ledgers, which are given the earlier blocks before.
+func (s *Scenario) countBlocks(models []*Model, times, ledgers int) {
 	if s.Progress == nil {
 		return
 	}
 	all := 0
 	for _, m := range models {
-		all += m.Len() * times
+		all += m.Len()*times + s.earlier(m)*ledgers
 	}
 	var mu sync.Mutex // streams commit side by side
 	done, report := 0, s.Progress
@@ -176,16 +197,6 @@ func (s *Scenario) countBlocks(models []*Model, times int) {
 
 // progressEvery is the number of commits between two reports of progress.
 const progressEvery = 64
-
-// appendNew appends the lines that are not there yet: most settings say the same.
-func appendNew(to, lines []string) []string {
-	for _, l := range lines {
-		if !slices.Contains(to, l) {
-			to = append(to, l)
-		}
-	}
-	return to
-}
 
 // traceWarnings are what weakens all of a replay: streams that are left out, and what
 // weakens the trace.
@@ -283,9 +294,10 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			j.run.Setting, j.run.Run = out.Setting.Name(), max(number, 1)
 			out.Measured = append(out.Measured, *j.run)
 		}
-		o.Facts = appendNew(o.Facts, named(models, models[i], j.facts))
-		o.Warnings = appendNew(o.Warnings, named(models, models[i], j.warnings))
-		o.Invalid = appendNew(o.Invalid, named(models, models[i], j.invalid))
+		out.Invalid = append(out.Invalid, strings.Join(j.invalid, "; "))
+		o.Facts = analysis.AppendNew(o.Facts, named(models, models[i], j.facts))
+		o.Warnings = analysis.AppendNew(o.Warnings, named(models, models[i], j.warnings))
+		o.Invalid = analysis.AppendNew(o.Invalid, named(models, models[i], j.invalid))
 	}
 	out.Trace = result
 	return out, nil

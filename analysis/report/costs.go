@@ -36,8 +36,6 @@ func Costs(w io.Writer, costs []StageCost) error {
 type LedgerSweep struct {
 	Ledger string
 	*analysis.Sweep
-	// Doubt says why not to trust the curve; empty for nothing.
-	Doubt string
 }
 
 // LedgerSweeps writes the curves of several ledgers side by side, a row for N and the
@@ -69,11 +67,7 @@ func LedgerSweeps(w io.Writer, sweeps []LedgerSweep) error {
 		return err
 	}
 	for _, s := range sweeps {
-		text := s.Ledger + ", " + recommendation(s.Sweep)
-		if s.Doubt != "" {
-			text += "; but " + s.Doubt
-		}
-		if _, err := fmt.Fprintln(w, text); err != nil {
+		if _, err := fmt.Fprintln(w, s.Ledger+", "+recommendation(s.Sweep)); err != nil {
 			return err
 		}
 	}

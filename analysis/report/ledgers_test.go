@@ -57,6 +57,20 @@ func TestLedgerGoldens(t *testing.T) {
 		"ledgers_streams": func(w io.Writer) error {
 			return Ledgers(w, joined(measured("n20-badger", "peer0", 85_000_000, 231), measured("n20-badger", "", 85_000_000, 17)))
 		},
+		"ledgers_not_valid": func(w io.Writer) error {
+			held := measured("n20-badger", "peer0", 85_000_000, 231, 12, 228, 240)
+			held[1].Invalid = "the replayer was the bottleneck"
+			none := measured("n20-memory", "peer0", 0, 690, 655)
+			none[0].Invalid, none[1].Invalid = "too slow", "too slow"
+			single := measured("n20-pebble", "peer0", 85_000_000, 180)
+			single[0].Invalid = "too slow"
+			return Ledgers(w, joined(held, none, single))
+		},
+		"ledgers_warmups": func(w io.Writer) error {
+			short := measured("n20-badger", "peer1", 85_000_000, 17)
+			short[0].Warmup = 1
+			return Ledgers(w, joined(measured("n20-badger", "peer0", 85_000_000, 231), short))
+		},
 		"ledgers_without_sizes": func(w io.Writer) error { return Ledgers(w, sizeless) },
 		"ledgers_nothing":       func(w io.Writer) error { return Ledgers(w, silent) },
 		"costs": func(w io.Writer) error {
@@ -66,7 +80,7 @@ func TestLedgerGoldens(t *testing.T) {
 			})
 		},
 		"ledger_sweeps": func(w io.Writer) error {
-			return LedgerSweeps(w, []LedgerSweep{{"badger", sweep(), ""}, {"leveldb", other, "do not trust this cost model"}})
+			return LedgerSweeps(w, []LedgerSweep{{"badger", sweep()}, {"leveldb", other}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -118,9 +118,16 @@ func TestGoldens(t *testing.T) {
 		"narrow_sweep.txt":  func(w io.Writer) error { return Sweep(w, narrow) },
 		"stats.txt":         func(w io.Writer) error { return Stats(w, stats) },
 		"warnings.txt":      func(w io.Writer) error { return Warnings(w, stats.Warnings) },
-		"settings.txt":      func(w io.Writer) error { return Settings(w, stats.Streams) },
-		"sweep.txt":         func(w io.Writer) error { return Sweep(w, sweep()) },
-		"short_sweep.txt":   func(w io.Writer) error { return Sweep(w, short) },
+		"settings.txt":      func(w io.Writer) error { return Settings(w, once(stats.Streams)) },
+		"settings_repeated.txt": func(w io.Writer) error {
+			slower, refused, unknown := stats.Streams[0], stats.Streams[0], stats.Streams[1]
+			slower.Makespan, slower.MaxGap = analysis.Known(slower.Makespan.Or(0)*2), analysis.Known(int64(900))
+			refused.Makespan, refused.Invalid = analysis.Known(int64(1)), "too slow"
+			unknown.Invalid = "too slow"
+			return Settings(w, []analysis.StreamRuns{{stats.Streams[0], refused, slower}, {refused}, {unknown, unknown}})
+		},
+		"sweep.txt":       func(w io.Writer) error { return Sweep(w, sweep()) },
+		"short_sweep.txt": func(w io.Writer) error { return Sweep(w, short) },
 		"short_sweep.json": func(w io.Writer) error {
 			return JSON(w, short)
 		},
@@ -138,6 +145,14 @@ func TestGoldens(t *testing.T) {
 		}
 		golden.Compare(t, filepath.Join("testdata", name), b.Bytes())
 	}
+}
+
+// once are settings that ran once.
+func once(streams []analysis.StreamStats) (settings []analysis.StreamRuns) {
+	for _, s := range streams {
+		settings = append(settings, analysis.StreamRuns{s})
+	}
+	return settings
 }
 
 // The names that programs rely on.
@@ -182,7 +197,7 @@ func (broken) Write([]byte) (int, error) { return 0, errBroken }
 func TestErrorsOfTheWriterAreHandedOn(t *testing.T) {
 	stats := analysis.Stats(&traces.Trace{Timelines: []*traces.Timeline{run(20)}})
 	for i, err := range []error{
-		Stats(broken{}, stats), Warnings(broken{}, []string{"it"}), Settings(broken{}, stats.Streams), Sweep(broken{}, sweep()),
+		Stats(broken{}, stats), Warnings(broken{}, []string{"it"}), Settings(broken{}, once(stats.Streams)), Sweep(broken{}, sweep()),
 		Identity(broken{}, "ch1", "exact"), Forecasts(broken{}, nil), JSON(broken{}, stats),
 	} {
 		if !errors.Is(err, errBroken) {

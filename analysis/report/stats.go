@@ -184,21 +184,40 @@ func sampledStages(w io.Writer, stages []analysis.SampledStage) error {
 	return t.write(w)
 }
 
-// Settings writes a row a stream: what each setting of a what-if replay makes of it.
-func Settings(w io.Writer, streams []analysis.StreamStats) error {
+// settingColumns are the figures of a what-if replay.
+var settingColumns = []column{
+	{"makespan", "makespan_ns", nanoseconds},
+	{"max gap", "max_gap_blocks", analysis.FormatNumber},
+	{"p50", "latency_p50_ns", nanoseconds},
+	{"p95", "latency_p95_ns", nanoseconds},
+	{"p99", "latency_p99_ns", nanoseconds},
+	{"max", "latency_max_ns", nanoseconds},
+	{"blocked", "blocked_ns", nanoseconds},
+	{"starved", "starved_ns", nanoseconds},
+	{"busy", "utilization", analysis.FormatShare},
+}
+
+// Settings writes a row a stream and setting: what each setting of a what-if replay makes of
+// it. Of several runs they are the medians of the valid ones, and below them a row has
+// their ranges.
+func Settings(w io.Writer, settings []analysis.StreamRuns) error {
 	t := table{left: 2}
-	t.add("stream", "ledger", "N", "makespan", "max gap", "p50", "p95", "p99", "max", "blocked", "starved", "busy")
-	for i := range streams {
-		s := &streams[i]
-		cells := []string{s.Name(), orUnknown(s.Ledger), count(s.Buffer), duration(s.Makespan), count(s.MaxGap)}
-		if q := s.Latency; q != nil {
-			for _, v := range [...]int64{q.P50, q.P95, q.P99, q.Max} {
-				cells = append(cells, analysis.FormatDuration(v))
-			}
-		} else {
-			cells = append(cells, unknown, unknown, unknown, unknown)
+	heading := []string{"stream", "ledger", "N"}
+	for _, c := range settingColumns {
+		heading = append(heading, c.heading)
+	}
+	t.add(heading...)
+	for _, runs := range settings {
+		first, figures := runs[0], runs
+		if len(runs) == 1 { // there is nothing better, and that it is not valid is said below
+			figures = analysis.StreamRuns{first}
+			figures[0].Invalid = ""
 		}
-		t.add(append(cells, duration(s.Blocked), duration(s.Starved), share(s.Utilization))...)
+		spreads := make([]analysis.Spread, len(settingColumns))
+		for i, c := range settingColumns {
+			spreads[i] = figures.Spread(c.figure)
+		}
+		t.addSpreads([]string{first.Name(), orUnknown(first.Ledger), count(first.Buffer)}, settingColumns, spreads)
 	}
 	return t.write(w)
 }
@@ -220,13 +239,6 @@ func duration(d analysis.Optional[int64]) string {
 func count(n analysis.Optional[int64]) string {
 	if v, ok := n.Get(); ok {
 		return analysis.FormatCount(v)
-	}
-	return unknown
-}
-
-func share(x analysis.Optional[float64]) string {
-	if v, ok := x.Get(); ok {
-		return analysis.FormatShare(v)
 	}
 	return unknown
 }

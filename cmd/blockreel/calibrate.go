@@ -65,7 +65,7 @@ says by how much their mean blocks differ: once on a busy machine is weak eviden
 			if repeat < 1 {
 				return usagef(c, "--repeat %d: choose 1 to %d", repeat, replay.MaxRepeat)
 			}
-			if err := place.check(c); err != nil {
+			if err := place.check(c, s.Ledgers, ""); err != nil {
 				return err
 			}
 			place.apply(&s)
@@ -143,10 +143,9 @@ func printCost(c *cobra.Command, m *replay.Calibration) error {
 		fmt.Fprintf(stdout, "costs that these blocks cannot tell apart are merged: %s\n", strings.Join(parts, ", "))
 	}
 	h := m.HeldOut
-	percent := func(x float64) string { return analysis.Difference{Error: analysis.Known(x)}.FormatError() }
 	fmt.Fprintf(stdout, "held out, every fifth of the blocks in %d stretches: total time off by %s on average, at worst %s; median block off by %s, p99 block at worst %s\n",
-		h.Segments, analysis.FormatShare(h.MeanFold), percent(h.WorstFold), analysis.FormatShare(h.BlockError), percent(h.TailError))
-	fmt.Fprintf(stdout, "held out, the last fifth of the blocks, from those before: total time %s\n", percent(h.Forward))
+		h.Segments, analysis.FormatShare(h.MeanFold), analysis.FormatRelative(h.WorstFold), analysis.FormatShare(h.BlockError), analysis.FormatRelative(h.TailError))
+	fmt.Fprintf(stdout, "held out, the last fifth of the blocks, from those before: total time %s\n", analysis.FormatRelative(h.Forward))
 	for _, f := range m.Facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}

@@ -109,8 +109,11 @@ func printLedgers(w io.Writer, all []ledgerInfo) error {
 			if len(o.Values) > 0 {
 				kind = strings.Join(o.Values, "|")
 			}
-			if o.Range != "" {
+			switch {
+			case o.Range != "":
 				kind += " " + o.Range
+			case o.Kind == string(ledger.Duration):
+				kind += " above 0"
 			}
 			fmt.Fprintf(tw, "  %s=%s\t%s\t%s\n", o.Name, o.Default, kind, o.About)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,10 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 		cfg.Pipeline.Policy.N = n.buffer
 	}
 	if n.noSync {
-		cfg.Ledger = withoutSync(cfg.Ledger)
+		var err error
+		if cfg.Ledger, err = withoutSync(c, cfg.Ledger); err != nil {
+			return cfg, err
+		}
 	}
 	n.shapes(c, &cfg)
 	if err := cfg.Validate(); err != nil {
@@ -89,14 +93,41 @@ func (n *networkFlags) shapes(c *cobra.Command, cfg *network.Config) {
 	}
 }
 
-const noSyncUsage = "let badger leave durability to the operating system; the trace says so"
+const noSyncUsage = "let ledgers leave durability to the operating system (option sync=false); the trace says so"
 
-// withoutSync makes badger the one that does not wait for the disk.
-func withoutSync(spec string) string {
-	if spec == ledger.Badger {
-		return ledger.BadgerNoSync
+// withoutSync makes a ledger one that does not wait for the disk.
+func withoutSync(c *cobra.Command, spec string) (string, error) {
+	_, options, _ := strings.Cut(spec, ":")
+	b, known := backend(spec)
+	switch {
+	case !known: // whoever opens it says so
+		return spec, nil
+	case b.InMemory: // there is no disk to wait for
+		return spec, nil
+	case !b.IsStore() || strings.Contains(options, "sync="):
+		return "", usagef(c, "--no-sync: %s is not a ledger that could not wait for the disk, or says already whether it does", b.Name)
+	case !slices.ContainsFunc(b.Options, func(o ledger.Option) bool { return o.Name == "sync" }):
+		return "", usagef(c, "--no-sync: %s has no option sync (see blockreel ledger list)", b.Name)
+	case options == "":
+		return spec + ":sync=false", nil
 	}
-	return spec
+	return spec + ",sync=false", nil
+}
+
+// backend returns the kind of ledger that a name, or a spec, is of.
+func backend(spec string) (ledger.Backend, bool) {
+	name, _, _ := strings.Cut(spec, ":")
+	for _, b := range ledger.List() {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return ledger.Backend{}, false
+}
+
+func inMemory(spec string) bool {
+	b, _ := backend(spec)
+	return b.InMemory
 }
 
 // ledgerNames lists the ledgers that can be opened.

@@ -130,41 +130,21 @@ func (l *ledgerPlace) bind(c *cobra.Command) {
 	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out; -1: none (a tenth, at most 100, unless given)")
 }
 
-// check refuses numbers that mean nothing.
-func (l *ledgerPlace) check(c *cobra.Command) error {
+// check refuses numbers that mean nothing, and places for ledgers that are not there; where
+// says what would have some.
+func (l *ledgerPlace) check(c *cobra.Command, specs []string, where string) error {
+	files := slices.ContainsFunc(specs, func(spec string) bool { return isReal(spec) && !inMemory(spec) })
 	switch {
+	case (l.keep || l.dir != "") && !slices.ContainsFunc(specs, isReal):
+		return usagef(c, "--keep and --dir are of ledgers in files, and nothing is stored here: %s", where)
+	case l.keep && !files:
+		return usagef(c, "--keep: a ledger in memory leaves nothing to keep; choose one in files (see blockreel ledger list)")
 	case l.warmup < -1:
 		return usagef(c, "--warmup %d: choose a number of blocks, or -1 for none", l.warmup)
 	case c.Flags().Changed("validators") && l.validators < 1:
 		return usagef(c, "--validators %d: choose 1 or more", l.validators)
 	}
 	return nil
-}
-
-// withoutSyncs makes the ledgers those that do not wait for the disk.
-func withoutSyncs(c *cobra.Command, specs []string) ([]string, error) {
-	if len(specs) == 0 {
-		specs = []string{replay.RecordedLedger}
-	}
-	var fast []string
-	for _, spec := range specs {
-		name, options, _ := strings.Cut(spec, ":")
-		i := slices.IndexFunc(ledger.List(), func(b ledger.Backend) bool { return b.Name == name })
-		if i < 0 || spec == replay.RecordedLedger || strings.Contains(options, "sync=") {
-			return nil, usagef(c, "--no-sync: %s is not a ledger that could not wait for the disk, or says already whether it does", spec)
-		}
-		switch b := ledger.List()[i]; {
-		case b.InMemory: // there is no disk to wait for
-		case !slices.ContainsFunc(b.Options, func(o ledger.Option) bool { return o.Name == "sync" }):
-			return nil, usagef(c, "--no-sync: %s has no option sync (see blockreel ledger list)", b.Name)
-		case options == "":
-			spec += ":sync=false"
-		default:
-			spec += ",sync=false"
-		}
-		fast = append(fast, spec)
-	}
-	return fast, nil
 }
 
 // interrupted says of an interrupt when it came and what is left; other errors it returns

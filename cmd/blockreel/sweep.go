@@ -53,7 +53,16 @@ measurement and error of the blocks behind the warm-up.`,
 			if err != nil {
 				return err
 			}
-			if err := place.check(c); err != nil {
+			if s.Costs, err = loadCosts(costs); err != nil {
+				return err
+			}
+			var driven []string
+			if check != nil {
+				for _, m := range s.Costs {
+					driven = append(driven, m.Ledger)
+				}
+			}
+			if err := place.check(c, driven, "--check-wall replays into real ledgers"); err != nil {
 				return err
 			}
 			if place.warmup != 0 && check == nil {
@@ -62,9 +71,6 @@ measurement and error of the blocks behind the warm-up.`,
 			place.apply(&s)
 			if check != nil { // they are the real ledger's
 				check.validators, s.Validators = place.validators, 0
-			}
-			if s.Costs, err = loadCosts(costs); err != nil {
-				return err
 			}
 			if len(s.Buffers) == 0 {
 				s.Buffers = replay.DefaultSweep()

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -66,7 +67,9 @@ type checkedFigure struct {
 	Error     analysis.Optional[float64] `json:"error"`
 }
 
-// sweepLedgers sweeps every cost model, prints the curves side by side and checks them.
+// sweepLedgers sweeps every cost model and prints the curves side by side; then it checks
+// them. A check takes real time: what is finished of it and of the sweep is printed
+// whatever becomes of the rest.
 func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wallCheck, plot string, asJSON bool) error {
 	bar := progress(c.ErrOrStderr(), int64(len(s.Buffers)*len(s.Costs)), "sweeping", false)
 	s.Progress = func(done, _ int) { _ = bar.Set(done) }
@@ -75,19 +78,30 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	if err != nil {
 		return err
 	}
-	var checks []replay.Check
-	if check != nil {
-		if checks, err = checkWall(c, tr, s, check); err != nil {
+	if !asJSON {
+		if err := printSweeps(c, results); err != nil {
 			return err
 		}
+	}
+	if err := plotSweeps(c, results, plot); err != nil {
+		return err
+	}
+	var checks []replay.Check
+	var stopped error
+	if check != nil {
+		checks, stopped = checkWall(c, tr, s, check)
 	}
 	if asJSON {
 		err = report.JSON(c.OutOrStdout(), sweepsJSON(results, checks))
 	} else {
-		err = printSweeps(c, results, checks)
+		err = printChecks(c, checks)
 	}
-	if err != nil || plot == "" {
-		return err
+	return errors.Join(stopped, err)
+}
+
+func plotSweeps(c *cobra.Command, results []*replay.SweepResult, plot string) error {
+	if plot == "" {
+		return nil
 	}
 	for _, r := range results {
 		path := plot
@@ -104,7 +118,8 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	return nil
 }
 
-// checkWall runs every ledger once in real time.
+// checkWall runs every ledger once in real time. With an error come the checks that were
+// finished before it.
 func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wallCheck) (checks []replay.Check, err error) {
 	s.Validators = check.validators
 	for _, m := range s.Costs {
@@ -115,8 +130,11 @@ func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wal
 		}
 		one, err := replay.CheckWall(c.Context(), tr, s, m, check.buffer)
 		_ = bar.Finish()
+		if errors.Is(err, context.Canceled) {
+			return checks, fmt.Errorf("the check of %s by the wall clock was interrupted; the sweep was finished before it", m.Ledger)
+		}
 		if err != nil {
-			return nil, interrupted(err, "while the forecasts were checked by the wall clock")
+			return checks, fmt.Errorf("checking the forecasts of %s: %w", m.Ledger, err)
 		}
 		checks = append(checks, one...)
 	}
@@ -136,7 +154,7 @@ func sweepsJSON(results []*replay.SweepResult, checks []replay.Check) ledgerSwee
 	return out
 }
 
-func printSweeps(c *cobra.Command, results []*replay.SweepResult, checks []replay.Check) error {
+func printSweeps(c *cobra.Command, results []*replay.SweepResult) error {
 	stdout := c.OutOrStdout()
 	for _, id := range results[0].Identity {
 		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
@@ -146,14 +164,8 @@ func printSweeps(c *cobra.Command, results []*replay.SweepResult, checks []repla
 	var facts, warnings []string
 	var curves []report.LedgerSweep
 	for _, r := range results {
-		facts, warnings = appendNew(facts, r.Facts), appendNew(warnings, r.Warnings)
-		curve := report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep}
-		for i := range checks {
-			if checks[i].Ledger == r.Ledger && curve.Doubt == "" {
-				curve.Doubt = checks[i].Distrust()
-			}
-		}
-		curves = append(curves, curve)
+		facts, warnings = analysis.AppendNew(facts, r.Facts), analysis.AppendNew(warnings, r.Warnings)
+		curves = append(curves, report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep})
 	}
 	for _, f := range facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
@@ -162,15 +174,10 @@ func printSweeps(c *cobra.Command, results []*replay.SweepResult, checks []repla
 	if err := report.LedgerSweeps(stdout, curves); err != nil {
 		return err
 	}
-	for _, check := range checks {
-		warnings = appendNew(warnings, check.Warnings)
-	}
-	if err := printChecks(c, checks); err != nil {
-		return err
-	}
 	return report.Warnings(c.ErrOrStderr(), warnings)
 }
 
+// printChecks writes forecasts beside what was measured, and which of them not to trust.
 func printChecks(c *cobra.Command, checks []replay.Check) error {
 	if len(checks) == 0 {
 		return nil
@@ -178,31 +185,26 @@ func printChecks(c *cobra.Command, checks []replay.Check) error {
 	stdout := c.OutOrStdout()
 	fmt.Fprintln(stdout)
 	var forecasts []analysis.Forecast
-	var facts []string
+	var facts, warnings, judged []string
 	for _, check := range checks {
 		forecasts = append(forecasts, check.Forecast)
-		facts = appendNew(facts, check.Facts)
+		facts = analysis.AppendNew(facts, check.Facts)
+		for _, why := range check.Invalid {
+			judged = append(judged, "not valid: "+why)
+		}
+		if doubt := check.Distrust(); doubt != "" {
+			judged = append(judged, check.Name+": "+doubt)
+		}
+		warnings = analysis.AppendNew(warnings, check.Warnings)
 	}
 	if err := report.Forecasts(stdout, forecasts); err != nil {
 		return err
 	}
-	for _, check := range checks {
-		for _, why := range check.Invalid {
-			fmt.Fprintf(stdout, "not valid: %s\n", why)
-		}
+	for _, line := range judged {
+		fmt.Fprintln(stdout, line)
 	}
 	for _, f := range facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}
-	return nil
-}
-
-// appendNew appends the lines that are not there yet: most curves say the same.
-func appendNew(to, lines []string) []string {
-	for _, l := range lines {
-		if !slices.Contains(to, l) {
-			to = append(to, l)
-		}
-	}
-	return to
+	return report.Warnings(c.ErrOrStderr(), warnings)
 }

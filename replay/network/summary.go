@@ -44,7 +44,7 @@ func (s Summary) Notes() []traces.Note {
 	}
 	note(-1, traces.NoteFact, "blocks went from an orderer to its peers over gRPC and TLS on one machine; validate, commit and its stages were measured on a %s ledger; "+
 		"intake, wake-up and door are the pipeline's model in real time", s.cfg.Ledger)
-	if s.cfg.Ledger == ledger.BadgerNoSync {
+	if s.cfg.Ledger != ledger.Memory && !ledger.Durable(s.cfg.Ledger) {
 		note(-1, traces.NoteWarning, "the ledger did not wait for the disk: its commits are faster than durable ones")
 	}
 	if s.Interrupted {
