@@ -21,7 +21,7 @@ func (j *job) tellReport(spec string, r ledger.Report) {
 		j.warnings = append(j.warnings, spec+": "+fmt.Sprintf(format, args...))
 	}
 	switch {
-	case r.Compared == 0 && r.ComparedHashes == 0:
+	case r.Compared+r.AdoptedPolicies+r.AdoptedPast+r.ComparedHashes == 0:
 		fact("the payloads carry no verdicts of a peer (an orderer's copy has none): nothing to compare")
 	case r.Different > 0:
 		text := fmt.Sprintf("%s of %s validation codes are not the peer's", count(r.Different), count(r.Compared))
@@ -38,14 +38,14 @@ func (j *job) tellReport(spec string, r ledger.Report) {
 	case r.ComparedHashes > 0:
 		fact("%s commit hashes equal to the peer's", count(r.ComparedHashes))
 	}
-	if r.Adopted > 0 {
-		fact("%s of the codes taken over from the peer, since they follow from what this ledger does not hold (policies, or reads older than its first block): nothing verified for these", count(r.Adopted))
+	if r.AdoptedPolicies > 0 {
+		fact("%s more validation codes taken over from the peer, since they follow from policies or membership, which are not evaluated: nothing verified for these", count(r.AdoptedPolicies))
+	}
+	if r.AdoptedPast > 0 {
+		fact("%s more validation codes taken over from the peer, since they follow from what is older than the ledger's first block: nothing verified for these", count(r.AdoptedPast))
 	}
 	if r.Believed > 0 {
-		fact("%s reads believed, since they are older than the ledger's first block", count(r.Believed))
-	}
-	if r.Merkle > 0 {
-		fact("%s range queries not executed again, since only hashes of their results are recorded", count(r.Merkle))
+		fact("%s reads and range queries believed, since they may hang on what is older than the ledger's first block", count(r.Believed))
 	}
 	if r.MadeUp > 0 {
 		warn("%s of %s were made up", count(r.MadeUp), analysis.FormatBlocks(r.Blocks))

@@ -20,8 +20,8 @@ func TestTellReport(t *testing.T) {
 		{"made up", ledger.Report{Blocks: 9, MadeUp: 9, Transactions: 90}, nil, nil},
 		{"an orderer's copy", ledger.Report{Blocks: 9, Transactions: 90}, []string{"carry no verdicts"}, nil},
 		{
-			"as the peer", ledger.Report{Blocks: 9, Compared: 2000, ComparedHashes: 9, Adopted: 40, Believed: 3, Merkle: 2},
-			[]string{"2,000 of 2,000 validation codes as", "9 commit hashes equal", "40 of the codes taken over", "3 reads believed", "2 range queries not executed"}, nil,
+			"as the peer", ledger.Report{Blocks: 9, Compared: 2000, ComparedHashes: 9, AdoptedPolicies: 40, AdoptedPast: 5, Believed: 3},
+			[]string{"2,000 of 2,000 validation codes as", "9 commit hashes equal", "40 more validation codes taken over", "5 more validation codes taken over", "3 reads and range queries believed"}, nil,
 		},
 		{
 			"another verdict", ledger.Report{

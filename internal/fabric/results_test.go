@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,9 @@ func TestParseReadWriteSet(t *testing.T) {
 			{StartKey: "a", EndKey: "b", ItrExhausted: true, ReadsInfo: &kvrwsetpb.RangeQueryInfo_RawReads{
 				RawReads: &kvrwsetpb.QueryReads{KvReads: []*kvrwsetpb.KVRead{{Key: "a1", Version: &kvrwsetpb.Version{BlockNum: 1}}}},
 			}},
-			{StartKey: "c", ReadsInfo: &kvrwsetpb.RangeQueryInfo_ReadsMerkleHashes{ReadsMerkleHashes: &kvrwsetpb.QueryReadsMerkleSummary{MaxDegree: 50}}},
+			{StartKey: "c", ReadsInfo: &kvrwsetpb.RangeQueryInfo_ReadsMerkleHashes{ReadsMerkleHashes: &kvrwsetpb.QueryReadsMerkleSummary{
+				MaxDegree: 50, MaxLevel: 2, MaxLevelHashes: [][]byte{{1}, {2, 3}},
+			}}},
 		},
 		Writes:         []*kvrwsetpb.KVWrite{{Key: "k", Value: []byte("v")}, {Key: "gone", IsDelete: true}, {Key: "empty"}},
 		MetadataWrites: []*kvrwsetpb.KVMetadataWrite{{Key: "k", Entries: []*kvrwsetpb.KVMetadataEntry{{Name: "n", Value: []byte("m")}}}},
@@ -53,11 +56,12 @@ func TestParseReadWriteSet(t *testing.T) {
 			t.Errorf("read %d is %+v, want %+v", i, r, want)
 		}
 	}
-	if q := n.Queries[0]; !q.Exhausted || q.Hashed || len(q.Reads) != 1 || string(q.StartKey)+string(q.EndKey) != "ab" {
+	if q := n.Queries[0]; !q.Exhausted || q.Summary != nil || len(q.Reads) != 1 || string(q.StartKey)+string(q.EndKey) != "ab" {
 		t.Errorf("query %+v", q)
 	}
-	if q := n.Queries[1]; q.Exhausted || !q.Hashed {
-		t.Errorf("hashed query %+v", q)
+	if q := n.Queries[1]; q.Exhausted || q.Summary == nil || q.Summary.MaxDegree != 50 || q.Summary.MaxLevel != 2 ||
+		!slices.EqualFunc(q.Summary.Hashes, [][]byte{{1}, {2, 3}}, bytes.Equal) {
+		t.Errorf("summarized query %+v, %+v", q, q.Summary)
 	}
 	for i, deleted := range []bool{false, true, true} {
 		if w := n.Writes[i]; w.Delete != deleted {

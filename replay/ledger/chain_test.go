@@ -57,8 +57,10 @@ type parts struct {
 	response    *peerpb.ProposalResponsePayload
 	results     []byte
 	endorsement *peerpb.Endorsement
-	envelope    *commonpb.Envelope
-	actions     int
+	// bad: there is another endorsement, whose signature is bad.
+	bad      bool
+	envelope *commonpb.Envelope
+	actions  int
 }
 
 func reads(key string, at ...uint64) *kvrwsetpb.KVRead {
@@ -156,6 +158,9 @@ func (c *chain) envelope(x tx) []byte {
 	if p.endorsement != nil {
 		endorsed.Endorsements = []*peerpb.Endorsement{p.endorsement}
 	}
+	if p.bad {
+		endorsed.Endorsements = append(endorsed.Endorsements, &peerpb.Endorsement{Endorser: id.Serialize(), Signature: []byte("x")})
+	}
 	action := &peerpb.TransactionAction{
 		Header:  header.SignatureHeader,
 		Payload: c.marshal(&peerpb.ChaincodeActionPayload{ChaincodeProposalPayload: proposal, Action: endorsed}),
@@ -169,6 +174,23 @@ func (c *chain) envelope(x tx) []byte {
 		p.envelope.Signature = c.sign(p.envelope.Payload)
 	}
 	return c.marshal(p.envelope)
+}
+
+// config makes a configuration transaction with an id.
+func (c *chain) config(id string) []byte {
+	c.t.Helper()
+	creator, err := signer()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	payload := c.marshal(&commonpb.Payload{
+		Header: &commonpb.Header{
+			ChannelHeader:   c.marshal(&commonpb.ChannelHeader{Type: int32(commonpb.HeaderType_CONFIG), ChannelId: "ch1", TxId: id}),
+			SignatureHeader: c.marshal(&commonpb.SignatureHeader{Creator: creator.Serialize(), Nonce: identity.Nonce()}),
+		},
+		Data: c.marshal(&commonpb.ConfigEnvelope{Config: &commonpb.Config{Sequence: 2}}),
+	})
+	return c.marshal(&commonpb.Envelope{Payload: payload, Signature: c.sign(payload)})
 }
 
 // block makes the next block.

@@ -42,7 +42,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 		if err := errors.Join(l.checkChain(&c, before, linked), l.checkEntries(ctx, &c)); err != nil {
 			return fmt.Errorf("block %d: %w", n, err)
 		}
-		c.replay(newest)
+		c.replay(newest, from > 0 && from == l.first)
 		before, linked = r.hash, !r.madeUp
 	}
 	if before != l.tip && l.height > event.Height(l.first) {
@@ -104,7 +104,9 @@ func (l *Ledger) checkEntries(ctx context.Context, c *candidate) error {
 			}
 			here := at == Location{c.number(), i, t.Code}
 			earlier := at.Block < c.number() || at.Block == c.number() && at.Transaction < i
-			if !here && (!earlier || t.Code == valid && t.Type == commonpb.HeaderType_ENDORSER_TRANSACTION) {
+			// Of a transaction that was good, an earlier one of the block may have the id if it was not.
+			good := t.Code == valid && t.Type == commonpb.HeaderType_ENDORSER_TRANSACTION
+			if !here && (!earlier || good && (at.Block != c.number() || at.Code == valid)) {
 				return fmt.Errorf("transaction %d is not in the index", i)
 			}
 		}
@@ -123,8 +125,9 @@ func (l *Ledger) checkEntries(ctx context.Context, c *candidate) error {
 	return nil
 }
 
-// replay notes what the block makes of the state. Metadata is not looked at.
-func (c *candidate) replay(newest map[string]stateValue) {
+// replay notes what the block makes of the state; late: the state has keys from before the
+// ledger. The metadata itself is not looked at.
+func (c *candidate) replay(newest map[string]stateValue, late bool) {
 	for i := range c.transactions {
 		t := &c.transactions[i]
 		if t.Code != valid {
@@ -138,8 +141,8 @@ func (c *candidate) replay(newest map[string]stateValue) {
 			}
 			for _, w := range n.Metadata {
 				key := string(appendStateKey(nil, namespace, w.Key))
-				if s, ok := newest[key]; ok && !s.deleted {
-					newest[key] = stateValue{version: at}
+				if s, ok := newest[key]; ok && !s.deleted || !ok && late {
+					newest[key] = stateValue{version: at, unknown: !ok || s.unknown}
 				}
 			}
 		})
@@ -155,7 +158,7 @@ func (l *Ledger) checkState(ctx context.Context, key string, want stateValue) er
 		return nil
 	}
 	s, whole := decodeState(value)
-	if !ok || !whole || s.version != want.version || s.deleted != want.deleted {
+	if !ok || !whole || s.version != want.version || s.deleted != want.deleted || s.unknown != want.unknown {
 		return fmt.Errorf("state %q: is not what transaction %d of block %d wrote", key, want.version.transaction, want.version.block)
 	}
 	return nil

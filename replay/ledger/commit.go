@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 )
 
 // Commit stores the block that was validated last and returns how long each part
-// took. It does not stop half way when ctx ends. An error of the backend leaves a ledger that must
-// be opened again.
+// took. When ctx ends while the state is being read, nothing is written, and the block may be
+// validated again; a write does not stop half way. A write that fails leaves a
+// ledger that must be opened again.
 func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	var s block.Stages
 	if err := ctx.Err(); err != nil {
@@ -28,10 +30,10 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	}
 	c.validated = false
 	clock := time.Now()
-	ctx = context.WithoutCancel(ctx)
-	if err := l.applyState(ctx, c, !c.madeUp); err != nil {
+	if err := l.applyState(ctx, c); err != nil {
 		return s, err
 	}
+	ctx = context.WithoutCancel(ctx) // from here on it is written
 	c.takeCodes()
 	s.StateValidation = time.Since(clock)
 
@@ -111,8 +113,10 @@ func (l *Ledger) write(ctx context.Context) error {
 	l.logical += int64(len(l.batch.data))
 	if err != nil {
 		l.failed = err
+		return err
 	}
-	return err
+	maps.Copy(l.metadata, l.state.marked)
+	return nil
 }
 
 func (l *Ledger) gatherIndex(c *candidate) {
@@ -124,7 +128,7 @@ func (l *Ledger) gatherIndex(c *candidate) {
 	b.end(indexTable)
 	for i := range c.transactions {
 		t := &c.transactions[i]
-		if t.TxID == "" || c.known[i] {
+		if t.TxID == "" || c.known[i] || c.repeated[i] {
 			continue // the id is the first one's
 		}
 		b.startKey(indexTable)
@@ -138,8 +142,10 @@ func (l *Ledger) gatherIndex(c *candidate) {
 
 func (l *Ledger) gatherState(c *candidate) {
 	b := &l.batch
-	for _, namespace := range l.state.newMetadata() {
-		b.put(stateTable, append(append([]byte(nil), usedMetadata...), namespace...), nil)
+	for _, mark := range slices.Sorted(maps.Keys(l.state.marked)) {
+		if !l.metadata[mark] {
+			b.put(stateTable, []byte(mark), nil)
+		}
 	}
 	for _, i := range l.state.changed {
 		s := &l.state.slots[i]

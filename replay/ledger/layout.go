@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 //	state    0x00                                  height: blocks whose state is there
 //	         0x00 0x01 namespace                   nothing: some key of it has had metadata
 //	         namespace 0x00 key                    version (12), form (1), metadata, value
+//	         0x00 0x02 key                         the same for the namespace without a name
 //	history  0x00                                  height: blocks whose history is there
 //	         namespace 0x00 length key number transaction      nothing
 //
@@ -29,9 +29,11 @@ import (
 // hash of its header (32), its commit hash (32), a validation code for each transaction, the
 // marshalled block.
 //
-// The keys of state are those of Fabric's stateleveldb; a collection's hashes are in the
-// namespace "namespace$$hcollection", as there. The length in a history key is a uvarint:
-// a key may hold a zero byte, and so be another one's prefix.
+// The keys of state are those of Fabric's stateleveldb, except that those of the namespace
+// without a name (the channel's configuration, and whatever a transaction may claim) must not
+// be taken for the ledger's own; a collection's hashes are in the namespace
+// "namespace$$hcollection", as there. The length in a history key is a uvarint: a key may
+// hold a zero byte, and so be another one's prefix.
 const (
 	blockHeader  = 1 + 4 + 4 + 2*sha256.Size
 	placeSize    = 8 + 4
@@ -48,6 +50,7 @@ var (
 	savepointKey = []byte{0}
 	originKey    = []byte{1}
 	usedMetadata = []byte{0, 1}
+	nameless     = []byte{0, 2}
 )
 
 type hash = [sha256.Size]byte
@@ -89,15 +92,27 @@ func appendTransactionKey(dst []byte, id string) []byte {
 }
 
 func appendStateKey[N, K string | []byte](dst []byte, namespace N, key K) []byte {
-	dst = append(dst, namespace...)
-	dst = append(dst, 0)
-	return append(dst, key...)
+	return append(appendNamespace(dst, namespace), key...)
 }
 
-// splitStateKey is the inverse of appendStateKey.
-func splitStateKey(stateKey []byte) (namespace, key []byte) {
-	namespace, key, _ = bytes.Cut(stateKey, []byte{0})
-	return namespace, key
+// appendNamespace appends what the state keys of a namespace begin with. Its last byte plus
+// one is the end of the namespace.
+func appendNamespace[N string | []byte](dst []byte, namespace N) []byte {
+	if len(namespace) == 0 {
+		return append(dst, nameless...)
+	}
+	return append(append(dst, namespace...), 0)
+}
+
+// appendMetadataMark appends the key that says that a namespace has had metadata. There is no
+// zero byte after its first one, so it is no value's key. A name with a zero byte,
+// which no chaincode has, shares the mark of another one.
+func appendMetadataMark(dst, namespace []byte) []byte {
+	dst = append(dst, usedMetadata...)
+	for _, b := range namespace {
+		dst = append(dst, max(b, 1))
+	}
+	return dst
 }
 
 // appendCollection appends the namespace of a collection's hashes.
@@ -117,8 +132,11 @@ func appendHistoryPrefix[N, K string | []byte](dst []byte, namespace N, key K) [
 type stateValue struct {
 	version version
 	// deleted: the key has no value since this version. Only a ledger that does not begin
-	// with the genesis block keeps such: see claims.
+	// with the genesis block keeps such: see believe.
 	deleted bool
+	// unknown: if the key had a value before the ledger's first block, it still has it, and
+	// this version; else it has none. Only its metadata has been written since.
+	unknown bool
 	// metadata are marshalled entries; empty when there are none.
 	metadata, value []byte
 }
@@ -126,6 +144,7 @@ type stateValue struct {
 const (
 	formDeleted  = 1
 	formMetadata = 2
+	formUnknown  = 3
 )
 
 func (s *stateValue) append(dst []byte) []byte {
@@ -133,14 +152,15 @@ func (s *stateValue) append(dst []byte) []byte {
 	switch {
 	case s.deleted:
 		return append(dst, formDeleted)
+	case s.unknown:
+		dst = append(dst, formUnknown)
 	case len(s.metadata) > 0:
 		dst = append(dst, formMetadata)
-		dst = binary.AppendUvarint(dst, uint64(len(s.metadata)))
-		dst = append(dst, s.metadata...)
 	default:
-		dst = append(dst, 0)
+		return append(append(dst, 0), s.value...)
 	}
-	return append(dst, s.value...)
+	dst = binary.AppendUvarint(dst, uint64(len(s.metadata)))
+	return append(append(dst, s.metadata...), s.value...)
 }
 
 // decodeState is the inverse of append. The slices are parts of b.
@@ -155,7 +175,8 @@ func decodeState(b []byte) (s stateValue, ok bool) {
 		s.value = rest
 	case formDeleted:
 		s.deleted = true
-	case formMetadata:
+	case formMetadata, formUnknown:
+		s.unknown = form == formUnknown
 		size, n := binary.Uvarint(rest)
 		if n <= 0 || size > uint64(len(rest)-n) {
 			return s, false

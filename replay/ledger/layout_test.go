@@ -15,6 +15,7 @@ func FuzzDecode(f *testing.F) {
 		{version: version{7, 3}, value: []byte("value")},
 		{version: version{7, 3}, deleted: true},
 		{version: version{1 << 40, 3}, metadata: []byte("meta"), value: []byte("value")},
+		{version: version{7, 3}, unknown: true, metadata: []byte("meta")},
 	} {
 		f.Add(s.append(nil))
 	}
@@ -26,7 +27,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		if s, ok := decodeState(raw); ok {
 			again, ok := decodeState(s.append(nil))
-			if !ok || again.version != s.version || again.deleted != s.deleted ||
+			if !ok || again.version != s.version || again.deleted != s.deleted || again.unknown != s.unknown ||
 				!bytes.Equal(again.value, s.value) || !bytes.Equal(again.metadata, s.metadata) {
 				t.Errorf("%+v comes back as %+v", s, again)
 			}
@@ -34,11 +35,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// No key of a value is another one's, or one of the ledger's own.
 func TestStateKeys(t *testing.T) {
-	for _, c := range [][2]string{{"basic", "asset1"}, {"basic", "\x00color\x00red\x00"}, {"basic$$hsecret", "\x00\xff"}, {"", "config"}} {
-		namespace, key := splitStateKey(appendStateKey(nil, c[0], c[1]))
-		if string(namespace) != c[0] || string(key) != c[1] {
-			t.Errorf("%q comes back as %q, %q", c, namespace, key)
+	own := [][]byte{savepointKey, originKey, nameless}
+	for _, namespace := range []string{"", "basic", "\x00a", "a\x00b\x00"} {
+		own = append(own, appendMetadataMark(nil, []byte(namespace)))
+	}
+	seen := map[string]bool{}
+	for _, key := range own {
+		seen[string(key)] = true
+	}
+	for _, c := range [][2]string{
+		{"basic", "asset1"}, {"basic", "\x00color\x00red\x00"}, {"basic$$hsecret", "\x00\xff"}, {"basic", ""}, {"", "config"},
+		{"", "\x00"}, {"", "\x01"}, {"", "\x01basic"}, {"", "\x02"}, {"", "basic"}, {"\x00\x01basic", ""}, {"\x00", ""},
+	} {
+		key := string(appendStateKey(nil, c[0], c[1]))
+		if seen[key] {
+			t.Errorf("%q has the key %q of another", c, key)
 		}
+		seen[key] = true
 	}
 }

@@ -6,7 +6,7 @@
 //  1. Validate (validate.go) reads the block's payload to the bottom and judges every
 //     transaction: signatures, ids, duplicates (internal/fabric/validate).
 //  2. Commit takes state validation (mvcc.go): what the transactions have read must be what
-//     the state holds, earlier transactions of the block applied first. Then
+//     the state holds (conflicts.go), earlier transactions of the block applied first. Then
 //     it gathers what the block writes to the four tables (layout.go) into one batch
 //     (commit.go): block, index, state, history.
 //  3. The backend, one file each, stores the batch. backend.go lists them.
@@ -18,23 +18,27 @@
 // A payload may follow a block that was made up: that it follows it cannot be checked then.
 //
 // A validation code is this ledger's own, except those that depend on what it does not
-// hold (validate.Unknowable): where the payload comes from a peer that gave such a code to a
-// transaction that is good here, the peer's code is taken over. All others are
-// compared with the peer's, and Report counts the differences.
+// hold. Where the payload comes from a peer, the peer's word is taken over on policies and
+// membership (validate.Unknowable), in Fabric's order of the checks: before ids are compared
+// within the block. So is its word that a policy is content without an endorsement that is
+// bad. All other codes are compared with the peer's, and Report counts the differences.
 //
-// A ledger that begins after block 0 does not have the values from before. A read of a key
-// that no block has written since is taken for good if it saw a version from before,
-// or none; Report counts these as believed. If the peer called such a transaction a conflict,
-// its code is taken over. A delete leaves a mark in the state of such a ledger, so
-// that later reads are not believed.
+// A ledger that begins after block 0 does not have the values and ids from before. A read of a
+// key that no block has written since is taken for good if it saw a version from before, or
+// none, and so is a range query whose results agree with what is here; Report counts
+// these as believed. If the peer called such a transaction a conflict, or an id one that was
+// there before, its code is taken over. A delete leaves a mark in the state of such a ledger,
+// so that later reads are not believed; metadata of a key whose value is not here leaves the
+// version that the key has if it exists.
 //
 // The commit hash of each block (commithash.go) is computed as a peer does and compared
 // with the peer's: when they agree, so do the states.
 //
 // Private data is not in blocks. The hashes of a collection are validated and kept in the
 // state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
-// Fabric. Range queries whose results are recorded as hashes of a Merkle tree (more
-// than 50 results) are not executed again and count as good; Report counts them.
+// Fabric. Of a range query with more than 50 results hashes of a Merkle tree are recorded,
+// which is made again (merkle.go); a ledger that begins after block 0 lacks results for that,
+// and believes it unless the block itself has changed the range.
 //
 // Each table has a savepoint: the height up to which it is complete, the last entry that a
 // block writes to it. Open brings tables that are behind the block table up
@@ -94,11 +98,16 @@ type Ledger struct {
 	linked    bool // tip is a header's: the next block must name it
 	commit    hash // the last block's commit hash, as the peer has it if it is known
 
-	// next is the block between its Validate and its Commit.
+	// next is the block between its Validate and its Commit, state what it finds and makes of
+	// the state.
 	next  candidate
 	state mvcc
-	batch batch
-	rooms rooms
+	// metadata has the marks (layout.go) of the namespaces some key of which has had
+	// metadata, as they are stored; of others a write need not look for the metadata that the
+	// key may have.
+	metadata map[string]bool
+	batch    batch
+	rooms    rooms
 
 	logical int64
 	report  Report

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
@@ -12,20 +11,21 @@ import (
 
 // mvcc is the state as the transactions of one block find it: committed versions, and
 // over them what earlier transactions of the block have written
-// (core/ledger/kvledger/txmgmt/validation).
+// (core/ledger/kvledger/txmgmt/validation). What outlives the block is in the Ledger.
 type mvcc struct {
 	slots []slot
 	byKey map[string]int
 	room  []byte
-	// metadata names the namespaces some key of which has had metadata; of others a write
-	// need not look for the metadata that the key may have. fresh are those of this block.
-	metadata map[string]bool
-	fresh    []string
+	// marked are the marks (layout.go) of the namespaces that get metadata in this block.
+	marked map[string]bool
 	// changed are the slots with an update, in the order of the first one.
 	changed []int
 	sorted  []int
 
-	believed, merkle int64
+	// believed reads and range queries of this block; unknown: it has changed a key whose
+	// value, if it has one, is not here.
+	believed int64
+	unknown  bool
 }
 
 // slot is one key of the state.
@@ -36,6 +36,9 @@ type slot struct {
 	// committed: the key is there, with this version; deleted if so.
 	committed bool
 	old       stateValue
+	// final: what the block makes of the key is stored already. The block was broken off,
+	// and is being committed again.
+	final bool
 	// updated: an earlier transaction of the block has written it.
 	updated bool
 	new     stateValue
@@ -43,12 +46,13 @@ type slot struct {
 
 func (m *mvcc) reset() {
 	clear(m.slots)
-	m.slots, m.changed, m.fresh = m.slots[:0], m.changed[:0], m.fresh[:0]
+	m.slots, m.changed = m.slots[:0], m.changed[:0]
 	if len(m.byKey) > 1<<16 || m.byKey == nil {
-		m.byKey = make(map[string]int)
+		m.byKey, m.marked = make(map[string]int), make(map[string]bool)
 	}
 	clear(m.byKey)
-	m.believed, m.merkle = 0, 0
+	clear(m.marked)
+	m.believed, m.unknown = 0, false
 }
 
 // slot finds or makes the one of a key. The pointer is good until the next call.
@@ -81,16 +85,17 @@ func sets(set *fabric.ReadWriteSet, each func(namespace []byte, n *fabric.Namesp
 }
 
 // applyState leaves in l.state what the block writes: its transactions that are valid so far
-// and, if they are to be judged, have no conflict.
-func (l *Ledger) applyState(ctx context.Context, c *candidate, judge bool) error {
+// and, if they are to be judged, have no conflict: those of a block that is made up or
+// committed again are not.
+func (l *Ledger) applyState(ctx context.Context, c *candidate) error {
 	m := &l.state
 	m.reset()
 	for i := range c.transactions {
 		if t := &c.transactions[i]; t.Code == valid {
-			sets(&t.Set, m.want)
+			sets(&t.Set, l.want)
 		}
 	}
-	if err := l.preload(ctx); err != nil {
+	if err := l.preload(ctx, c); err != nil {
 		return fmt.Errorf("block %d: state: %w", c.number(), err)
 	}
 	for i := range c.transactions {
@@ -98,13 +103,13 @@ func (l *Ledger) applyState(ctx context.Context, c *candidate, judge bool) error
 		if t.Code != valid {
 			continue
 		}
-		if judge {
+		if !c.madeUp && !c.again {
 			believed := m.believed
 			code, err := l.conflicts(ctx, &t.Set)
 			if err != nil {
 				return fmt.Errorf("block %d: transaction %d: state: %w", c.number(), i, err)
 			}
-			if t.Code = code; code == valid && m.believed > believed {
+			if t.Code = code; m.believed > believed {
 				c.adoptConflict(i)
 			}
 			if t.Code != valid {
@@ -112,7 +117,7 @@ func (l *Ledger) applyState(ctx context.Context, c *candidate, judge bool) error
 			}
 		}
 		at := version{c.number(), uint32(i)}
-		sets(&t.Set, func(namespace []byte, n *fabric.NamespaceSet) { m.apply(namespace, n, at) })
+		sets(&t.Set, func(namespace []byte, n *fabric.NamespaceSet) { l.apply(namespace, n, at) })
 	}
 	return nil
 }
@@ -122,18 +127,21 @@ func (c *candidate) adoptConflict(i int) {
 	if c.recorded == nil {
 		return
 	}
-	switch code := peerpb.TxValidationCode(c.recorded[i]); code {
+	code := peerpb.TxValidationCode(c.recorded[i])
+	switch code {
+	case c.transactions[i].Code:
 	case peerpb.TxValidationCode_MVCC_READ_CONFLICT, peerpb.TxValidationCode_PHANTOM_READ_CONFLICT:
-		c.transactions[i].Code, c.adopted[i] = code, true
+		c.transactions[i].Code, c.adopted[i] = code, adoptedPast
 	}
 }
 
 // want notes which keys must be looked up.
-func (m *mvcc) want(namespace []byte, n *fabric.NamespaceSet) {
+func (l *Ledger) want(namespace []byte, n *fabric.NamespaceSet) {
+	m := &l.state
 	for _, r := range n.Reads {
 		m.slot(namespace, r.Key).wanted = true
 	}
-	if m.metadata[string(namespace)] {
+	if len(l.metadata) > 0 && l.metadata[m.mark(namespace)] {
 		for _, w := range n.Writes {
 			s := m.slot(namespace, w.Key)
 			s.wanted, s.whole = true, true
@@ -146,7 +154,7 @@ func (m *mvcc) want(namespace []byte, n *fabric.NamespaceSet) {
 }
 
 // preload reads all wanted keys at once, which a state database elsewhere answers in one go.
-func (l *Ledger) preload(ctx context.Context) error {
+func (l *Ledger) preload(ctx context.Context, c *candidate) error {
 	m := &l.state
 	keys := l.rooms.keys[:0]
 	var at []int
@@ -170,9 +178,8 @@ func (l *Ledger) preload(ctx context.Context) error {
 	err := readState(ctx, l.store, keys, whole, func(i int, value []byte) {
 		s := &m.slots[at[i]]
 		old, ok := decodeState(value)
-		// What a write that was broken off has left of this very block is there when it is
-		// committed again; what is written over it is the same.
-		if !ok || old.version.block > l.next.number() {
+		here := old.version.block == c.number()
+		if !ok || old.version.block > c.number() || here && !c.again {
 			damaged = fmt.Errorf("key %q: its value is damaged, or from block %d", s.key, old.version.block)
 		}
 		old.metadata = bytes.Clone(old.metadata)
@@ -181,7 +188,7 @@ func (l *Ledger) preload(ctx context.Context) error {
 		} else {
 			old.value = nil
 		}
-		s.committed, s.old = true, old
+		s.committed, s.old, s.final = true, old, here
 	})
 	if err == nil {
 		err = damaged
@@ -189,177 +196,65 @@ func (l *Ledger) preload(ctx context.Context) error {
 	return err
 }
 
-// conflicts judges what a transaction has read.
-func (l *Ledger) conflicts(ctx context.Context, set *fabric.ReadWriteSet) (peerpb.TxValidationCode, error) {
-	code := valid
-	var failed error
-	sets(set, func(namespace []byte, n *fabric.NamespaceSet) {
-		if code != valid || failed != nil {
-			return
-		}
-		for _, r := range n.Reads {
-			if !l.current(l.state.slot(namespace, r.Key), r) {
-				code = peerpb.TxValidationCode_MVCC_READ_CONFLICT
-				return
-			}
-		}
-		for i := range n.Queries {
-			same, err := l.repeats(ctx, namespace, &n.Queries[i])
-			if failed = err; err == nil && !same {
-				code = peerpb.TxValidationCode_PHANTOM_READ_CONFLICT
-			}
-			if code != valid || failed != nil {
-				return
-			}
-		}
-	})
-	return code, failed
-}
-
-// current reports whether the state still has what was read.
-func (l *Ledger) current(s *slot, r fabric.Read) bool {
-	switch {
-	case s.updated:
-		return false
-	case s.committed && !s.old.deleted:
-		return r.Exists && s.old.version.is(r.Version)
-	case s.committed: // deleted since
-		return !r.Exists
-	case !r.Exists && l.first == 0:
-		return true
-	}
-	return l.believe(r)
-}
-
-// believe takes a read for good that saw the key as it may have been before the ledger's
-// first block: absent, or with an older version.
-func (l *Ledger) believe(r fabric.Read) bool {
-	if r.Exists && r.Version.Block >= uint64(l.first) || l.first == 0 {
-		return false
-	}
-	l.state.believed++
-	return true
-}
-
-// repeats executes a range query again and compares.
-func (l *Ledger) repeats(ctx context.Context, namespace []byte, q *fabric.RangeQuery) (bool, error) {
-	m := &l.state
-	if q.Hashed {
-		m.merkle++
-		return true, nil
-	}
-	from := appendStateKey(nil, namespace, q.StartKey)
-	to := appendStateKey(nil, namespace, q.EndKey)
-	switch {
-	case len(q.EndKey) == 0:
-		to[len(to)-1]++ // the end of the namespace
-	case !q.Exhausted:
-		to = append(to, 0) // the last key that was seen belongs to the range
-	}
-	if m.changes(from, to, len(namespace)+1, q.Reads) {
-		return false, nil
-	}
-	reads, same := q.Reads, true
-	var damaged error
-	err := l.store.scan(ctx, stateTable, from, to, func(stateKey, value []byte) bool {
-		now, ok := decodeState(value)
-		if !ok {
-			damaged = fmt.Errorf("key %q: its value is damaged", stateKey)
-			return false
-		}
-		key := stateKey[len(namespace)+1:]
-		// Results from before the first block are not in this ledger's state.
-		for len(reads) > 0 && bytes.Compare(reads[0].Key, key) < 0 && l.believe(reads[0]) {
-			reads = reads[1:]
-		}
-		seen := len(reads) > 0 && bytes.Equal(reads[0].Key, key)
-		if i, ok := m.byKey[string(stateKey)]; now.deleted || ok && m.slots[i].updated {
-			same = !seen // gone; a key that was seen must not be
-			return same
-		}
-		if same = seen && now.version.is(reads[0].Version); same {
-			reads = reads[1:]
-		}
-		return same
-	})
-	for len(reads) > 0 && same && l.believe(reads[0]) {
-		reads = reads[1:]
-	}
-	if err == nil {
-		err = damaged
-	}
-	return same && len(reads) == 0, err
-}
-
-// changes reports whether the block itself has changed a range's result: put a key
-// into it, or deleted one that was seen.
-func (m *mvcc) changes(from, to []byte, namespace int, reads []fabric.Read) bool {
-	for _, i := range m.changed {
-		s := &m.slots[i]
-		if s.key < string(from) || s.key >= string(to) {
-			continue
-		}
-		seen := func(r fabric.Read) bool { return string(r.Key) == s.key[namespace:] }
-		if !s.new.deleted || slices.ContainsFunc(reads, seen) {
-			return true
-		}
-	}
-	return false
-}
-
 // apply puts a transaction's writes over the state.
-func (m *mvcc) apply(namespace []byte, n *fabric.NamespaceSet, at version) {
+func (l *Ledger) apply(namespace []byte, n *fabric.NamespaceSet, at version) {
+	m := &l.state
 	for _, w := range n.Writes {
-		s := m.update(namespace, w.Key)
+		i := m.index(namespace, w.Key)
 		var metadata []byte
 		if !w.Delete {
-			metadata = s.now().metadata
+			metadata = l.now(i).metadata
 		}
-		s.updated, s.new = true, stateValue{version: at, deleted: w.Delete, metadata: metadata, value: w.Value}
+		m.change(i, stateValue{version: at, deleted: w.Delete, metadata: metadata, value: w.Value})
 	}
 	for _, w := range n.Metadata {
 		i := m.index(namespace, w.Key)
-		now := m.slots[i].now()
+		now := l.now(i)
 		if now.deleted {
 			continue // no value, no metadata: as in Fabric
 		}
-		if len(w.Entries) > 0 && !m.metadata[string(namespace)] {
-			m.metadata[string(namespace)] = true
-			m.fresh = append(m.fresh, string(namespace))
+		if len(w.Entries) > 0 {
+			m.marked[m.mark(namespace)] = true
 		}
-		s := m.update(namespace, w.Key)
-		s.updated, s.new = true, stateValue{version: at, metadata: w.Entries, value: now.value}
+		m.unknown = m.unknown || now.unknown
+		m.change(i, stateValue{version: at, unknown: now.unknown, metadata: w.Entries, value: now.value})
 	}
 }
 
-// update finds the slot of a key that is about to be changed.
-func (m *mvcc) update(namespace, key []byte) *slot {
-	i := m.index(namespace, key)
-	if !m.slots[i].updated {
+func (m *mvcc) change(i int, v stateValue) {
+	s := &m.slots[i]
+	if s.final {
+		return
+	}
+	if !s.updated {
 		m.changed = append(m.changed, i)
 	}
-	return &m.slots[i]
+	s.updated, s.new = true, v
 }
 
-// now is the key's value at this point of the block; deleted when it has none.
-func (s *slot) now() stateValue {
+// now is a key's value at this point of the block; deleted when it has none.
+func (l *Ledger) now(i int) stateValue {
+	s := &l.state.slots[i]
 	switch {
 	case s.updated:
 		return s.new
 	case s.committed:
 		return s.old
 	}
-	return stateValue{deleted: true}
+	return stateValue{deleted: l.first == 0, unknown: l.first > 0}
+}
+
+// mark is the key that says that a namespace has had metadata.
+func (m *mvcc) mark(namespace []byte) string {
+	m.room = appendMetadataMark(m.room[:0], namespace)
+	return string(m.room)
 }
 
 // loadMetadata finds the namespaces that have had metadata.
-func (m *mvcc) loadMetadata(ctx context.Context, s store) error {
-	m.metadata = map[string]bool{}
-	return s.scan(ctx, stateTable, usedMetadata, []byte{0, 2}, func(key, _ []byte) bool {
-		m.metadata[string(key[len(usedMetadata):])] = true
+func (l *Ledger) loadMetadata(ctx context.Context) error {
+	l.metadata = map[string]bool{}
+	return l.store.scan(ctx, stateTable, usedMetadata, nameless, func(key, _ []byte) bool {
+		l.metadata[string(key)] = true
 		return true
 	})
 }
-
-// namespaces that had their first metadata in this block, in order.
-func (m *mvcc) newMetadata() []string { return slices.Sorted(slices.Values(m.fresh)) }

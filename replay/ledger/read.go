@@ -113,7 +113,7 @@ func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error
 	switch {
 	case ok && !whole:
 		return Value{}, fmt.Errorf("state of %s %q: it is damaged", namespace, key)
-	case !ok || s.deleted:
+	case !ok || s.deleted || s.unknown:
 		return Value{}, fmt.Errorf("state of %s %q: %w", namespace, key, ErrNotFound)
 	}
 	return Value{

@@ -49,16 +49,16 @@ func TestRealFlags(t *testing.T) {
 					commit(t, l, &blocks[from+i])
 				}
 				r := l.Report()
-				if r.Compared != r.Transactions || r.Transactions == 0 {
-					t.Errorf("from block %d: %d of %d transactions were compared", from, r.Compared, r.Transactions)
+				if r.Compared+r.AdoptedPast != r.Transactions || r.Compared == 0 {
+					t.Errorf("from block %d: %d of %d transactions were compared, %d codes adopted", from, r.Compared, r.Transactions, r.AdoptedPast)
 				}
 				for _, d := range r.Differences {
 					t.Errorf("from block %d: %v", from, d)
 				}
 				const conflict = byte(peerpb.TxValidationCode_MVCC_READ_CONFLICT)
-				if from == 0 && (r.Codes[conflict] != c.conflicts || r.Adopted != 0 || r.Believed != 0) {
+				if from == 0 && (r.Codes[conflict] != c.conflicts || r.AdoptedPast != 0 || r.Believed != 0) {
 					t.Errorf("%d conflicts, want %d, found here: %d codes adopted, %d reads believed",
-						r.Codes[conflict], c.conflicts, r.Adopted, r.Believed)
+						r.Codes[conflict], c.conflicts, r.AdoptedPast, r.Believed)
 				}
 				if from > 0 && r.Believed == 0 {
 					t.Errorf("from block %d: nothing was believed", from)
@@ -95,7 +95,7 @@ func TestBlocksWithoutVerdicts(t *testing.T) {
 		commit(t, l, &blocks[i])
 	}
 	r := l.Report()
-	if r.Compared != 0 || r.ComparedHashes != 0 || r.Adopted != 0 {
+	if r.Compared != 0 || r.ComparedHashes != 0 || r.AdoptedPolicies+r.AdoptedPast != 0 {
 		t.Errorf("there was something to compare: %+v", r)
 	}
 	if want.Transactions == 0 || r.Transactions != want.Transactions || r.Codes != want.Codes {

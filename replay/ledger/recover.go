@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (l *Ledger) load(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := l.state.loadMetadata(ctx, l.store); err != nil {
+	if err := l.loadMetadata(ctx); err != nil {
 		return err
 	}
 	return l.catchUp(ctx)
@@ -141,12 +142,13 @@ func (l *Ledger) recommit(ctx context.Context, r record, wants [tables]bool) err
 	if err := l.reread(c, r); err != nil {
 		return err
 	}
-	if err := l.findDuplicates(ctx, c); err != nil {
+	c.again = true
+	if err := l.lookUp(ctx, c); err != nil {
 		return err
 	}
 	// A state that is whole may be ahead of the block by more than one: it is not looked at.
 	if wants[stateTable] {
-		if err := l.applyState(ctx, c, false); err != nil {
+		if err := l.applyState(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -158,6 +160,7 @@ func (l *Ledger) recommit(ctx context.Context, r record, wants [tables]bool) err
 func (l *Ledger) reread(c *candidate, r record) error {
 	c.begin(&r.block)
 	c.record = r
+	c.codes = bytes.Clone(r.codes) // else they would keep the whole record alive
 	if r.madeUp {
 		c.transactions = l.made.read(c.transactions, &c.block)
 	} else {

@@ -13,21 +13,23 @@ type Report struct {
 	Blocks, MadeUp, Transactions int64
 	// Codes counts the transactions by validation code.
 	Codes [256]int64
-	// Compared transactions had a code that a peer recorded. Adopted codes were taken over
-	// from it, since they follow from what this ledger does not hold (policies and the
-	// like). Different is how many of the others are not the peer's; the first of them are
-	// in Differences.
-	Compared, Adopted, Different int64
-	Differences                  []Difference
-	// ComparedHashes blocks had a commit hash that a peer recorded; of DifferentHashes what
-	// was written, or a validation code, is not the same here. FirstDifferent is the first of
-	// these.
+	// Compared transactions were judged here, and had a code that a peer recorded; Different is
+	// how many of these codes are not the peer's. The first of them are in Differences.
+	Compared, Different int64
+	Differences         []Difference
+	// Not compared, but taken over from the peer: AdoptedPolicies follow from endorsement
+	// policies and membership, which are not evaluated; AdoptedPast from reads, range queries
+	// and ids that are older than the ledger's first block (or, ids, than what a ledger in
+	// memory keeps).
+	AdoptedPolicies, AdoptedPast int64
+	// ComparedHashes blocks had a commit hash that a peer recorded, and wrote nothing whose value
+	// is older than the ledger; of DifferentHashes what was written, or a validation code, is
+	// not the same here. FirstDifferent is the first of these.
 	ComparedHashes, DifferentHashes int64
 	FirstDifferent                  event.BlockNum
-	// Believed reads saw a key as it may have been before the ledger's first block. Merkle range
-	// queries were not executed again, as only hashes of their results are recorded. Both
-	// count as good.
-	Believed, Merkle int64
+	// Believed reads and range queries count as good, though they hang on what was in the state
+	// before the ledger's first block.
+	Believed int64
 }
 
 // A Difference is a transaction whose validation code is not the peer's.
@@ -59,8 +61,7 @@ func (r *Report) add(c *candidate, m *mvcc) {
 	}
 	r.Transactions += int64(len(c.transactions))
 	r.Believed += m.believed
-	r.Merkle += m.merkle
-	if c.hasCommit && (c.previousCommit != (hash{}) || c.number() == 1) {
+	if c.hasCommit && !m.unknown && (c.previousCommit != (hash{}) || c.number() == 1) {
 		r.ComparedHashes++
 		if c.peerCommit != c.commitHash {
 			if r.DifferentHashes++; r.DifferentHashes == 1 {
@@ -74,16 +75,20 @@ func (r *Report) add(c *candidate, m *mvcc) {
 		if c.recorded == nil {
 			continue
 		}
-		r.Compared++
 		peer := validate.Code(c.recorded[i])
 		switch {
 		case t.Code != peer:
+			r.Compared++
 			r.Different++
 			if len(r.Differences) < maxDifferences {
 				r.Differences = append(r.Differences, Difference{c.number(), i, t.TxID, t.Code, peer})
 			}
-		case c.adopted[i]:
-			r.Adopted++
+		case c.adopted[i] == adoptedPolicy:
+			r.AdoptedPolicies++
+		case c.adopted[i] == adoptedPast:
+			r.AdoptedPast++
+		default:
+			r.Compared++
 		}
 	}
 }

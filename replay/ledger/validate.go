@@ -18,20 +18,34 @@ type candidate struct {
 	record
 	validated    bool
 	transactions []validate.Result
-	// known: the transaction's id has a place in the ledger already.
-	known []bool
+	// again: the block is stored, and what a commit that was broken off has not written of
+	// it is written now.
+	again bool
+	// known: an earlier block has a transaction of the same id; repeated: an earlier
+	// transaction of this one has it.
+	known, repeated []bool
 	// recorded are the codes that a peer gave; nil when the payload has none.
 	recorded []byte
 	// peerCommit is the commit hash that a peer recorded, if hasCommit; previousCommit that
 	// of the block before.
 	peerCommit, previousCommit hash
 	hasCommit                  bool
-	// adopted: the code is the peer's, since this ledger cannot judge it.
-	adopted []bool
+	// adopted: why a code is the peer's.
+	adopted []adoption
 
 	// Of a block that is made up.
 	room []byte
 }
+
+// An adoption is the reason why a transaction's code is the peer's and not this ledger's own.
+type adoption uint8
+
+const (
+	// adoptedPolicy: it follows from policies or from membership, which are not evaluated here.
+	adoptedPolicy adoption = 1 + iota
+	// adoptedPast: it follows from what is older than the ledger's first block, or forgotten.
+	adoptedPast
+)
 
 const valid = peerpb.TxValidationCode_VALID
 
@@ -60,9 +74,12 @@ func (l *Ledger) Validate(ctx context.Context, b *block.Block) error {
 		c.take(&view)
 		c.transactions = l.validator.Block(&view, c.transactions)
 	}
-	if err := l.findDuplicates(ctx, c); err != nil {
+	if err := l.lookUp(ctx, c); err != nil {
 		return fmt.Errorf("block %d: transaction index: %w", b.Number, err)
 	}
+	c.adopted = append(c.adopted, make([]adoption, len(c.transactions))...)
+	c.adoptPolicies()
+	c.findDuplicates(l.forgets())
 	c.complete()
 	c.validated = true
 	return nil
@@ -75,7 +92,7 @@ func (c *candidate) begin(b *block.Block) {
 	}
 	*c = candidate{
 		record:       record{block: *b, madeUp: b.Payload == nil, codes: c.codes[:0]},
-		transactions: c.transactions[:0], known: c.known[:0], adopted: c.adopted[:0], room: c.room,
+		transactions: c.transactions[:0], known: c.known[:0], repeated: c.repeated[:0], adopted: c.adopted[:0], room: c.room,
 	}
 }
 
@@ -105,40 +122,98 @@ func (c *candidate) take(view *fabric.Block) {
 	c.peerCommit, c.hasCommit = peerCommitHash(view)
 }
 
-// findDuplicates flags transactions whose id is in the index, or earlier in the block. An
-// entry of this very block was left by a commit that was broken off.
-func (l *Ledger) findDuplicates(ctx context.Context, c *candidate) error {
+// lookUp finds which ids have a place in the index already. An entry of this very block was
+// left by a commit that was broken off.
+func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 	c.known = append(c.known, make([]bool, len(c.transactions))...)
+	c.repeated = append(c.repeated, make([]bool, len(c.transactions))...)
 	keys, room := l.rooms.keys[:0], l.rooms.key[:0]
 	var at []int
-	for i, t := range c.transactions {
-		if t.TxID == "" || t.Type == commonpb.HeaderType_CONFIG {
+	seen := make(map[string]bool, len(c.transactions))
+	for i := range c.transactions {
+		id := c.transactions[i].TxID
+		if id == "" {
 			continue
 		}
+		c.repeated[i] = seen[id]
+		seen[id] = true
 		from := len(room)
-		room = appendTransactionKey(room, t.TxID)
+		room = appendTransactionKey(room, id)
 		keys = append(keys, room[from:])
 		at = append(at, i)
 	}
 	l.rooms.keys, l.rooms.key = keys, room
-	err := l.store.read(ctx, indexTable, keys, func(i int, value []byte) {
+	return l.store.read(ctx, indexTable, keys, func(i int, value []byte) {
 		c.known[at[i]] = len(value) != locationSize || versionOf(value).block != c.number()
 	})
-	if err != nil {
-		return err
+}
+
+// forgets: ids that were in earlier blocks of the chain may not be in the index.
+func (l *Ledger) forgets() bool {
+	return l.first > 0 || l.window > 0 && uint64(l.height) > l.window
+}
+
+// adoptPolicies takes over what a peer found of policies and membership: that a transaction
+// that is good here is not, or that one with a bad endorsement is. In Fabric it comes
+// before the search for ids that are twice in the block.
+func (c *candidate) adoptPolicies() {
+	if c.recorded == nil {
+		return
 	}
-	valids := make(map[string]bool, len(at)) // by id: whether a valid one has it
-	for _, i := range at {
-		t := &c.transactions[i]
-		taken, before := valids[t.TxID]
+	for i := range c.transactions {
+		t, peer := &c.transactions[i], validate.Code(c.recorded[i])
+		badEndorsement := t.Code == peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE && t.Endorsed
 		switch {
-		case c.known[i] && (t.Code == valid || afterLookup(t.Code)), taken && t.Code == valid:
-			t.Code = peerpb.TxValidationCode_DUPLICATE_TXID
+		case t.Code == peer || t.Code != valid && !badEndorsement:
+		case validate.Unknowable(peer):
+			t.Code, c.adopted[i] = peer, adoptedPolicy
+		case badEndorsement && afterPolicies(peer):
+			t.Code, c.adopted[i] = valid, adoptedPolicy
 		}
-		c.known[i] = c.known[i] || before
-		valids[t.TxID] = taken || t.Code == valid
 	}
-	return nil
+}
+
+// afterPolicies: verdicts on a transaction that satisfies its policies.
+func afterPolicies(c validate.Code) bool {
+	switch c {
+	case valid, peerpb.TxValidationCode_DUPLICATE_TXID,
+		peerpb.TxValidationCode_MVCC_READ_CONFLICT, peerpb.TxValidationCode_PHANTOM_READ_CONFLICT:
+		return true
+	}
+	return false
+}
+
+// findDuplicates flags transactions whose id is in the index, or is that of an earlier one of
+// the block that is good so far. With forgets, what a peer knew of earlier ids is taken over.
+// A configuration transaction takes no part (core/committer/txvalidator: markTXIdDuplicates).
+func (c *candidate) findDuplicates(forgets bool) {
+	taken := map[string]bool{} // the repeated ids that a good transaction has
+	for i, again := range c.repeated {
+		if again {
+			taken[c.transactions[i].TxID] = false
+		}
+	}
+	for i := range c.transactions {
+		t := &c.transactions[i]
+		if t.TxID == "" || t.Type == commonpb.HeaderType_CONFIG {
+			continue
+		}
+		// Fabric looks at whether a value can be written only after this.
+		good := t.Code == valid || t.Code == peerpb.TxValidationCode_INVALID_WRITESET
+		lookedUp := t.Code == valid || afterLookup(t.Code)
+		switch {
+		case c.known[i] && lookedUp:
+			t.Code, c.adopted[i] = peerpb.TxValidationCode_DUPLICATE_TXID, 0
+		case good && taken[t.TxID]:
+			t.Code = peerpb.TxValidationCode_DUPLICATE_TXID
+		case forgets && lookedUp && c.recorded != nil && c.recorded[i] == byte(peerpb.TxValidationCode_DUPLICATE_TXID):
+			t.Code, c.adopted[i] = peerpb.TxValidationCode_DUPLICATE_TXID, adoptedPast
+		case good:
+			if _, ok := taken[t.TxID]; ok {
+				taken[t.TxID] = true
+			}
+		}
+	}
 }
 
 // afterLookup: codes of checks that Fabric makes after it has looked for the id in the ledger.
@@ -147,23 +222,18 @@ func afterLookup(c validate.Code) bool {
 	case peerpb.TxValidationCode_BAD_HEADER_EXTENSION, peerpb.TxValidationCode_BAD_RESPONSE_PAYLOAD,
 		peerpb.TxValidationCode_INVALID_OTHER_REASON, peerpb.TxValidationCode_INVALID_CHAINCODE,
 		peerpb.TxValidationCode_BAD_RWSET, peerpb.TxValidationCode_ILLEGAL_WRITESET,
-		peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE:
+		peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, peerpb.TxValidationCode_EXPIRED_CHAINCODE,
+		peerpb.TxValidationCode_CHAINCODE_VERSION_CONFLICT, peerpb.TxValidationCode_INVALID_WRITESET:
 		return true
 	}
 	return false
 }
 
-// complete takes over what this ledger cannot judge, and sets what follows from the
-// transactions.
+// complete sets what follows from the transactions.
 func (c *candidate) complete() {
 	c.block.Writes = 0
 	for i := range c.transactions {
 		t := &c.transactions[i]
-		adopt := c.recorded != nil && t.Code == valid && validate.Unknowable(validate.Code(c.recorded[i]))
-		if adopt {
-			t.Code = validate.Code(c.recorded[i])
-		}
-		c.adopted = append(c.adopted, adopt)
 		if t.Type == commonpb.HeaderType_CONFIG && len(t.Config) > 0 {
 			t.Set = fabric.ReadWriteSet{Namespaces: []fabric.NamespaceSet{{
 				Writes: []fabric.Write{{Key: channelConfigKey, Value: t.Config}},
