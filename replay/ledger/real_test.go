@@ -49,7 +49,7 @@ func TestRealFlags(t *testing.T) {
 					commit(t, l, &blocks[from+i])
 				}
 				r := l.Report()
-				if r.Compared+r.AdoptedPast != r.Transactions || r.Compared == 0 {
+				if r.Compared+r.AdoptedPast != r.Transactions || r.Transactions == 0 {
 					t.Errorf("from block %d: %d of %d transactions were compared, %d codes adopted", from, r.Compared, r.Transactions, r.AdoptedPast)
 				}
 				for _, d := range r.Differences {
