@@ -102,7 +102,7 @@ func CostWarnings(c *cost.Model) (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the time of held-out blocks by up to %s: calibrate with a longer trace, or on a quieter machine", c.Ledger, analysis.FormatRelative(e)))
 	}
 	if e := c.HeldOut.Forward; max(e, -e) > weakTotal {
-		warnings = append(warnings, fmt.Sprintf("%s: fitted to the first four fifths of its blocks, the cost model missed the time of the last by %s: the ledger was not as fast at the end as at the start, and a longer run will differ", c.Ledger, analysis.FormatRelative(e)))
+		warnings = append(warnings, fmt.Sprintf("%s: fitted to the first four fifths of its blocks, the cost model missed the time of the last by %s: the ledger or the machine was not at the end what it was at the start, and a longer run will differ", c.Ledger, analysis.FormatRelative(e)))
 	}
 	if e := c.HeldOut.TailError; max(e, -e) > weakTail {
 		warnings = append(warnings, fmt.Sprintf("%s: the cost model missed the p99 of held-out blocks by up to %s: do not rely on the tail of its forecasts", c.Ledger, analysis.FormatRelative(e)))
@@ -111,7 +111,7 @@ func CostWarnings(c *cost.Model) (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("%s: the mean blocks of the %d runs of the calibration differ by %s: so may what the ledger takes today (calibrate on a quieter machine)", c.Ledger, c.Runs, analysis.FormatShare(x)))
 	}
 	if d := c.Drift; max(d, -d) > weakDrift {
-		warnings = append(warnings, fmt.Sprintf("%s: by the end of the calibration the median block took %s of the mean block more than at its start, whatever their shape: the ledger had not settled, and a longer run will differ", c.Ledger, analysis.FormatRelative(d)))
+		warnings = append(warnings, fmt.Sprintf("%s: from the start of the calibration to its end the median block changed by %s of the mean block, whatever the shapes: the ledger or the machine had not settled, and a longer run will differ", c.Ledger, analysis.FormatRelative(d)))
 	}
 	return warnings
 }

@@ -528,7 +528,7 @@ func TestCalibrateRepeats(t *testing.T) {
 		if c.RunSpread != round4(2./6) {
 			t.Errorf("the runs differ by %v", c.RunSpread)
 		}
-		if said := strings.Join(c.Facts, "\n"); !strings.Contains(said, "3 runs, each into a fresh ledger; the slowest run's mean block took 33.3 %") || !strings.Contains(said, "warm-up of each run") {
+		if said := strings.Join(c.Facts, "\n"); !strings.Contains(said, "3 runs, each into a fresh ledger; the slowest run's mean block took longer than the fastest's by 33.3 %") || !strings.Contains(said, "warm-up of each run") {
 			t.Errorf("facts %s", said)
 		}
 		if said := strings.Join(c.Warnings, "\n"); !strings.Contains(said, "the mean blocks of the 3 runs of the calibration differ by 33.3 %") {
@@ -552,7 +552,7 @@ func TestCostWarnings(t *testing.T) {
 		{func(m *cost.Model) { m.HeldOut.WorstFold = -0.2 }, "missed the time of held-out blocks by up to −20.0 %"},
 		{func(m *cost.Model) { m.HeldOut.Forward = -0.2 }, "missed the time of the last by −20.0 %"},
 		{func(m *cost.Model) { m.HeldOut.TailError = 0.5 }, "missed the p99 of held-out blocks by up to +50.0 %"},
-		{func(m *cost.Model) { m.Drift = 0.3 }, "took +30.0 % of the mean block more than at its start"},
+		{func(m *cost.Model) { m.Drift = 0.3 }, "the median block changed by +30.0 % of the mean block"},
 		{func(m *cost.Model) { m.Runs, m.RunSpread = 2, 0.2 }, "the 2 runs of the calibration differ by 20 %"},
 		{func(m *cost.Model) { m.Machine = cost.Machine{} }, "does not tell on what machine"},
 	} {

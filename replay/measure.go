@@ -116,7 +116,7 @@ func (c *Calibration) tell() {
 	runs := "a warm-up and are"
 	if c.Runs > 1 {
 		runs = "a warm-up of each run and are"
-		c.Facts = append(c.Facts, fmt.Sprintf("%d runs, each into a fresh ledger; the slowest run's mean block took %s of the mean of all more than the fastest's", c.Runs, analysis.FormatShare(c.RunSpread)))
+		c.Facts = append(c.Facts, fmt.Sprintf("%d runs, each into a fresh ledger; the slowest run's mean block took longer than the fastest's by %s of the mean of all", c.Runs, analysis.FormatShare(c.RunSpread)))
 	}
 	c.Facts = append(c.Facts, fmt.Sprintf("the first %s were %s not in the model", analysis.FormatBlocks(int64(c.Warmup)), runs))
 	if c.Blocks < c.Measured {
