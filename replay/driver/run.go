@@ -218,7 +218,9 @@ func (r *run) observeStages(n event.BlockNum) {
 		return
 	}
 	for _, part := range stageEvents(&r.stages) {
-		r.observe(part.kind, n, int64(part.took))
+		if part.took != 0 { // the ledger has such a part
+			r.observe(part.kind, n, int64(part.took))
+		}
 	}
 }
 

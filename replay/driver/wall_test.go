@@ -98,6 +98,11 @@ func TestWallMeasuresLedger(t *testing.T) {
 					t.Fatalf("seed %d: a commit's block store took %d ns, want %d", seed, v, commit)
 				}
 			}
+			for _, v := range got.column(0, event.HistoryCommit, first, b.Len()) {
+				if v != event.Missing {
+					t.Fatalf("seed %d: a history commit took %d ns, and the ledger has none", seed, v)
+				}
+			}
 		})
 	}
 }
