@@ -130,7 +130,7 @@ func (j *job) tellTime(r driver.Result) {
 		late.text = fmt.Sprintf("handing blocks to the ledger took %v each, %s of its service",
 			(r.HandOver / time.Duration(max(r.Committed, 1))).Round(time.Microsecond), analysis.FormatShare(late.by))
 		if late.by > handOverShare {
-			j.notValid("the replayer was the bottleneck: " + late.text)
+			j.notValid("the replayer or its machine was the bottleneck: " + late.text)
 		}
 	case j.unpaced: // there is nothing to be late for
 	default:
