@@ -17,6 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	commitUntilKilled() // returns unless this is the child of TestKill
 	openDamaged()       // or of TestHostileDirectories
+	commitWatched()     // or of TestSyncs
 	measureFootprint()  // or of TestFootprint
 	goleak.VerifyTestMain(m,
 		// Badger's caches start these and never stop them.
@@ -183,6 +184,44 @@ func TestMemoryWindow(t *testing.T) {
 		if got := len(m.tables[table]); got != want {
 			t.Errorf("%s: %d entries after %d blocks, want %d", table, got, b.Number, want)
 		}
+	}
+}
+
+// Nor do the keys in their order grow, which nobody scans as a rule.
+func TestMemoryKeys(t *testing.T) {
+	m := newMemory(8)
+	sized := func() int {
+		n := 0
+		for t := range m.tables {
+			n += len(m.order[t]) + len(m.fresh[t]) + len(m.tables[t])
+		}
+		return n
+	}
+	const keys = 100
+	most := 0
+	var b batch
+	for n := range uint64(1000) {
+		b.reset()
+		for k := range uint64(keys) {
+			key := appendNumber(nil, k)
+			if b.put(historyTable, appendNumber(key, n), nil); n%2 == 0 {
+				b.put(stateTable, key, key)
+			} else {
+				b.delete(stateTable, key)
+			}
+		}
+		if err := m.write(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, sized())
+	}
+	if bound := 3*(8+1+1)*keys + 2*memorySlack; most > bound {
+		t.Errorf("%d keys are held, where at most %d are alive", most, (8+1)*keys)
+	}
+	n := 0
+	err := m.scan(t.Context(), historyTable, nil, nil, func(key, _ []byte) bool { n++; return true })
+	if err != nil || n != 8*keys {
+		t.Errorf("%d keys in a scan, want %d: %v", n, 8*keys, err)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// memoryBackend keeps the state of all keys, and of the last blocks all else: the state
-// grows with the number of keys that a trace writes, nothing else grows. What it has
+// memoryBackend keeps the state of all keys, and of the last blocks all else: the state, and the
+// order of its keys, grow with the number of keys that a trace writes, nothing else grows. What it has
 // forgotten it cannot refuse: a transaction that comes again after so many blocks is
 // taken for a new one.
 var memoryBackend = Backend{
@@ -32,10 +32,14 @@ type memory struct {
 	// leaves the window, in turn.
 	recent [][]tableKey
 	writes int
-	// order has the keys of the scanned tables in order, without those that came after
-	// the last scan: fresh. A deleted key stays until then.
+	// order has the keys of the scanned tables in order, without those that came after it was
+	// made: fresh. A deleted key stays until the next sort, which comes with a scan, or when
+	// half of what both hold is more than the table.
 	order, fresh [tables][]string
 }
+
+// memorySlack is how many keys order and fresh may have beyond twice the table's.
+const memorySlack = 1024
 
 type tableKey struct {
 	table table
@@ -60,7 +64,9 @@ func (m *memory) read(_ context.Context, t table, keys [][]byte, each func(int, 
 }
 
 func (m *memory) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
-	m.sort(t)
+	if len(m.fresh[t]) > 0 {
+		m.sort(t)
+	}
 	keys := m.order[t]
 	i, _ := slices.BinarySearch(keys, string(from))
 	for ; i < len(keys) && (to == nil || keys[i] < string(to)); i++ {
@@ -73,14 +79,12 @@ func (m *memory) scan(_ context.Context, t table, from, to []byte, each func(key
 
 // sort brings order up to date.
 func (m *memory) sort(t table) {
-	if len(m.fresh[t]) == 0 {
-		return
-	}
 	all := slices.DeleteFunc(append(m.order[t], m.fresh[t]...), func(key string) bool {
 		_, ok := m.tables[t][key]
 		return !ok
 	})
 	slices.SortFunc(all, cmp.Compare[string])
+	clear(m.fresh[t])
 	m.order[t], m.fresh[t] = slices.Compact(all), m.fresh[t][:0]
 }
 
@@ -90,6 +94,7 @@ func (m *memory) write(_ context.Context, b *batch) error {
 	for _, k := range *slot {
 		delete(m.tables[k.table], k.key)
 	}
+	clear(*slot)
 	*slot = (*slot)[:0]
 	for t := range table(tables) {
 		values := m.tables[t]
@@ -115,6 +120,9 @@ func (m *memory) write(_ context.Context, b *batch) error {
 			if t == stateTable || t == historyTable {
 				m.fresh[t] = append(m.fresh[t], key)
 			}
+		}
+		if len(m.order[t])+len(m.fresh[t]) > 2*len(values)+memorySlack {
+			m.sort(t)
 		}
 		b.wrote(t)
 	}
