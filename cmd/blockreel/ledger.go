@@ -57,6 +57,7 @@ type ledgerInfo struct {
 	About   string         `json:"about"`
 	Durable string         `json:"durability"`
 	Stages  string         `json:"stages"`
+	Limits  string         `json:"limits,omitempty"`
 	Stores  bool           `json:"stores"`
 	Memory  bool           `json:"memory"`
 	Options []ledgerOption `json:"options"`
@@ -79,7 +80,7 @@ func describeLedgers() []ledgerInfo {
 	var all []ledgerInfo
 	for _, b := range ledger.List() {
 		about := ledgerInfo{
-			Name: b.Name, About: b.About, Durable: b.Durability, Stages: b.Timing, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
+			Name: b.Name, About: b.About, Durable: b.Durability, Stages: b.Timing, Limits: b.Limits, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
 		}
 		for _, o := range b.Options {
 			option := ledgerOption{Name: o.Name, Kind: string(o.Kind), Default: o.Default, Values: o.Values, Range: o.Range(), About: o.About}
@@ -103,6 +104,9 @@ func printLedgers(w io.Writer, all []ledgerInfo) error {
 			fmt.Fprintf(w, "  durability: %s\n", l.Durable)
 		}
 		fmt.Fprintf(w, "  stage times: %s\n", l.Stages)
+		if l.Limits != "" {
+			fmt.Fprintf(w, "  limits: %s\n", l.Limits)
+		}
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, o := range l.Options {
 			kind := o.Kind

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// A Backend is a kind of ledger that Open, or the caller, can make.
+// A Backend is a kind of ledger: one that Open makes, or, if it is not IsStore, one that is
+// made of a trace's times (scale.go).
 type Backend struct {
 	// Name is the first word of a spec, Options what may follow it.
 	Name    string
@@ -18,14 +19,21 @@ type Backend struct {
 	Durability string
 	// Timing says how far the stages of a commit are told apart.
 	Timing string
+	// Limits says what the backend does not take, or does not give back; empty: nothing.
+	Limits string
 	// InMemory: nothing outlives Close, and there is no directory.
 	InMemory bool
 
 	// marker matches a file that a ledger of this backend has, and none of the others; only
 	// couchdb has leveldb's too. Empty: there are no files.
 	marker string
-	// open opens the store in cfg.Dir, which is there, and is not empty unless InMemory.
-	// Nil: the ledger is none that Open makes, but a cost model over a trace.
+	// maxKey is how many bytes a key that a transaction writes has at most, with its
+	// namespace; 0: any number. The engine must take more: what stands beside the two in the
+	// tables (layout.go), 17 bytes in the history.
+	maxKey int
+	// open opens the store in the directory cfg.Dir, and makes one there if cfg.Existing is
+	// not set; a backend that is InMemory has no directory. Nil: the ledger is none that Open
+	// makes, but the times of a trace.
 	open func(ctx context.Context, cfg Config, o options) (store, error)
 	// volatile: with these options a commit is not on the disk when it returns. Nil: no
 	// options do that.

@@ -22,9 +22,9 @@ const (
 	// with keys of their own, and this mark at the value's key.
 	badgerPieces      = 1
 	badgerPiecePrefix = 'p'
-	// Blocks go to the value log, which is append-only as Fabric's block files
-	// are; index, state and history to the tree, whose compactions would
-	// otherwise copy every block several times.
+	// Values of this size or more go to the value log, which is append-only as Fabric's block
+	// files are: the blocks, and large values of the state. All else is in the tree,
+	// whose compactions would otherwise copy every block several times.
 	badgerValueThreshold = 2 << 10
 )
 
@@ -40,7 +40,9 @@ var badgerBackend = Backend{
 	About:      "Badger v4, every block one commit",
 	Durability: whenSynced,
 	Timing:     oneWrite,
+	Limits:     "keys of at most 64000 bytes; of values of 2 kB or more those that were replaced or deleted stay on the disk",
 	marker:     "MANIFEST",
+	maxKey:     64_000, // Badger's: 65000
 	open:       openBadger,
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }
@@ -49,6 +51,11 @@ var badgerBackend = Backend{
 // laptop; Badger's own defaults take several times as much memory. Badger maps its files, and
 // syncs them as mapped memory, which makes the kernel write whole large pages around what has
 // changed: the larger the files, the more.
+//
+// The value log is never collected: that would read and write blocks again, at any moment, while
+// a commit is being measured. So what is replaced or deleted of it stays on the disk. The pieces
+// of a long value that is replaced by a shorter one are not even deleted, since that would free
+// nothing.
 //
 // With sync on, a write returns when the
 // operating system says that it is on the disk; with sync off, a process that

@@ -23,7 +23,9 @@ var bboltBackend = Backend{
 	About:      "bbolt, a B+ tree in one file, every block one transaction",
 	Durability: whenSynced,
 	Timing:     oneWrite,
+	Limits:     "keys of at most 32000 bytes; the file does not shrink, but room in it is used again",
 	marker:     "ledger.db",
+	maxKey:     32_000, // bolt.MaxKeySize: 32768
 	open:       openBbolt,
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }

@@ -37,6 +37,9 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	c.takeCodes()
 	s.StateValidation = time.Since(clock)
 
+	if err := l.checkKeys(c); err != nil {
+		return s, fmt.Errorf("block %d: %w", b.Number, err)
+	}
 	clock = time.Now()
 	c.previousCommit = l.commit
 	l.setCommitHash(c)

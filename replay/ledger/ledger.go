@@ -92,6 +92,7 @@ type Ledger struct {
 	validator *validate.Validator
 	made      generator
 	window    uint64 // blocks that the backend keeps; 0 means all
+	maxKey    int    // Backend.maxKey
 	first     event.BlockNum
 	height    event.Height
 	tip       hash // of the last block's header; zero before the first

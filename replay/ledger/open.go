@@ -63,7 +63,7 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 		return nil, err
 	}
 	cfg.Existing = cfg.Existing || cfg.ReadOnly
-	l := &Ledger{spec: k.String(), readOnly: cfg.ReadOnly}
+	l := &Ledger{spec: k.String(), readOnly: cfg.ReadOnly, maxKey: k.backend.maxKey}
 	if k.backend.InMemory {
 		l.window = uint64(k.options.count("blocks"))
 	} else if l.dir, err = cfg.directory(Durable(spec)); err != nil {
