@@ -46,7 +46,7 @@ interop: $(INTEROP)/.npm/installed
 	BLOCKREEL_INTEROP=$(CURDIR)/$(INTEROP)/.npm $(GO) test -count=1 ./$(INTEROP)
 
 # The couchdb ledger against a server that others wrote, in Node.js: with -short, which leaves out
-# the processes that are killed or open damaged directories, and scans 5,000 keys instead of 100,000.
+# the processes that are killed or open damaged directories, and takes fewer keys than the 100,000 of our own.
 COUCHTEST := replay/ledger/couch/couchtest
 couchdb: $(COUCHTEST)/.npm/installed
 	BLOCKREEL_COUCHDB=$(CURDIR)/$(COUCHTEST)/.npm $(GO) test -count=1 -short -run '/pouchdb' ./replay/ledger/couch ./replay/ledger

@@ -44,7 +44,8 @@
 // block writes to it. Open brings tables that are behind the block table up
 // to it (recover.go), with the validation codes that stand in the block's record, so a crash
 // at any moment leaves a ledger whose tables agree; Check verifies it. This is
-// Fabric's own rule of recovery: the block store leads.
+// Fabric's own rule of recovery: the block store leads. A ledger that was closed and comes back
+// lower is damaged (closed.go).
 //
 // What is timed as which stage depends on the backend (Backend.Timing): one that writes a
 // block in one piece cannot tell the stages apart, and that write counts as BlockStore; then
