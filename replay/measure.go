@@ -58,7 +58,7 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	}
 	warmup := s.warmup(m)
 	if n := m.Len() - warmup; n < cost.MinBlocks {
-		return nil, fmt.Errorf("%s has %d blocks behind a warm-up of %d, and a cost model needs at least %d", m.Stream.Name(), n, warmup, cost.MinBlocks)
+		return nil, fmt.Errorf("%s has %d blocks behind a warm-up of %d, and a cost model needs at least %d: take a longer trace", m.Stream.Name(), n, warmup, cost.MinBlocks)
 	}
 	spec, err := ledger.Parse(s.Ledgers[0])
 	if err != nil {

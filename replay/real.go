@@ -206,7 +206,10 @@ func (s *Scenario) hasPayloads(m *Model) bool {
 func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 	b, known := backend(spec)
 	if known {
-		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing), fmt.Sprintf("durability of %s: %s", b.Name, b.Durability))
+		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
+	}
+	if known && !b.InMemory {
+		j.facts = append(j.facts, fmt.Sprintf("durability of %s: %s", b.Name, b.Durability))
 	}
 	switch {
 	case b.InMemory:

@@ -47,9 +47,14 @@ the range too: a peer that has just joined the channel needs them of "blockreel 
 				return err
 			}
 			if args[0] == "-" {
-				return saveTrace(c, output, tr)
+				err = saveTrace(c, output, tr)
+			} else {
+				err = saveCut(c, args[0], output, whole, tr, earlier)
 			}
-			return saveCut(c, args[0], output, whole, tr, earlier)
+			if err == nil {
+				tellWritten(c, output)
+			}
+			return err
 		},
 	}
 	part.bind(c.Flags())

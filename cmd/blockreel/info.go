@@ -22,7 +22,7 @@ func newInfo() *cobra.Command {
 		Use:   "info FILE...",
 		Short: "Tell what a trace holds and where it comes from",
 		Example: `  blockreel info run.reel
-  blockreel info --json run.reel | jq .streams[0].settings`,
+  blockreel info --json run.reel | jq '.streams[0].settings'`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			for i, path := range args {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -179,7 +180,17 @@ namespaces are those of the chaincode, and "block" lists those that its transact
 func readLedger(c *cobra.Command, spec, dir string, use func(*ledger.Ledger) error) error {
 	l, err := ledger.OpenContext(c.Context(), spec, ledger.Config{Dir: dir, ReadOnly: true})
 	if err != nil {
-		return err
+		return errors.Join(err, otherPlace(dir))
 	}
 	return errors.Join(use(l), l.Close())
+}
+
+// otherPlace says where a ledger may be when dir has none: a network keeps one for each peer
+// and channel.
+func otherPlace(dir string) error {
+	below, err := filepath.Glob(filepath.Join(dir, "peer*", "*"))
+	if err != nil || len(below) == 0 {
+		return nil
+	}
+	return fmt.Errorf("there is a ledger for each peer and channel: name its directory, such as %s", below[0])
 }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/internal/fabric"
@@ -214,7 +215,7 @@ func (b blockInfo) print(w io.Writer) error {
 	fmt.Fprintf(w, "hash %s\n", b.Hash)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range b.Transactions {
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%d reads\t%d writes\n", t.Index, t.Validation, t.name(), len(t.Reads), len(t.Writes))
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\n", t.Index, t.Validation, t.name(), english.Plural(len(t.Reads), "read", ""), english.Plural(len(t.Writes), "write", ""))
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -139,12 +139,19 @@ func (l *ledgerPlace) check(c *cobra.Command, specs []string, where string) erro
 		return usagef(c, "--keep and --dir are of ledgers in files, and nothing is stored here: %s", where)
 	case l.keep && !files:
 		return usagef(c, "--keep: a ledger in memory leaves nothing to keep; choose one in files (see blockreel ledger list)")
+	case l.dir != "" && !isDirectory(l.dir):
+		return usagef(c, "--dir %s is no directory here: make it first", l.dir)
 	case l.warmup < -1:
 		return usagef(c, "--warmup %d: choose a number of blocks, or -1 for none", l.warmup)
 	case c.Flags().Changed("validators") && l.validators < 1:
 		return usagef(c, "--validators %d: choose 1 or more", l.validators)
 	}
 	return nil
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // interrupted says of an interrupt when it came and what is left; other errors it returns

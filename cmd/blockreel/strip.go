@@ -41,6 +41,7 @@ every figure and forecast stays the same.`,
 				blocks, bytes = blocks+s.blocks, bytes+s.bytes
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "left out %s payloads, %s of the file\n", analysis.FormatCount(blocks), analysis.FormatBytes(bytes))
+			tellWritten(c, output)
 			return nil
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,8 +79,9 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	if err != nil {
 		return err
 	}
+	var said []string
 	if !asJSON {
-		if err := printSweeps(c, results); err != nil {
+		if said, err = printSweeps(c, results); err != nil {
 			return err
 		}
 	}
@@ -94,7 +96,7 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	if asJSON {
 		err = report.JSON(c.OutOrStdout(), sweepsJSON(results, checks))
 	} else {
-		err = printChecks(c, checks)
+		err = printChecks(c, checks, said)
 	}
 	return errors.Join(stopped, err)
 }
@@ -154,11 +156,12 @@ func sweepsJSON(results []*replay.SweepResult, checks []replay.Check) ledgerSwee
 	return out
 }
 
-func printSweeps(c *cobra.Command, results []*replay.SweepResult) error {
+// printSweeps writes the curves, and returns the facts and warnings that it has told.
+func printSweeps(c *cobra.Command, results []*replay.SweepResult) (said []string, err error) {
 	stdout := c.OutOrStdout()
 	for _, id := range results[0].Identity {
 		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	var facts, warnings []string
@@ -172,13 +175,14 @@ func printSweeps(c *cobra.Command, results []*replay.SweepResult) error {
 	}
 	fmt.Fprintln(stdout)
 	if err := report.LedgerSweeps(stdout, curves); err != nil {
-		return err
+		return nil, err
 	}
-	return report.Warnings(c.ErrOrStderr(), warnings)
+	return slices.Concat(facts, warnings), report.Warnings(c.ErrOrStderr(), warnings)
 }
 
-// printChecks writes forecasts beside what was measured, and which of them not to trust.
-func printChecks(c *cobra.Command, checks []replay.Check) error {
+// printChecks writes forecasts beside what was measured, which of them not to trust, and what
+// was not said of the sweeps already.
+func printChecks(c *cobra.Command, checks []replay.Check, said []string) error {
 	if len(checks) == 0 {
 		return nil
 	}
@@ -200,6 +204,8 @@ func printChecks(c *cobra.Command, checks []replay.Check) error {
 	if err := report.Forecasts(stdout, forecasts); err != nil {
 		return err
 	}
+	told := func(line string) bool { return slices.Contains(said, line) }
+	facts, warnings = slices.DeleteFunc(facts, told), slices.DeleteFunc(warnings, told)
 	for _, line := range judged {
 		fmt.Fprintln(stdout, line)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -19,6 +20,13 @@ func isTerminal(w io.Writer) bool {
 // warn tells of something that weakens the result.
 func warn(stderr io.Writer, format string, args ...any) {
 	fmt.Fprintf(stderr, "warning: "+format+"\n", args...)
+}
+
+// tellWritten says which file was written; of standard output it says nothing.
+func tellWritten(c *cobra.Command, path string) {
+	if path != "-" {
+		fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", path)
+	}
 }
 
 // progress is long work shown with an ETA; it is silent off a terminal. The zero
