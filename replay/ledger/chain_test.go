@@ -27,6 +27,8 @@ type chain struct {
 	previous []byte
 	// flags, if set, are put into the next block as a peer's verdicts.
 	flags []byte
+	// commitHash, if set, is put into the next block as a peer's.
+	commitHash []byte
 }
 
 var signer = sync.OnceValues(func() (*identity.Identity, error) {
@@ -213,9 +215,9 @@ func (c *chain) seal(envelopes [][]byte) *block.Block {
 		Header: &commonpb.BlockHeader{Number: c.next, PreviousHash: c.previous, DataHash: sum.Sum(nil)},
 		Data:   &commonpb.BlockData{Data: envelopes},
 	}
-	if c.flags != nil {
-		b.Metadata = &commonpb.BlockMetadata{Metadata: [][]byte{nil, nil, c.flags, nil, nil}}
-		c.flags = nil
+	if c.flags != nil || c.commitHash != nil {
+		b.Metadata = &commonpb.BlockMetadata{Metadata: [][]byte{nil, nil, c.flags, nil, c.marshal(&commonpb.Metadata{Value: c.commitHash})}}
+		c.flags, c.commitHash = nil, nil
 	}
 	raw := c.marshal(b)
 	view, err := fabric.ParseBlock(raw)

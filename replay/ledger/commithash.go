@@ -45,8 +45,8 @@ func (l *Ledger) setCommitHash(c *candidate) {
 
 // hashUpdates writes what the block writes in the order of namespaces, collections after
 // the public part of theirs, and keys: the order of the state's keys, since '$' comes before all
-// that may stand in a name. The configuration, without a namespace, is left out, and so is a key whose value is not
-// known: Report.add does not compare such a block's hash. room is for one
+// that may stand in a name. The configuration, without a namespace, is left out. The hash of a block that changes a key
+// whose value is not known is not compared (Report.add). room is for one
 // write at a time.
 func (m *mvcc) hashUpdates(h io.Writer, room []byte) []byte {
 	m.sorted = append(m.sorted[:0], m.changed...)
@@ -56,7 +56,7 @@ func (m *mvcc) hashUpdates(h io.Writer, room []byte) []byte {
 		s := &m.slots[i]
 		whole, key, _ := strings.Cut(s.key, "\x00")
 		base, of, _ := strings.Cut(whole, "$$h")
-		if base == "" || s.new.unknown {
+		if base == "" {
 			continue
 		}
 		one := room[:0]

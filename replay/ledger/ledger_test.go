@@ -101,19 +101,25 @@ func TestCheckSeesDamage(t *testing.T) {
 
 // Damage stops the run instead of letting the ledger grow.
 func TestDamageStopsTheLedger(t *testing.T) {
-	l := open(t, Memory, Config{Channel: "ch1"})
-	commit(t, l, testBlock(0))
-	key := appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 0))
-	later := stateValue{version: version{2, 0}}
-	l.store.(*memory).tables[stateTable][string(key)] = later.append(nil)
-	if err := l.Validate(t.Context(), testBlock(1)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Commit(t.Context(), testBlock(1)); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("state from a later block: %v", err)
-	}
-	if l.Height() != 1 {
-		t.Errorf("height %d after the failure, want 1", l.Height())
+	for block := range event.BlockNum(3) {
+		l := open(t, Memory, Config{Channel: "ch1"})
+		commit(t, l, testBlock(0))
+		key := appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 0))
+		value := stateValue{version: version{block, 0}}
+		l.store.(*memory).tables[stateTable][string(key)] = value.append(nil)
+		if err := l.Validate(t.Context(), testBlock(1)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := l.Commit(t.Context(), testBlock(1))
+		if block == 0 {
+			if err != nil {
+				t.Errorf("state of an earlier block: %v", err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), "damaged") || l.Height() != 1 {
+			t.Errorf("state of block %d: %v at height %d, want damage at 1", block, err, l.Height())
+		}
 	}
 }
 

@@ -193,6 +193,20 @@ func TestMetadataFromBefore(t *testing.T) {
 	})
 }
 
+// The commit hash of a block that gives a key whose value is not here another version cannot be
+// compared with the peer's; that of others can.
+func TestHashOfUnknownValues(t *testing.T) {
+	l := open(t, Memory, Config{Channel: "ch1", First: 10})
+	c := &chain{t: t, next: 10}
+	for i, x := range []tx{put("a", "1"), metadata("k", "x"), put("a", "2")} {
+		c.commitHash = bytes.Repeat([]byte{byte(1 + i)}, 32)
+		commit(t, l, c.block(x))
+	}
+	if r := l.Report(); r.ComparedHashes != 1 || r.FirstDifferent != 12 {
+		t.Errorf("%d commit hashes compared, the first that differs is that of block %d, want only block 12", r.ComparedHashes, r.FirstDifferent)
+	}
+}
+
 // A block that is committed again after a crash makes the same state, wherever it was cut.
 func TestMetadataAfterACrash(t *testing.T) {
 	states := func(l *Ledger) (all []string) {
@@ -247,7 +261,7 @@ func TestMetadataAfterACrash(t *testing.T) {
 	}
 }
 
-// stuckStore answers nothing of the state until the reader gives up, once.
+// stuckStore does not answer the first scan of the state: the reader gives up.
 type stuckStore struct {
 	store
 	stuck  bool
@@ -258,7 +272,9 @@ func (s *stuckStore) scan(ctx context.Context, t table, from, to []byte, each fu
 	if s.stuck && t == stateTable {
 		s.stuck = false
 		s.cancel()
-		<-ctx.Done()
+		if ctx.Err() == nil {
+			return errors.New("the reader cannot give up")
+		}
 		return ctx.Err()
 	}
 	return s.store.scan(ctx, t, from, to, each)
