@@ -79,7 +79,7 @@ func LedgerRunOf(tl *traces.Timeline, warmup int) LedgerRun {
 	warmup = min(max(warmup, 0), max(tl.Len()-1, 0))
 	r := LedgerRun{Channel: tl.Channel, Peer: tl.Peer, Warmup: int64(warmup), Stages: []StageTime{}}
 	r.Payload = sumCommitted(tl, event.Bytes)
-	counted := after(tl, warmup)
+	counted := tl.Part(warmup, tl.Len())
 	if gap := summarizeGap(counted, nil); gap != nil {
 		r.MaxGap = Known(gap.Max)
 	}
@@ -135,18 +135,4 @@ func (r *LedgerRun) rates(tl, counted *traces.Timeline, warmup int) {
 			*x.rate = Known(float64(sum) / span)
 		}
 	}
-}
-
-// after returns tl without its first n blocks.
-func after(tl *traces.Timeline, n int) *traces.Timeline {
-	if n == 0 {
-		return tl
-	}
-	rest := traces.NewTimeline(tl.Stream, tl.Block(n), tl.Len()-n)
-	for k := range event.NumKinds {
-		if c := tl.Column(event.Kind(k)); c != nil {
-			copy(rest.MakeColumn(event.Kind(k)), c[n:])
-		}
-	}
-	return rest
 }

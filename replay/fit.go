@@ -155,7 +155,10 @@ func (m *Model) exactTurnarounds() {
 // blocks returns the model's blocks with the services that scale makes of them.
 func (m *Model) blocks(scale ledger.Scale) pipeline.Blocks {
 	b := m.Blocks
-	_, b.Validate, b.Commit = m.Scaled(scale)
-	b.Turnaround = m.Turnaround
+	b.Validate, b.Commit, b.Turnaround = make([]int64, m.Len()), make([]int64, m.Len()), m.Turnaround
+	for i, t := range m.Times {
+		t = scale.Apply(t)
+		b.Validate[i], b.Commit[i] = int64(bounded(int64(t.Validate))), int64(bounded(int64(t.Commit)))
+	}
 	return b
 }

@@ -56,7 +56,7 @@ func (m *Model) keepObserved() error {
 	first, last := tl.Block(best.from), tl.Block(best.to-1)
 	m.warn("%d of %d blocks lack an offered or a committed time because a node was not observed or its log has holes: only blocks %d to %d, the longest stretch that was, are replayed (another one: blockreel cut --from %d --to BLOCK)",
 		lost, tl.Len(), first, last, first)
-	m.Measured, m.First, m.unseen = part(tl, best.from, best.to), first, true
+	m.Measured, m.First, m.unseen = tl.Part(best.from, best.to), first, true
 	return nil
 }
 

@@ -59,10 +59,14 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 		model: m, cfg: cfg, index: index, committed: s.committed, set: set.under(cfg.Policy),
 		unpaced: s.Unpaced, start: event.Time(m.Blocks.Offered[0]), load: s.load(),
 	}
-	j.times, _, _ = m.Scaled(s.Scale)
+	j.times = m.scaled(s.Scale)
 	j.out = traces.NewTimeline(s.resultStream(m, cfg, set), m.First, m.Len())
 	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
-		if c := m.Measured.Column(k); c != nil {
+		switch c := m.Measured.Column(k); {
+		case c == nil:
+		case set.virtualLedger():
+			j.out.SetColumn(k, c)
+		default: // a real ledger tells what it was given
 			copy(j.out.MakeColumn(k), c)
 		}
 	}
@@ -127,7 +131,7 @@ func (j *job) stream() driver.Stream {
 		Index:    j.index,
 		Config:   j.cfg,
 		Height:   event.Height(j.model.First),
-		Source:   &source{job: j},
+		Source:   source{j},
 		Observer: j,
 	}
 }
@@ -143,17 +147,12 @@ func (j *job) Observe(e event.Event) {
 }
 
 // source hands a model's blocks to a driver.
-type source struct {
-	*job
-	next int
-}
+type source struct{ *job }
 
-func (s *source) Next() (driver.Arrival, bool) {
-	i, m := s.next, s.model
-	if i == m.Len() {
-		return driver.Arrival{}, false
-	}
-	s.next++
+func (s source) Len() int { return s.model.Len() }
+
+func (s source) At(i int) driver.Arrival {
+	m := s.model
 	offered, transit := s.start, time.Duration(0)
 	if !s.unpaced {
 		offered, transit = s.offered(i), time.Duration(at(m.Blocks.Transit, i))
@@ -167,7 +166,7 @@ func (s *source) Next() (driver.Arrival, bool) {
 			Commit:     s.times[i].Commit,
 			Turnaround: bounded(at(m.Turnaround, i)),
 		},
-	}, true
+	}
 }
 
 // offered is when block i is offered, under the job's load.

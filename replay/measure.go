@@ -94,7 +94,7 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 // the blocks at these places behind the warm-up.
 func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
-	j.times, _, _ = m.Scaled(s.Scale)
+	j.times = m.scaled(s.Scale)
 	next := 0
 	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) error {
 		return l.drive(ctx, func(i int, b *block.Block, took ledger.Times) {
@@ -215,7 +215,7 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 	for i := range measured.Trace.Timelines {
 		counted := func(r Result) analysis.StreamStats {
 			tl := r.Trace.Timelines[i]
-			return analysis.StatsOf(part(tl, int(measured.Measured[i].Warmup), tl.Len()))
+			return analysis.StatsOf(tl.Part(int(measured.Measured[i].Warmup), tl.Len()))
 		}
 		want, got := counted(measured), counted(forecast)
 		name := measured.Label()

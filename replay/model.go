@@ -125,21 +125,7 @@ func covered(tl *traces.Timeline) *traces.Timeline {
 	if from == to {
 		return nil
 	}
-	if from == 0 && to == tl.Len() {
-		return tl
-	}
-	return part(tl, from, to)
-}
-
-// part returns the blocks of tl from one place to another.
-func part(tl *traces.Timeline, from, to int) *traces.Timeline {
-	cut := traces.NewTimeline(tl.Stream, tl.Block(from), to-from)
-	for k := range event.NumKinds {
-		if c := tl.Column(event.Kind(k)); c != nil {
-			copy(cut.MakeColumn(event.Kind(k)), c[from:to])
-		}
-	}
-	return cut
+	return tl.Part(from, to)
 }
 
 // arrivals fills in when blocks were offered and how large they are.

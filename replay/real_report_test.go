@@ -57,9 +57,9 @@ func TestEarlierBlocksAreCommitted(t *testing.T) {
 		tr, payloads := tr, payloads
 		if n == 0 { // a trace whose payloads begin with the genesis block
 			tr, payloads = sizedFrom(t, 0, 60, 0, 100)
-			tr.Timelines[0] = part(tr.Timelines[0], 20, 60)
+			tr.Timelines[0] = tr.Timelines[0].Part(20, 60)
 		} else {
-			tr.Timelines[0] = part(whole, int(n-firstBlock), 60)
+			tr.Timelines[0] = whole.Part(int(n-firstBlock), 60)
 		}
 		var first, began event.BlockNum = 1 << 40, 0
 		k := known{check: func(b *block.Block) error {

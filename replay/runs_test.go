@@ -64,7 +64,7 @@ func TestLateRun(t *testing.T) {
 
 // twice is tr with a second stream, of another channel and so without payloads.
 func twice(tr *traces.Trace) *traces.Trace {
-	tl := part(tr.Timelines[0], 0, tr.Timelines[0].Len())
+	tl := tr.Timelines[0].Part(0, tr.Timelines[0].Len())
 	tl.Channel = "other"
 	return &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tr.Streams[0], tl.Stream}}, Timelines: []*traces.Timeline{tr.Timelines[0], tl}}
 }

@@ -269,6 +269,7 @@ func (s *Scenario) takeServices(models []*Model) error {
 		}
 		m.checkScale(s.Scale)
 	}
+	s.Services = nil // a long trace is much memory, and it is needed no more
 	return nil
 }
 
@@ -282,6 +283,7 @@ func (s *Scenario) takeServicesOf(m *Model) error {
 	if err != nil {
 		return err
 	}
+	m.Times, m.Turnaround = nil, nil // what is replaced anyway must not be there twice
 	from, err := NewModel(tl, s.Model, s.Services.Samples...)
 	if err != nil {
 		return fmt.Errorf("services: %w", err)

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
@@ -162,8 +161,7 @@ func (m *Model) TakeServices(from *Model) error {
 		return fmt.Errorf("stream %s: %d blocks need services, and the other trace has those of %d: cut with --from and --to",
 			m.Stream.Name(), n, from.Len())
 	}
-	m.Times = slices.Clone(from.Times[offset : offset+n])
-	m.Turnaround = slices.Clone(from.Turnaround[offset : offset+n])
+	m.Times, m.Turnaround = from.Times[offset:offset+n], from.Turnaround[offset:offset+n]
 	m.told, m.unvalidated = from.told[offset:offset+n], from.unvalidated
 	m.Exact = false
 	m.fact("services of blocks %d to %d of %s", from.First+event.BlockNum(offset), from.First+event.BlockNum(offset+n-1), from.Stream.Name())
@@ -173,15 +171,17 @@ func (m *Model) TakeServices(from *Model) error {
 	return nil
 }
 
-// Scaled returns the model's blocks with each part of the service scaled.
-func (m *Model) Scaled(scale ledger.Scale) (times []ledger.Times, validate, commit []int64) {
-	n := m.Len()
-	times, validate, commit = make([]ledger.Times, n), make([]int64, n), make([]int64, n)
+// scaled returns the model's services with each part scaled: its own Times, not to be
+// written to, when none is.
+func (m *Model) scaled(scale ledger.Scale) []ledger.Times {
+	if scale == ledger.Unscaled() {
+		return m.Times
+	}
+	times := make([]ledger.Times, m.Len())
 	for i, t := range m.Times {
 		times[i] = scale.Apply(t)
-		validate[i], commit[i] = int64(bounded(int64(times[i].Validate))), int64(bounded(int64(times[i].Commit)))
 	}
-	return times, validate, commit
+	return times
 }
 
 // checkScale warns of factors that have nothing to scale in this trace.

@@ -42,8 +42,9 @@ func (c *CutConfig) validate() error {
 	return nil
 }
 
-// Cut returns a copy of the blocks that cfg keeps. In each stream they are the range
-// from the first block that is in bounds to the last. Samples are kept from the first
+// Cut returns the blocks that cfg keeps; their values are shared with t, see
+// [Timeline.Part]. In each stream they are the range from the first block that is in
+// bounds to the last. Samples are kept from the first
 // instant of the kept blocks to the last. Times stay as they are, and a note tells of
 // the cut; a warning and [SettingCutBacklog] tell when the peer was busy with blocks
 // before it. All streams stay, even those that have become empty.
@@ -69,7 +70,7 @@ func (t *Trace) cut(cfg CutConfig) (*Trace, error) {
 	blocks := 0
 	for i, tl := range t.Timelines {
 		from, to := cfg.bounds(tl)
-		kept := tl.slice(from, to)
+		kept := tl.Part(from, to)
 		out.Timelines = append(out.Timelines, kept)
 		if blocks += kept.Len(); kept.Len() > 0 && kept.Len() < tl.Len() {
 			out.Notes = append(out.Notes, Note{i, NoteFact, fmt.Sprintf("cut to blocks %d to %d of %d to %d",
@@ -223,25 +224,6 @@ func (t *Timeline) firstInstant(i int) int64 {
 		}
 	}
 	return first
-}
-
-// slice returns a copy of the blocks at the indexes [from, to), without columns that
-// have no value among them.
-func (t *Timeline) slice(from, to int) *Timeline {
-	if from >= to {
-		return NewTimeline(t.Stream, 0, 0)
-	}
-	out := NewTimeline(t.Stream, t.Block(from), to-from)
-	for k, c := range t.columns {
-		if c == nil {
-			continue
-		}
-		part := c[from:to]
-		if slices.ContainsFunc(part, func(v int64) bool { return v != event.Missing }) {
-			out.columns[k] = slices.Clone(part)
-		}
-	}
-	return out
 }
 
 // reach says which blocks and instants a trace has, for errors.

@@ -192,7 +192,7 @@ func (b *builder) account(stream int) error {
 	return nil
 }
 
-// trace returns what has been assembled.
+// trace returns what has been assembled, and leaves nothing to be added to.
 func (b *builder) trace() *Trace {
 	t := &Trace{Header: b.header, Notes: b.notes, Samples: b.samples.columns}
 	for i := range t.Samples {
@@ -204,7 +204,7 @@ func (b *builder) trace() *Trace {
 		for k := range s.windows {
 			if w := &s.windows[k]; w.len() > 0 {
 				w.extend(s.first, s.end)
-				tl.columns[k] = w.vals()
+				tl.columns[k] = w.take()
 			}
 		}
 		t.Timelines = append(t.Timelines, tl)

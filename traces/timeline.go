@@ -2,6 +2,7 @@ package traces
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -49,6 +50,35 @@ func (t *Timeline) MakeColumn(k event.Kind) []int64 {
 		t.columns[k] = missing(t.n)
 	}
 	return t.columns[k]
+}
+
+// SetColumn makes c, one value a block, the values of kind k. The timeline keeps c: what
+// timelines share must not be written to.
+func (t *Timeline) SetColumn(k event.Kind, c []int64) {
+	if len(c) != t.n {
+		panic(fmt.Sprintf("traces: column of %d values for %d blocks", len(c), t.n))
+	}
+	t.columns[k] = c
+}
+
+// Part returns the blocks at the indexes [from, to), without columns that have no value
+// among them. It shares the values with t, and keeps all of them in memory: neither of the
+// two may be written to.
+func (t *Timeline) Part(from, to int) *Timeline {
+	if from >= to {
+		return NewTimeline(t.Stream, 0, 0)
+	}
+	out := NewTimeline(t.Stream, t.Block(from), to-from)
+	for k, c := range t.columns {
+		if c == nil {
+			continue
+		}
+		part := c[from:to:to]
+		if slices.ContainsFunc(part, func(v int64) bool { return v != event.Missing }) {
+			out.columns[k] = part
+		}
+	}
+	return out
 }
 
 // Value returns the value of kind k at index i, event.Missing when not observed.

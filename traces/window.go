@@ -1,6 +1,10 @@
 package traces
 
-import "github.com/blockreel/blockreel/traces/event"
+import (
+	"slices"
+
+	"github.com/blockreel/blockreel/traces/event"
+)
 
 // A window is a column that grows at both ends while its blocks come in.
 type window struct {
@@ -52,15 +56,15 @@ func (w *window) extend(from, to uint64) {
 	w.first -= before
 }
 
-// grow makes room at the ends that need it, and for as much again as the window
-// holds already.
+// grow makes room at the ends that need it, and for half as much as the window holds
+// already.
 func (w *window) grow(before, after int) {
 	lo, tail := w.lo, len(w.buf)-w.hi
 	if before > lo {
-		lo = before + w.len()
+		lo = before + front + w.len()/2
 	}
 	if after > tail {
-		tail = after + w.len()
+		tail = after + front + w.len()/2
 	}
 	buf := make([]int64, lo+w.len()+tail)
 	n := copy(buf[lo:], w.buf[min(w.lo, len(w.buf)):min(w.hi, len(w.buf))])
@@ -75,6 +79,17 @@ func (w *window) set(block uint64, v int64) {
 		w.extend(block, block+1)
 	}
 	w.buf[w.lo+int(block-w.first)] = v
+}
+
+// take returns the values from block w.first on and leaves the window without memory. When
+// much of it was room to grow, the values are copied.
+func (w *window) take() []int64 {
+	values := w.vals()
+	if len(w.buf)-len(values) > len(values)/8 {
+		values = slices.Clone(values)
+	}
+	*w = window{}
+	return values
 }
 
 // reset empties the window and keeps its memory.

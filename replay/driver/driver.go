@@ -27,11 +27,13 @@ type Stream struct {
 	Observer Observer
 }
 
-// A Source has the blocks of a stream in the order in which they are offered.
+// A Source has the blocks of a stream in the order in which they are offered. The driver
+// keeps none of them: it asks for a block again when it is sent and when it is popped.
 type Source interface {
-	// Next returns the next block, or false when there is none. It does not wait for
-	// the block's time to come: the driver does.
-	Next() (Arrival, bool)
+	// Len is the number of blocks.
+	Len() int
+	// At returns the block at place i, always the same.
+	At(i int) Arrival
 }
 
 // An Arrival is a block and when the orderer offers it.

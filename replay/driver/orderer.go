@@ -1,49 +1,48 @@
 package driver
 
-import (
-	"slices"
+import "github.com/blockreel/blockreel/traces/event"
 
-	"github.com/blockreel/blockreel/traces/event"
-)
-
-// orderer is the part of the orderer's ledger that the committer lacks: blocks that
-// are offered and not popped, in the order of the Source.
+// orderer is the part of the orderer's ledger that the committer lacks. The blocks are the
+// Source's; of those that were sent it keeps the places.
 type orderer struct {
-	blocks []Arrival
-	first  int // of the blocks that are still lacked
-	unsent int // the first that the machine was not given yet; at least first
+	source  Source
+	offered int // blocks of the source
+	unsent  int // the first that the machine was not given yet; at most offered
+	// sent[first:] are the places of the blocks that the machine was given and the
+	// committer lacks, in order.
+	sent  []int
+	first int
 }
 
-func (o *orderer) push(a Arrival) {
-	if len(o.blocks) == cap(o.blocks) && o.first > len(o.blocks)/2 {
-		n := copy(o.blocks, o.blocks[o.first:])
-		clear(o.blocks[n:])
-		o.blocks, o.unsent, o.first = o.blocks[:n], o.unsent-o.first, 0
-	}
-	if len(o.blocks) == cap(o.blocks) {
-		o.blocks = slices.Grow(o.blocks, max(16, len(o.blocks))) // append alone would grow by less, and copy more
-	}
-	o.blocks = append(o.blocks, a)
-}
+// dry reports whether all blocks are offered.
+func (o *orderer) dry() bool { return o.offered == o.source.Len() }
+
+// coming is the next block to be offered.
+func (o *orderer) coming() Arrival { return o.source.At(o.offered) }
 
 // behind reports whether there are blocks that the machine was not given yet.
-func (o *orderer) behind() bool { return o.unsent < len(o.blocks) }
+func (o *orderer) behind() bool { return o.unsent < o.offered }
 
 // send returns the next block for the machine.
-func (o *orderer) send() *Arrival {
+func (o *orderer) send() Arrival {
+	if len(o.sent) == cap(o.sent) && o.first > len(o.sent)/2 {
+		o.sent, o.first = append(o.sent[:0], o.sent[o.first:]...), 0
+	}
+	o.sent = append(o.sent, o.unsent)
 	o.unsent++
-	return &o.blocks[o.unsent-1]
+	return o.source.At(o.unsent - 1)
 }
 
-// take moves block n to dst. The machine was given it, mostly as the first of the
-// blocks that are still lacked.
-func (o *orderer) take(n event.BlockNum, dst *Arrival) {
+// take returns block n, which the committer lacks no more. The machine was given it, mostly
+// as the first of those that are lacked.
+func (o *orderer) take(n event.BlockNum) Arrival {
 	i := o.first
-	for o.blocks[i].Number != n {
+	a := o.source.At(o.sent[i])
+	for a.Number != n {
 		i++
+		a = o.source.At(o.sent[i])
 	}
-	*dst = o.blocks[i]
-	copy(o.blocks[o.first+1:i+1], o.blocks[o.first:i])
-	o.blocks[o.first] = Arrival{}
+	copy(o.sent[o.first+1:i+1], o.sent[o.first:i])
 	o.first++
+	return a
 }

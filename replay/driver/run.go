@@ -34,8 +34,7 @@ type run struct {
 	now     event.Time
 	result  Result
 
-	coming  Arrival // the Source's next, unless it is dry
-	dry     bool
+	coming  Arrival    // the Source's next, unless it is dry
 	offered event.Time // of the latest block
 	orderer orderer
 
@@ -67,17 +66,16 @@ func newRun(s Stream) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream %d: %w", s.Index, err)
 	}
-	r := &run{Stream: s, machine: m, now: math.MinInt64, offered: math.MinInt64, until: never}
+	r := &run{Stream: s, machine: m, orderer: orderer{source: s.Source}, now: math.MinInt64, offered: math.MinInt64, until: never}
 	return r, r.pull()
 }
 
-// pull gets the Source's next block.
+// pull looks at the Source's next block.
 func (r *run) pull() error {
-	a, ok := r.Source.Next()
-	if !ok {
-		r.dry = true
+	if r.orderer.dry() {
 		return nil
 	}
+	a := r.orderer.coming()
 	within := func(d, top int64) bool { return d >= 0 && d <= top }
 	if a.Offered < -horizon || a.Offered > horizon ||
 		!within(int64(a.Bytes), pipeline.MaxBlockBytes) ||
@@ -99,7 +97,7 @@ func (r *run) next() (event.Time, what) {
 	if wake, ok := r.machine.Wake(); ok && wake < t {
 		t, w = wake, timer
 	}
-	if !r.dry {
+	if !r.orderer.dry() {
 		if at := max(r.now, r.coming.Offered); at < t {
 			t, w = at, offer
 		}
@@ -141,7 +139,7 @@ func (r *run) offer() {
 	r.observe(event.Transactions, b.Number, int64(b.Transactions))
 	r.observe(event.Bytes, b.Number, int64(b.Bytes))
 	r.observe(event.Writes, b.Number, int64(b.Writes))
-	r.orderer.push(r.coming)
+	r.orderer.offered++
 }
 
 // complete ends what the committer has been doing until now.
@@ -187,8 +185,7 @@ func (r *run) step(in pipeline.Input) {
 	for _, o := range r.outputs {
 		switch o.Kind {
 		case pipeline.Dropped, pipeline.Ignored:
-			var gone Arrival
-			r.orderer.take(o.Block, &gone)
+			r.orderer.take(o.Block)
 			if o.Kind == pipeline.Dropped {
 				r.result.Dropped++
 			} else {
@@ -196,7 +193,7 @@ func (r *run) step(in pipeline.Input) {
 			}
 			continue
 		case event.Dequeued:
-			r.orderer.take(o.Block, &r.current)
+			r.current = r.orderer.take(o.Block)
 			r.begin(validating, event.Time(r.current.Service.Validate))
 			if r.start != nil {
 				r.start(&r.current.Block)

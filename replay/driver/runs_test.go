@@ -13,14 +13,8 @@ import (
 // list is a Source of blocks in memory.
 type list struct{ arrivals []Arrival }
 
-func (l *list) Next() (Arrival, bool) {
-	if len(l.arrivals) == 0 {
-		return Arrival{}, false
-	}
-	a := l.arrivals[0]
-	l.arrivals = l.arrivals[1:]
-	return a, true
-}
+func (l *list) Len() int         { return len(l.arrivals) }
+func (l *list) At(i int) Arrival { return l.arrivals[i] }
 
 // journal is an Observer that keeps all events.
 type journal struct {

@@ -178,8 +178,7 @@ func BenchmarkVirtual(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		events := 0
-		s := *source
-		if _, err := Virtual(b.Context(), Stream{Config: cfg, Source: &s, Observer: counter{&events}}); err != nil {
+		if _, err := Virtual(b.Context(), Stream{Config: cfg, Source: source, Observer: counter{&events}}); err != nil {
 			b.Fatal(err)
 		}
 	}
