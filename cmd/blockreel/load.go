@@ -15,6 +15,7 @@ import (
 // loadTrace reads a trace from a file, or from stdin when path is "-": the trace file
 // or its text twin. It tells on stderr what a damaged one has lost.
 func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
+	sparing()
 	in, err := openInput(c, path)
 	if err != nil {
 		return nil, err

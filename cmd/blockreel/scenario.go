@@ -92,6 +92,7 @@ func blocksOf(c *cobra.Command, path string, sc *replay.Scenario, wanted bool) (
 	if !wanted {
 		return none, nil
 	}
+	measuring()
 	if path == "-" {
 		warn(c.ErrOrStderr(), "blocks of a trace from standard input are made up: name a file to have its own")
 		return none, nil

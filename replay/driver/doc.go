@@ -25,8 +25,9 @@
 //	                   └──────────────────┴──► Observer
 //
 // Streams share nothing: each has its own machine, committer and, in a wall or live run,
-// its own goroutine. Of blocks that are sent and not popped a run keeps their places in the
-// Source, 8 bytes each, and the machine's flight those that are under way. Live keeps what the peer has: the blocks from the receiver's hand to the committer.
+// its own goroutine. Of the blocks that are sent and not popped a run keeps the places in
+// the Source, and the machine those that are under way: 32 bytes a block. Live keeps what
+// the peer has: the blocks from the receiver's hand to the committer.
 //
 // Neighbours: package replay makes Sources of traces; replay/network has Receivers that
 // read gRPC; package recorder is the Observer; replay/ledger has Ledgers.
