@@ -64,8 +64,14 @@ func TestLateRun(t *testing.T) {
 
 // twice is tr with a second stream, of another channel and so without payloads.
 func twice(tr *traces.Trace) *traces.Trace {
-	tl := tr.Timelines[0].Part(0, tr.Timelines[0].Len())
+	one := tr.Timelines[0]
+	tl := traces.NewTimeline(one.Stream, one.First, one.Len())
 	tl.Channel = "other"
+	for k := range event.Kind(event.NumKinds) {
+		if c := one.Column(k); c != nil {
+			copy(tl.MakeColumn(k), c)
+		}
+	}
 	return &traces.Trace{Header: traces.Header{Streams: []traces.Stream{tr.Streams[0], tl.Stream}}, Timelines: []*traces.Timeline{tr.Timelines[0], tl}}
 }
 
