@@ -38,13 +38,9 @@ type Point struct {
 
 // Scratch is the memory that one goroutine sweeps with. The zero value is ready.
 type Scratch struct {
-	dequeued [lanes][]int64
+	dequeued []int64
 	columns  *Columns
 }
-
-// lanes is the number of buffer sizes that are solved side by side: their chains of
-// dependent instructions are independent of each other, and a processor runs them at once.
-const lanes = 2
 
 // NewSweep prepares a sweep over sizes of cfg's buffer; cfg.Policy.N is not used.
 func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
@@ -95,8 +91,7 @@ func sum(n int, columns ...[]int64) []int64 {
 	return total
 }
 
-// Run finds the points of the buffer sizes ns, one each, in out. Sizes that stand
-// beside each other should be close.
+// Run finds the points of the buffer sizes ns, one each, in out.
 func (s *Sweep) Run(ns []int, out []Point, scratch *Scratch) error {
 	for _, n := range ns {
 		if n < 1 || n > MaxBuffer {
@@ -104,15 +99,8 @@ func (s *Sweep) Run(ns []int, out []Point, scratch *Scratch) error {
 		}
 	}
 	scratch.fit(s)
-	for len(ns) > 0 {
-		k := min(lanes, len(ns))
-		if s.windowed || k < lanes || s.blocks.Len() == 0 {
-			k = 1
-			out[0] = s.one(ns[0], scratch)
-		} else {
-			s.pair(ns[0], ns[1], scratch, out)
-		}
-		ns, out = ns[k:], out[k:]
+	for i, n := range ns {
+		out[i] = s.one(n, scratch)
 	}
 	return nil
 }
@@ -124,7 +112,7 @@ func (s *Sweep) Dequeued(n int, dst []int64, scratch *Scratch) (Point, error) {
 	if err := s.Run([]int{n}, p[:], scratch); err != nil {
 		return Point{}, err
 	}
-	from := scratch.dequeued[0]
+	from := scratch.dequeued
 	if s.windowed {
 		from = scratch.columns.Dequeued
 	}
@@ -142,10 +130,8 @@ func (c *Scratch) fit(s *Sweep) {
 		}
 		return
 	}
-	for l := range c.dequeued {
-		if cap(c.dequeued[l]) < n {
-			c.dequeued[l] = make([]int64, n)
-		}
-		c.dequeued[l] = c.dequeued[l][:n]
+	if cap(c.dequeued) < n {
+		c.dequeued = make([]int64, n)
 	}
+	c.dequeued = c.dequeued[:n]
 }
