@@ -186,7 +186,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		if r.Code == valid || r.Set.Namespaces != nil {
 			t.Errorf("%v, and %d namespaces are kept", r.Code, len(r.Set.Namespaces))
 		}
-		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(16*len(envelope)) {
+		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(32*len(envelope)) {
 			t.Errorf("a transaction of %d bytes took %d", len(envelope), took)
 		}
 	}
