@@ -19,9 +19,10 @@ func sparing() {
 	}
 }
 
-// measuring takes that back for the run of a real ledger: how its memory is managed is a
-// part of what is measured.
-func measuring() {
+// unsparing takes that back for a ledger in memory, whose state may be larger: the collector
+// would then run without end, and be measured with it. Ledgers on the disk hold no more than
+// their caches.
+func unsparing() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(math.MaxInt64)
 	}

@@ -92,7 +92,9 @@ func blocksOf(c *cobra.Command, path string, sc *replay.Scenario, wanted bool) (
 	if !wanted {
 		return none, nil
 	}
-	measuring()
+	if slices.ContainsFunc(sc.Ledgers, inMemory) {
+		unsparing()
+	}
 	if path == "-" {
 		warn(c.ErrOrStderr(), "blocks of a trace from standard input are made up: name a file to have its own")
 		return none, nil

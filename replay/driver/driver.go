@@ -85,7 +85,8 @@ type Result struct {
 	// Lag tells how late a wall run was; zero for a virtual one.
 	Lag Lag
 	// Service is the time from the pops to the ends of the Ledger's commits in a wall run.
-	// HandOver is the part of it that was the driver's: from the instants at which pops were
-	// due until the Ledger did begin. Both are time of the trace, and zero without a Ledger.
+	// HandOver is what the driver took from the instants at which pops were due until the
+	// Ledger did begin: the run's clock stood still for so long, and it is in no figure.
+	// Both are time of the trace, and zero without a Ledger.
 	Service, HandOver time.Duration
 }

@@ -107,6 +107,12 @@ func (c clock) at(t time.Time) event.Time {
 	return c.origin + event.Time(passed)
 }
 
+// stopped is the clock as if it had stood still for so long.
+func (c clock) stopped(d time.Duration) clock {
+	c.origin -= event.Time(d)
+	return c
+}
+
 // until returns the real time that is left until instant t of the trace.
 func (c clock) until(t event.Time) time.Duration {
 	left := time.Duration(t - c.origin)
@@ -195,11 +201,13 @@ func (p *pacer) learn(f finished) error {
 	if f.err != nil {
 		return fmt.Errorf("stream %d: %w", p.Index, f.err)
 	}
+	if p.work == validating { // what passed before it began is no part of the run
+		handOver := max(time.Duration(p.clock.at(f.begun)-p.popped), 0)
+		p.clock = p.clock.stopped(handOver)
+		p.result.HandOver += handOver
+	}
 	at := p.clock.at(f.at)
-	switch p.work {
-	case validating:
-		p.result.HandOver += time.Duration(p.clock.at(f.begun) - p.popped)
-	case committing:
+	if p.work == committing {
 		p.result.Service += time.Duration(at - p.popped)
 	}
 	p.until = max(p.now, at)
