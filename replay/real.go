@@ -45,7 +45,7 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if err != nil {
 		return fmt.Errorf("directory for the ledger: %w", err)
 	}
-	b, _ := backend(spec)
+	b, _ := ledger.Find(spec)
 	keep := s.Keep && !b.InMemory
 	defer func() {
 		switch {
@@ -140,38 +140,19 @@ func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, firs
 		open = s.open
 	}
 	// What a backend keeps elsewhere goes with the directory.
-	if b, _ := backend(spec); !s.Keep && !strings.Contains(spec, "drop=") && hasOption(b, func(o ledger.Option) bool { return o.Name == "drop" }) {
-		if strings.Contains(spec, ":") {
-			spec += ",drop=true"
-		} else {
-			spec += ":drop=true"
-		}
+	if b, _ := ledger.Find(spec); !s.Keep && !strings.Contains(spec, "drop=") && b.HasOption(func(o ledger.Option) bool { return o.Name == "drop" }) {
+		spec = ledger.With(spec, "drop=true")
 	}
 	return open(ctx, spec, ledger.Config{
 		Dir: dir, Channel: j.model.Stream.Channel, First: first, Validators: s.validators(),
 	})
 }
 
-// backend returns that of a spec.
-func backend(spec string) (ledger.Backend, bool) {
-	name, _, _ := strings.Cut(spec, ":")
-	for _, b := range ledger.List() {
-		if b.Name == name {
-			return b, true
-		}
-	}
-	return ledger.Backend{}, false
-}
-
-func hasOption(b ledger.Backend, is func(ledger.Option) bool) bool {
-	return slices.ContainsFunc(b.Options, is)
-}
-
 // measureStorage sets what a closed ledger takes and what was written for it. Of one that
 // keeps a part on a server this process does not see the writes, and the size is what
 // the ledger has said before it was closed.
 func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
-	if b, _ := backend(spec); hasOption(b, func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
+	if b, _ := ledger.Find(spec); b.HasOption(func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
 		j.storage.missing = "a part of " + b.Name + " is on a server, and what that writes is not seen here"
 		if engine.DiskBytes > 0 {
 			j.storage.disk = analysis.Known(engine.DiskBytes)
@@ -204,7 +185,7 @@ func (s *Scenario) hasPayloads(m *Model) bool {
 
 // realFacts says what the ledger was given, and how its stages were told apart.
 func (s *Scenario) realFacts(j *job, spec string, whole bool) {
-	b, known := backend(spec)
+	b, known := ledger.Find(spec)
 	if known {
 		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,7 +97,7 @@ const noSyncUsage = "let ledgers leave durability to the operating system (optio
 // withoutSync makes a ledger one that does not wait for the disk.
 func withoutSync(c *cobra.Command, spec string) (string, error) {
 	_, options, _ := strings.Cut(spec, ":")
-	b, known := backend(spec)
+	b, known := ledger.Find(spec)
 	switch {
 	case !known: // whoever opens it says so
 		return spec, nil
@@ -106,27 +105,14 @@ func withoutSync(c *cobra.Command, spec string) (string, error) {
 		return spec, nil
 	case !b.IsStore() || strings.Contains(options, "sync="):
 		return "", usagef(c, "--no-sync: %s is not a ledger that could not wait for the disk, or says already whether it does", b.Name)
-	case !slices.ContainsFunc(b.Options, func(o ledger.Option) bool { return o.Name == "sync" }):
+	case !b.HasOption(func(o ledger.Option) bool { return o.Name == "sync" }):
 		return "", usagef(c, "--no-sync: %s has no option sync (see blockreel ledger list)", b.Name)
-	case options == "":
-		return spec + ":sync=false", nil
 	}
-	return spec + ",sync=false", nil
-}
-
-// backend returns the kind of ledger that a name, or a spec, is of.
-func backend(spec string) (ledger.Backend, bool) {
-	name, _, _ := strings.Cut(spec, ":")
-	for _, b := range ledger.List() {
-		if b.Name == name {
-			return b, true
-		}
-	}
-	return ledger.Backend{}, false
+	return ledger.With(spec, "sync=false"), nil
 }
 
 func inMemory(spec string) bool {
-	b, _ := backend(spec)
+	b, _ := ledger.Find(spec)
 	return b.InMemory
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,9 @@ type Backend struct {
 	volatile func(o options) bool
 }
 
+// HasOption tells whether one of the options is so.
+func (b Backend) HasOption(is func(Option) bool) bool { return slices.ContainsFunc(b.Options, is) }
+
 // IsStore tells a ledger that Open makes from a cost model over a trace.
 func (b Backend) IsStore() bool { return b.open != nil }
 
@@ -74,6 +78,17 @@ const (
 // List returns the backends in a fixed order.
 func List() []Backend { return append([]Backend(nil), backends...) }
 
+// Find returns the backend that a spec names; its options are not looked at.
+func Find(spec string) (Backend, bool) {
+	name, _, _ := strings.Cut(spec, ":")
+	for _, b := range backends {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return Backend{}, false
+}
+
 // Names returns the names of the backends, for messages.
 func Names() string {
 	var names []string
@@ -106,6 +121,14 @@ func ParseList(list string) []string {
 	return specs
 }
 
+// With returns the spec with one more option, name=value.
+func With(spec, option string) string {
+	if strings.Contains(spec, ":") {
+		return spec + "," + option
+	}
+	return spec + ":" + option
+}
+
 // Durable reports whether the commits of a ledger are on the disk when they return. It
 // is false for a spec that Parse refuses, and for a ledger in memory.
 func Durable(spec string) bool {
@@ -128,21 +151,19 @@ func (k kind) String() string {
 
 func parse(spec string) (kind, error) {
 	name, text, _ := strings.Cut(spec, ":")
-	for _, b := range backends {
-		if b.Name != name {
-			continue
-		}
-		if !b.IsStore() {
-			return kind{}, fmt.Errorf("ledger %q is the times of a trace: it can be replayed, not opened", name)
-		}
-		o, err := parseOptions(b.Options, text)
-		if errors.Is(err, errSecret) {
-			return kind{}, fmt.Errorf("ledger %q: %w", name, err)
-		}
-		if err != nil {
-			return kind{}, fmt.Errorf("ledger %q: %w", spec, err)
-		}
-		return kind{b, o}, nil
+	b, known := Find(spec)
+	switch {
+	case !known:
+		return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
+	case !b.IsStore():
+		return kind{}, fmt.Errorf("ledger %q is the times of a trace: it can be replayed, not opened", name)
 	}
-	return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
+	o, err := parseOptions(b.Options, text)
+	if errors.Is(err, errSecret) {
+		return kind{}, fmt.Errorf("ledger %q: %w", name, err)
+	}
+	if err != nil {
+		return kind{}, fmt.Errorf("ledger %q: %w", spec, err)
+	}
+	return kind{b, o}, nil
 }
