@@ -71,9 +71,9 @@ func CompareLedgers(runs []LedgerRun) []LedgerComparison {
 
 // next reports whether no group of the ledger of a and b has a buffer between theirs.
 func next(groups []LedgerRuns, a, b LedgerRuns) bool {
-	low, high := min(a[0].Buffer, b[0].Buffer), max(a[0].Buffer, b[0].Buffer)
+	low, high := min(a[0].Buffer.Or(0), b[0].Buffer.Or(0)), max(a[0].Buffer.Or(0), b[0].Buffer.Or(0))
 	return !slices.ContainsFunc(groups, func(g LedgerRuns) bool {
-		return g[0].Ledger == a[0].Ledger && g[0].Buffer > low && g[0].Buffer < high
+		return g[0].Ledger == a[0].Ledger && g[0].Buffer.Or(0) > low && g[0].Buffer.Or(0) < high
 	})
 }
 
@@ -100,10 +100,10 @@ func (g LedgerRuns) name(buffers bool) string {
 	switch {
 	case !buffers:
 		return g[0].Ledger
-	case g[0].Buffer == 0:
+	case !g[0].Buffer.Known():
 		return g[0].Ledger + " unbounded"
 	}
-	return fmt.Sprintf("%s with N = %d", g[0].Ledger, g[0].Buffer)
+	return fmt.Sprintf("%s with N = %d", g[0].Ledger, g[0].Buffer.Or(0))
 }
 
 // correct tests all comparisons that have enough runs, as one family.

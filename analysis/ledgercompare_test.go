@@ -13,7 +13,7 @@ import (
 func ledgerRuns(ledger string, buffer int64, unpaced bool, figures ...float64) (all []LedgerRun) {
 	for i, x := range figures {
 		all = append(all, LedgerRun{
-			Setting: fmt.Sprintf("n%d-%s", buffer, ledger), Run: i + 1, Ledger: ledger, Buffer: buffer, Channel: "ch", Unpaced: unpaced,
+			Setting: fmt.Sprintf("n%d-%s", buffer, ledger), Run: i + 1, Ledger: ledger, Buffer: Known(buffer), Channel: "ch", Unpaced: unpaced,
 			BlockRate: Known(x), Latency: &Quantiles{Mean: x * 1e6},
 		})
 	}

@@ -11,11 +11,11 @@ type LedgerRun struct {
 	// Setting names what was run, Run is the number of the repetition, from 1 on.
 	Setting string `json:"setting"`
 	Run     int    `json:"run"`
-	// Ledger is the spec of the ledger, Buffer is N; 0: it was unbounded.
-	Ledger  string `json:"ledger"`
-	Buffer  int64  `json:"buffer"`
-	Channel string `json:"channel"`
-	Peer    string `json:"peer"`
+	// Ledger is the spec of the ledger, Buffer is N; not known: it was unbounded.
+	Ledger  string          `json:"ledger"`
+	Buffer  Optional[int64] `json:"buffer"`
+	Channel string          `json:"channel"`
+	Peer    string          `json:"peer"`
 	// Warmup is the number of blocks at the start that no figure below counts but the
 	// sizes in bytes; Blocks of those that they count.
 	Warmup int64 `json:"warmup_blocks"`

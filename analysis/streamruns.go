@@ -50,6 +50,14 @@ func (g StreamRuns) Typical() (run int, ok bool) {
 	return runs[(len(runs)-1)/2], true
 }
 
+// TypicalOf says what the typical run is.
+func (g StreamRuns) TypicalOf() string {
+	if (len(g)-len(g.NotValid()))%2 == 0 {
+		return "of the two with the middle makespans the one with the lesser"
+	}
+	return "whose makespan is the median"
+}
+
 // Summary returns the summary of the runs of a setting. The figures are those of
 // [StreamStats.Figure].
 func (g StreamRuns) Summary(setting string) Summary {

@@ -324,7 +324,8 @@ func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec st
 		if err != nil {
 			return err
 		}
-		c[key] = drivenLedger{times, probe.facts, probe.warnings}
+		once := spec + " was driven once: how much two runs of it differ on this machine is not known (--clock wall --repeat tells)"
+		c[key] = drivenLedger{times, probe.facts, append(probe.warnings, once)}
 	}
 	driven, m := c[key], *j.model
 	m.Turnaround, m.told = nil, nil

@@ -103,7 +103,7 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
 	r.Unpaced, r.Ledger = s.Unpaced, j.set.Ledger
 	if !j.cfg.Policy.Unbounded {
-		r.Buffer = int64(j.cfg.Policy.N)
+		r.Buffer = analysis.Known(int64(j.cfg.Policy.N))
 	}
 	r.Disk = j.storage.disk
 	if p, ok := r.Payload.Get(); ok {

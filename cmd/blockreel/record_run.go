@@ -37,6 +37,9 @@ which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends th
 			if err := needOutput(c, output); err != nil {
 				return err
 			}
+			if c.Flags().Changed("blocks") && flags.cfg.Blocks < 1 {
+				return usagef(c, "--blocks %d: give a number above 0, or --duration", flags.cfg.Blocks)
+			}
 			if flags.cfg.Blocks > 0 && !c.Flags().Changed("duration") {
 				flags.cfg.Duration = 0
 			}
@@ -107,7 +110,7 @@ func tellStreams(stderr io.Writer, summary network.Summary) {
 		fmt.Fprintf(stderr, "%s: %s blocks offered, %s committed\n", s.Name,
 			analysis.FormatCount(int64(s.Offered)), analysis.FormatCount(int64(s.Committed)))
 		if s.Lag.Overloaded {
-			warn(stderr, "%s: this machine was too slow for the run: 1 %% of the events were more than %v late", s.Name, s.Lag.P99.Round(time.Millisecond))
+			warn(stderr, "%s: this machine was too slow for the run: 99 %% of the events were at most %v late, the others later", s.Name, s.Lag.P99.Round(time.Millisecond))
 		}
 		if s.Breaks > 0 {
 			warn(stderr, "%s: the stream from the orderer broke %d times and was taken up again", s.Name, s.Breaks)

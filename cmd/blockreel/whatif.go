@@ -260,7 +260,7 @@ func (w *whatIf) tables(stdout io.Writer) error {
 		case len(g.runs) == 1:
 			fmt.Fprintf(stdout, "%s: %s\n", w.label(g), g.runs[0].Verdict)
 		case ok:
-			fmt.Fprintf(stdout, "%s, run %d, whose makespan is the median: %s\n", w.label(g), run, g.runs[run-1].Verdict)
+			fmt.Fprintf(stdout, "%s, run %d, %s: %s\n", w.label(g), run, g.runs.TypicalOf(), g.runs[run-1].Verdict)
 		}
 	}
 	return nil

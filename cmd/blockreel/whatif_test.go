@@ -54,7 +54,7 @@ func TestTablesOfRepeatedRuns(t *testing.T) {
 		"ch1@peer0 badger – 6.000 s",
 		"least–greatest 5.000–7.000 s\n",
 		"n20, run 3, whose makespan is the median: so it is\n",
-		"n20-badger, run 1, whose makespan is the median: so it is\n",
+		"n20-badger, run 1, of the two with the middle makespans the one with the lesser: so it is\n",
 	} {
 		if !strings.Contains(text+"\n", want) {
 			t.Errorf("there is no %q in\n%s", want, &out)

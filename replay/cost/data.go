@@ -47,11 +47,15 @@ func (d *data) length() int { return len(d.rows) / d.runs }
 // place of block i in its run.
 func (d *data) place(i int) int { return i % d.length() }
 
+// turns is how often a forecast as long as a run takes blocks of each run.
+const turns = 8
+
 // interleave brings ranks, which are by block, into the order in which forecasts take them:
-// stretches of the runs in turn, each in its place, so that a forecast as long as a run
-// has something of each; with the next run first when all of a run's length is used up.
+// stretches of the runs in turn, each in its place, so that any part of a run has
+// something of each; with the next run first when all of a run's length is used up.
 func (d *data) interleave(ranks []int) []int {
 	order, n := make([]int, len(ranks)), d.length()
+	stretch := max(min(n/(turns*d.runs), stretch), 1)
 	for i := range order {
 		round, at := i/n, i%n
 		order[i] = ranks[(at/stretch+round)%d.runs*n+at]

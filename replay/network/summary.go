@@ -54,7 +54,7 @@ func (s Summary) Notes() []traces.Note {
 		note(i, traces.NoteFact, "timers were at most %v late, 99 %% of them at most %v", r.Lag.Max.Round(time.Microsecond), r.Lag.P99.Round(time.Microsecond))
 		if r.Lag.Overloaded {
 			note(i, traces.NoteWarning,
-				"the machine was too slow for this run: 1 %% of its events were more than %v late, so its times are not the pipeline's alone", r.Lag.P99)
+				"the machine was too slow for this run: 99 %% of its events were at most %v late, the others later, so its times are not the pipeline's alone", r.Lag.P99.Round(time.Millisecond))
 		}
 		if r.Breaks > 0 {
 			note(i, traces.NoteWarning, "the stream from the orderer broke %d times and was taken up again at the next block", r.Breaks)

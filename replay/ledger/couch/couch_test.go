@@ -73,6 +73,7 @@ func read(t testing.TB, db *DB, keys ...string) map[string]Document {
 // values are kinds of what chaincodes store, and whether they are documents' own fields.
 var values = map[string]bool{
 	"":                                 false,
+	"\v{}":                             false,
 	"text":                             false,
 	"\x00\xff\xfe binary":              false,
 	`{"owner":"Ann","size":5}`:         true,

@@ -73,7 +73,7 @@ func appendDocument(dst []byte, d *Document, id, rev string) []byte {
 	dst = base64.StdEncoding.AppendEncode(dst, d.Version)
 	dst = append(dst, '"')
 	if isDocument(d.Value) {
-		fields := bytes.TrimSpace(d.Value)
+		fields := trimJSON(d.Value)
 		fields = bytes.TrimSpace(fields[1 : len(fields)-1])
 		if len(fields) > 0 {
 			dst = append(append(dst, ','), fields...)
@@ -98,7 +98,7 @@ func appendText(dst []byte, s string) []byte {
 // which CouchDB refuses those that are not pairs. No object in it may have a field twice, of
 // which one would be lost, and every number must be one that plain knows.
 func isDocument(value []byte) bool {
-	text := bytes.TrimSpace(value)
+	text := trimJSON(value)
 	if len(text) < 2 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) ||
 		bytes.Contains(text, []byte(`\ud`)) || bytes.Contains(text, []byte(`\uD`)) {
 		return false
@@ -141,6 +141,9 @@ func isDocument(value []byte) bool {
 		isName = len(open) > 0 && open[len(open)-1] != nil // what follows a value, or opens an object
 	}
 }
+
+// trimJSON takes JSON's white space off both ends: Unicode has more.
+func trimJSON(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
 // plain reports whether a number is the same after it was a double, which is what a server may
 // keep of it: 1e400 and 12345678901234567890 are not, nor is a negative zero.
