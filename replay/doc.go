@@ -16,8 +16,8 @@
 //     (feed.go), or made-up ones (shape.go). Where the trace has every block from the genesis
 //     block on, those before the first that is replayed are committed before the run. A run
 //     by the wall clock is measured (wall.go, storage.go), and is not valid when handing the
-//     blocks over was a part of that; what the ledger has found in the blocks is told
-//     (real_report.go).
+//     blocks over, which is in no figure, took too long beside it; what the ledger has found
+//     in the blocks is told (real_report.go).
 //  5. Calibrate fits a cost model to a ledger (measure.go), with which Replay and
 //     SweepCosts forecast it (forecast.go); CheckWall holds a forecast against a run.
 //
