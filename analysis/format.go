@@ -74,11 +74,14 @@ func trimFloat(s string) string {
 func FormatCount(n int64) string { return humanize.Comma(n) }
 
 // FormatBlocks writes a number of blocks: 1 block, 1,260 blocks.
-func FormatBlocks(n int64) string {
+func FormatBlocks(n int64) string { return FormatCounted(n, "block") }
+
+// FormatCounted writes a number of things whose name takes an s: 1 stream, 1,260 streams.
+func FormatCounted(n int64, name string) string {
 	if n == 1 {
-		return "1 block"
+		return "1 " + name
 	}
-	return FormatCount(n) + " blocks"
+	return FormatCount(n) + " " + name + "s"
 }
 
 // FormatNumber writes a number with about three digits and thousands separators.

@@ -133,7 +133,7 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 			}
 			result, err := s.replay(ctx, tr, models, set, number, out, measured)
 			if err != nil {
-				return out, fmt.Errorf("setting %s: %w", set.Name(), err)
+				return out, fmt.Errorf("%s: %w", set.Label(), err)
 			}
 			if err := each(result); err != nil {
 				return nil, err

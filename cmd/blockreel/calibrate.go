@@ -58,6 +58,12 @@ says by how much their mean blocks differ: once on a busy machine is weak eviden
 			if spec == "" {
 				return usagef(c, "name a ledger with --ledger: %s", ledgerNames())
 			}
+			switch specs := ledger.ParseList(spec); {
+			case len(specs) > 1:
+				return usagef(c, "a model is of one ledger: calibrate %s each into a file of its own, and give these to sweep --cost", strings.Join(specs, " and "))
+			case !isReal(spec):
+				return usagef(c, "%s is the trace's own times, which need no model: name a ledger to measure with --ledger: %s", spec, ledgerNames())
+			}
 			s := replay.Scenario{
 				Model:   replay.ModelConfig{BlockBytes: int64(bytes)},
 				Ledgers: []string{spec}, Scale: ledger.Unscaled(), Tool: tool, Clock: replay.Wall, Repeat: repeat,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,6 +130,17 @@ func (s *span) bind(f *pflag.FlagSet) {
 	f.StringVar(&s.to, "to", "", "block after the last (2000), or offered before this time (1m30s)")
 }
 
+// String is the flags as they were given.
+func (s *span) String() string {
+	var flags []string
+	for _, bound := range [][2]string{{"--from", s.from}, {"--to", s.to}} {
+		if bound[1] != "" {
+			flags = append(flags, bound[0]+" "+bound[1])
+		}
+	}
+	return strings.Join(flags, " ")
+}
+
 func (s *span) config(c *cobra.Command) (traces.CutConfig, error) {
 	var cfg traces.CutConfig
 	for _, bound := range []struct {
@@ -164,7 +176,7 @@ func (s *span) cut(c *cobra.Command, tr *traces.Trace) (*traces.Trace, error) {
 	}
 	part, err := tr.Cut(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("--from %s --to %s: %w", s.from, s.to, err)
+		return nil, fmt.Errorf("%s: %w", s, err)
 	}
 	return part, nil
 }

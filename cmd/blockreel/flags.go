@@ -76,7 +76,7 @@ func (b *byteSize) String() string { return strconv.FormatInt(int64(*b), 10) }
 
 func (b *byteSize) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<40 {
+	if err != nil || n == 0 || n > 1<<40 {
 		return fmt.Errorf("%q is not a size like 33000, 33kB or 64KiB", text)
 	}
 	*b = byteSize(n)

@@ -132,33 +132,43 @@ func printLedgers(w io.Writer, all []ledgerInfo) error {
 func newLedgerGet() *cobra.Command {
 	spec, dir, asJSON := "", "", false
 	c := &cobra.Command{
-		Use:   "get --ledger SPEC --dir DIR height | block NUMBER|HASH | tx ID | state NAMESPACE KEY | history NAMESPACE KEY",
+		Use:   "get --dir DIR height | block NUMBER|HASH | tx ID | state NAMESPACE KEY | history NAMESPACE KEY",
 		Short: "Read from a ledger",
 		Long: `Get reads a ledger that was kept, as "record run --dir" and "replay --keep" leave it: how high
 it is, a block by its number or the hash of its header, a transaction by its id, the newest
 value of a key with its version, or all values that a key has had, oldest first. Keys and
-namespaces are those of the chaincode, and "block" lists those that its transactions write;
-"\x00" in a key stands for a zero byte. Nothing in the directory is changed.`,
+namespaces are those of the chaincode, and "block" lists those that its transactions write,
+also the writes of transactions that are not valid, which the state never had: they are
+marked as not applied. "\x00" in a key stands for a zero byte. Nothing in the directory is
+changed. Its files tell what kind of ledger it is; --ledger is for options, as of a CouchDB
+that is elsewhere.`,
 		Example: `  blockreel record run --rate 400 --blocks 20 --dir ledgers -o run.reel
-  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 height
-  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 block 12
-  KEY=asset0de46b517a24f922   # keys are drawn in each run: one that block 12 lists
-  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 state basic $KEY
-  blockreel ledger get --ledger badger --dir ledgers/peer0.org1/ch1 --json history basic $KEY`,
-		Args: usageArgs(cobra.RangeArgs(1, 3)),
+  blockreel ledger get --dir ledgers/peer0.org1/ch1 height
+  blockreel ledger get --dir ledgers/peer0.org1/ch1 block 12
+  KEY=$(blockreel ledger get --dir ledgers/peer0.org1/ch1 block 12 | grep -m 1 -o 'asset[0-9a-f]*')
+  blockreel ledger get --dir ledgers/peer0.org1/ch1 state basic $KEY
+  blockreel ledger get --dir ledgers/peer0.org1/ch1 --json history basic $KEY`,
 		RunE: func(c *cobra.Command, args []string) error {
 			ask, err := ledgerQuestion(c, args)
 			if err != nil {
 				return err
 			}
-			if spec == "" || dir == "" {
-				return usagef(c, "which ledger? Give --ledger and --dir")
+			if dir == "" {
+				return usagef(c, "which ledger? Give its directory with --dir")
 			}
-			if spec, err = ledger.Parse(spec); err != nil {
-				return usageError{c.CommandPath(), err}
+			if spec != "" {
+				if spec, err = ledger.Parse(spec); err != nil {
+					return usageError{c.CommandPath(), err}
+				}
+			}
+			if spec, err = ledgerIn(c, dir, spec); err != nil {
+				return err
 			}
 			return readLedger(c, spec, dir, func(l *ledger.Ledger) error {
 				got, err := ask(c.Context(), l)
+				if errors.Is(err, ledger.ErrNotFound) {
+					return fmt.Errorf("%w, which has %s", err, newHeightInfo(l).blocks())
+				}
 				if err != nil {
 					return err
 				}
@@ -169,8 +179,9 @@ namespaces are those of the chaincode, and "block" lists those that its transact
 			})
 		},
 	}
+	c.SetFlagErrorFunc(dashed)
 	f := c.Flags()
-	f.StringVar(&spec, "ledger", "", "the ledger's kind, as it was made: "+ledgerNames())
+	f.StringVar(&spec, "ledger", "", "the ledger's kind with options for reading it, as in couchdb:url=http://db:5984 (what the directory holds unless given)")
 	f.StringVar(&dir, "dir", "", "the ledger's directory")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
@@ -180,17 +191,53 @@ namespaces are those of the chaincode, and "block" lists those that its transact
 func readLedger(c *cobra.Command, spec, dir string, use func(*ledger.Ledger) error) error {
 	l, err := ledger.OpenContext(c.Context(), spec, ledger.Config{Dir: dir, ReadOnly: true})
 	if err != nil {
-		return errors.Join(err, otherPlace(dir))
+		return err
 	}
 	return errors.Join(use(l), l.Close())
 }
 
-// otherPlace says where a ledger may be when dir has none: a network keeps one for each peer
-// and channel.
-func otherPlace(dir string) error {
-	below, err := filepath.Glob(filepath.Join(dir, "peer*", "*"))
-	if err != nil || len(below) == 0 {
-		return nil
+// ledgerIn is the spec of the ledger in a directory: what its files are of, unless it is given.
+func ledgerIn(c *cobra.Command, dir, spec string) (string, error) {
+	held := ledger.Holds(dir)
+	switch {
+	case !isDirectory(dir):
+		return "", fmt.Errorf("--dir %s is no directory here", dir)
+	case held == "":
+		return "", fmt.Errorf("there is no ledger in %s%s", dir, otherPlaces(dir))
+	case spec == "":
+		return held, nil
+	case inMemory(spec):
+		return "", usagef(c, "--ledger %s: a ledger in memory leaves nothing to read, and %s has one of %s: leave out --ledger", spec, dir, held)
 	}
-	return fmt.Errorf("there is a ledger for each peer and channel: name its directory, such as %s", below[0])
+	return spec, nil
+}
+
+// Ledgers that otherPlaces names, and how deep below the directory it looks for them.
+const (
+	placesNamed = 5
+	placesDepth = 3
+)
+
+// otherPlaces says where ledgers are when dir itself has none: a network keeps one for each
+// peer and channel, and a replay one for each setting.
+func otherPlaces(dir string) string {
+	var found []string
+	for pattern, depth := "*", 0; depth < placesDepth; pattern, depth = filepath.Join(pattern, "*"), depth+1 {
+		below, _ := filepath.Glob(filepath.Join(dir, pattern)) // a name with a bracket in it finds nothing
+		for _, path := range below {
+			if ledger.Holds(path) != "" {
+				found = append(found, path)
+			}
+		}
+	}
+	switch n := len(found); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return "; there is one in " + found[0]
+	case n > placesNamed:
+		return fmt.Sprintf("; there are %d below it: %s, …", n, strings.Join(found[:placesNamed], ", "))
+	default:
+		return "; there are some in " + strings.Join(found, ", ")
+	}
 }

@@ -11,11 +11,11 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/internal/fabric"
+	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
@@ -26,20 +26,32 @@ type answer interface{ print(w io.Writer) error }
 
 type question func(context.Context, *ledger.Ledger) (answer, error)
 
+// questions are what a ledger is asked, with what follows each.
+var questions = map[string][]string{
+	"height": nil, "block": {"NUMBER|HASH"}, "tx": {"ID"}, "state": {"NAMESPACE", "KEY"}, "history": {"NAMESPACE", "KEY"},
+}
+
+const allQuestions = "height, block NUMBER|HASH, tx ID, state NAMESPACE KEY or history NAMESPACE KEY"
+
 // ledgerQuestion reads the command line: what to ask.
 func ledgerQuestion(c *cobra.Command, args []string) (question, error) {
+	if len(args) == 0 {
+		return nil, usagef(c, "what of the ledger? Ask for %s", allQuestions)
+	}
 	what, args := args[0], args[1:]
-	want, known := map[string]int{"height": 0, "block": 1, "tx": 1, "state": 2, "history": 2}[what]
+	operands, known := questions[what]
 	switch {
+	case !known && isDirectory(what):
+		return nil, usagef(c, "give the ledger's directory with --dir %s, and ask for %s", what, allQuestions)
 	case !known:
-		return nil, usagef(c, "%q is not in a ledger: ask for height, block, tx, state or history", what)
-	case len(args) != want:
-		return nil, usagef(c, "%s takes %d arguments, not %d", what, want, len(args))
+		return nil, usagef(c, "%q is not in a ledger: ask for %s", what, allQuestions)
+	case len(args) != len(operands):
+		return nil, usagef(c, "ask as in: %s", strings.Join(append([]string{what}, operands...), " "))
 	}
 	switch what {
 	case "height":
 		return func(_ context.Context, l *ledger.Ledger) (answer, error) {
-			return heightInfo{l.Name(), l.Channel(), l.First(), l.Height()}, nil
+			return newHeightInfo(l), nil
 		}, nil
 	case "block":
 		return askBlock(c, args[0])
@@ -104,13 +116,23 @@ type heightInfo struct {
 	Height event.Height `json:"height"`
 }
 
+func newHeightInfo(l *ledger.Ledger) heightInfo {
+	return heightInfo{l.Name(), l.Channel(), l.First(), l.Height()}
+}
+
 func (h heightInfo) print(w io.Writer) error {
-	blocks := "no blocks"
-	if h.Height > event.Height(h.First) {
-		blocks = fmt.Sprintf("blocks %d to %d", h.First, h.Height-1)
-	}
-	_, err := fmt.Fprintf(w, "height %d: %s of channel %s\n", h.Height, blocks, h.Channel)
+	_, err := fmt.Fprintf(w, "height %d: %s of channel %s\n", h.Height, h.blocks(), h.Channel)
 	return err
+}
+
+func (h heightInfo) blocks() string {
+	switch first := event.Height(h.First); {
+	case h.Height <= first:
+		return "no blocks"
+	case h.Height == first+1:
+		return fmt.Sprintf("block %d alone", first)
+	}
+	return fmt.Sprintf("blocks %d to %d", h.First, h.Height-1)
 }
 
 type blockInfo struct {
@@ -152,6 +174,8 @@ type writeInfo struct {
 	Key       string `json:"key"`
 	Deleted   bool   `json:"deleted,omitempty"`
 	Bytes     int    `json:"value_bytes"`
+	// Applied: the state got it, which it does not of a transaction that is not valid.
+	Applied bool `json:"applied"`
 }
 
 func blockOf(l *ledger.Ledger, b ledger.StoredBlock) blockInfo {
@@ -200,7 +224,7 @@ func contentsOf(i int, t *validate.Result) transactionInfo {
 			about.Queries = append(about.Queries, queryInfo{namespace, string(q.StartKey), string(q.EndKey)})
 		}
 		for _, w := range n.Writes {
-			about.Writes = append(about.Writes, writeInfo{namespace, string(w.Key), w.Delete, len(w.Value)})
+			about.Writes = append(about.Writes, writeInfo{namespace, string(w.Key), w.Delete, len(w.Value), t.Code == peerpb.TxValidationCode_VALID})
 		}
 	}
 	return about
@@ -211,11 +235,11 @@ func (b blockInfo) print(w io.Writer) error {
 	if b.MadeUp {
 		made = ", made up"
 	}
-	fmt.Fprintf(w, "block %d of channel %s: %d transactions, %s bytes%s\n", b.Number, b.Channel, len(b.Transactions), humanize.Comma(int64(b.Bytes)), made)
+	fmt.Fprintf(w, "block %d of channel %s: %s, %s%s\n", b.Number, b.Channel, analysis.FormatCounted(int64(len(b.Transactions)), "transaction"), analysis.FormatCounted(int64(b.Bytes), "byte"), made)
 	fmt.Fprintf(w, "hash %s\n", b.Hash)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range b.Transactions {
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\n", t.Index, t.Validation, t.name(), english.Plural(len(t.Reads), "read", ""), english.Plural(len(t.Writes), "write", ""))
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\n", t.Index, t.Validation, t.name(), analysis.FormatCounted(int64(len(t.Reads)), "read"), analysis.FormatCounted(int64(len(t.Writes)), "write"))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -257,9 +281,12 @@ func (t transactionInfo) print(w io.Writer) error {
 }
 
 func (x writeInfo) print(w io.Writer) {
-	what := humanize.Comma(int64(x.Bytes)) + " bytes"
+	what := analysis.FormatCounted(int64(x.Bytes), "byte")
 	if x.Deleted {
 		what = "deleted"
+	}
+	if !x.Applied {
+		what += ", not applied"
 	}
 	fmt.Fprintf(w, "write\t%s\t%q\t%s\n", x.Namespace, x.Key, what)
 }
@@ -311,7 +338,7 @@ const maxShown = 200
 func (v valueInfo) show() string {
 	more := ""
 	if v.Bytes > maxShown {
-		more = fmt.Sprintf("… (%s bytes)", humanize.Comma(int64(v.Bytes)))
+		more = fmt.Sprintf("… (%s)", analysis.FormatCounted(int64(v.Bytes), "byte"))
 	}
 	switch {
 	case v.Deleted:

@@ -93,7 +93,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newDemo(), newRun(), newRecord(),
 		newAttach(), newMerge(), newStrip(),

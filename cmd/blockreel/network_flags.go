@@ -51,7 +51,10 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 	if cfg.Pipeline, ok = pipeline.Preset(cfg.Preset); !ok {
 		return cfg, usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
 	}
-	if n.buffer != 0 {
+	if c.Flags().Changed("buffer") {
+		if n.buffer < 1 {
+			return cfg, usagef(c, "--buffer %d: choose 1 or more blocks", n.buffer)
+		}
 		cfg.Pipeline.Policy.N = n.buffer
 	}
 	if n.noSync {

@@ -84,7 +84,7 @@ is taken over; how many were is told.`,
 				return usagef(c, "--speed %v: a speed is a number greater than 0", speed)
 			case repeat < 1:
 				return usagef(c, "--repeat %d: choose 1 to %d", repeat, replay.MaxRepeat)
-			case place.warmup != 0 && clock != replay.Wall:
+			case c.Flags().Changed("warmup") && clock != replay.Wall:
 				return usagef(c, "--warmup belongs to --clock wall: in simulated time nothing has to warm up")
 			}
 			if ledgers != "" {

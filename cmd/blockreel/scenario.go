@@ -52,6 +52,9 @@ func (s *scenarioFlags) scenario(c *cobra.Command) (replay.Scenario, error) {
 		Model:   replay.ModelConfig{Preset: s.recordedPreset, Buffer: s.recorded, BlockBytes: int64(s.blockBytes)},
 		Buffers: s.buffers, Preset: s.preset, Mode: s.mode, Tool: tool,
 	}
+	if c.Flags().Changed("recorded-buffer") && s.recorded < 1 {
+		return sc, usagef(c, "--recorded-buffer %d: choose 1 or more blocks", s.recorded)
+	}
 	var err error
 	if sc.Scale, err = ledger.ParseScale(s.scale); err != nil {
 		return sc, usagef(c, "--scale: %w", err)
@@ -123,6 +126,7 @@ type ledgerPlace struct {
 	dir                string
 	keep               bool
 	warmup, validators int
+	none               bool // no warm-up at all
 }
 
 func (l *ledgerPlace) bind(c *cobra.Command) {
@@ -130,7 +134,7 @@ func (l *ledgerPlace) bind(c *cobra.Command) {
 	f.StringVar(&l.dir, "dir", "", "directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
 	f.BoolVar(&l.keep, "keep", false, "keep the ledgers' directories")
 	f.IntVar(&l.validators, "validators", 0, "transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
-	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out; -1: none (a tenth, at most 100, unless given)")
+	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out, 0 for none (a tenth, at most 100, unless given)")
 }
 
 // check refuses numbers that mean nothing, and places for ledgers that are not there; where
@@ -144,11 +148,12 @@ func (l *ledgerPlace) check(c *cobra.Command, specs []string, where string) erro
 		return usagef(c, "--keep: a ledger in memory leaves nothing to keep; choose one in files (see blockreel ledger list)")
 	case l.dir != "" && !isDirectory(l.dir):
 		return usagef(c, "--dir %s is no directory here: make it first", l.dir)
-	case l.warmup < -1:
-		return usagef(c, "--warmup %d: choose a number of blocks, or -1 for none", l.warmup)
+	case l.warmup < 0:
+		return usagef(c, "--warmup %d: choose a number of blocks, or 0 for none", l.warmup)
 	case c.Flags().Changed("validators") && l.validators < 1:
 		return usagef(c, "--validators %d: choose 1 or more", l.validators)
 	}
+	l.none = l.warmup == 0 && c.Flags().Changed("warmup")
 	return nil
 }
 
@@ -172,6 +177,9 @@ func interrupted(err error, when string) error {
 
 func (l *ledgerPlace) apply(s *replay.Scenario) {
 	s.LedgerDir, s.Keep, s.Warmup, s.Validators = l.dir, l.keep, l.warmup, l.validators
+	if l.none {
+		s.Warmup = -1
+	}
 }
 
 // loadCosts reads the cost models.

@@ -65,7 +65,7 @@ measurement and error of the blocks behind the warm-up.`,
 			if err := place.check(c, driven, "--check-wall replays into real ledgers"); err != nil {
 				return err
 			}
-			if place.warmup != 0 && check == nil {
+			if c.Flags().Changed("warmup") && check == nil {
 				return usagef(c, "--warmup belongs to --check-wall: in simulated time nothing has to warm up")
 			}
 			place.apply(&s)

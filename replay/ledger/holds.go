@@ -18,9 +18,9 @@ var (
 		"it cannot be opened to be read only; open a copy for writing")
 )
 
-// holds is the name of the backend whose ledger is in a directory, by a file that it has;
+// Holds is the name of the backend whose ledger is in a directory, by a file that it has;
 // empty if it is none.
-func holds(dir string) string {
+func Holds(dir string) string {
 	name := ""
 	for _, b := range backends {
 		if b.marker == "" {
@@ -35,7 +35,7 @@ func holds(dir string) string {
 
 // expect refuses a directory with another backend's ledger.
 func expect(b Backend, cfg Config) error {
-	found := holds(cfg.Dir)
+	found := Holds(cfg.Dir)
 	switch {
 	case found == "" || found == b.Name:
 		return nil
