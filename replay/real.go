@@ -85,7 +85,7 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		Report() ledger.Report
 		Usage() (ledger.Usage, error)
 	}); ok && err == nil {
-		j.tellReport(spec, r.Report())
+		j.tellReport(spec, r.Report(), blocks.log)
 		engine, err = r.Usage()
 	}
 	if err := errors.Join(err, l.Close()); err != nil {
@@ -223,6 +223,7 @@ type fed struct {
 	job   *job
 	feed  *feed         // nil: blocks are made up
 	alarm *driver.Alarm // for the validation of these
+	log   logHashes
 }
 
 // fill completes block b of the driver, which holds no payloads of blocks that wait.
@@ -260,6 +261,9 @@ func (f *fed) Validate(ctx context.Context, b *block.Block) error {
 
 func (f *fed) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	stages, err := f.committer.Commit(ctx, b)
+	if err == nil {
+		f.log.compare(f, b.Number)
+	}
 	b.Payload = nil
 	if f.job.out != nil { // what the ledger was given, whatever the trace tells
 		f.job.out.MakeColumn(event.Bytes)[b.Number-f.job.model.First] = int64(b.Bytes)
@@ -286,6 +290,7 @@ func (f *fed) drive(ctx context.Context, each func(i int, b *block.Block, took l
 			return err
 		}
 		took := ledger.Times{Validate: validated.Sub(start), Commit: time.Since(validated), Stages: stages}
+		f.log.compare(f, b.Number)
 		if f.feed == nil {
 			took.Validate = j.times[i].Validate
 		}

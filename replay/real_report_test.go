@@ -15,25 +15,35 @@ func TestTellReport(t *testing.T) {
 	for _, tc := range []struct {
 		name            string
 		report          ledger.Report
+		log             logHashes
 		facts, warnings []string
 	}{
-		{"made up", ledger.Report{Blocks: 9, MadeUp: 9, Transactions: 90}, nil, nil},
-		{"an orderer's copy", ledger.Report{Blocks: 9, Transactions: 90}, []string{"carry no verdicts"}, nil},
+		{"made up", ledger.Report{Blocks: 9, MadeUp: 9, Transactions: 90}, logHashes{}, nil, nil},
+		{"an orderer's copy", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{}, []string{"carry no verdicts"}, nil},
+		{"an orderer's copy and a peer's log", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{equal: 9}, []string{"9 commit hashes begin as the peer's log"}, nil},
 		{
-			"as the peer", ledger.Report{Blocks: 9, Compared: 2000, ComparedHashes: 9, AdoptedPolicies: 40, AdoptedPast: 5, Believed: 3},
+			"an orderer's copy of another ledger", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{equal: 3, different: true, first: 7},
+			nil, []string{"the commit hash of block 7, and so each behind it, is not the one that the peer's log tells (3 before it are): the ledger does not hold what the peer's does; the payloads carry no verdicts of a peer, so that transactions which it refused by a policy"},
+		},
+		{
+			"a peer's blocks without hashes", ledger.Report{Blocks: 9, Compared: 20}, logHashes{equal: 3, different: true, first: 7},
+			[]string{"20 of 20"}, []string{"does not hold what the peer's does"},
+		},
+		{
+			"as the peer", ledger.Report{Blocks: 9, Compared: 2000, ComparedHashes: 9, AdoptedPolicies: 40, AdoptedPast: 5, Believed: 3}, logHashes{},
 			[]string{"2,000 of 2,000 validation codes as", "9 commit hashes equal", "40 more validation codes taken over", "5 more validation codes taken over", "3 reads and range queries believed"}, nil,
 		},
 		{
 			"another verdict", ledger.Report{
 				Blocks: 9, Compared: 20, Different: 1, ComparedHashes: 9, DifferentHashes: 4, FirstDifferent: 5,
 				Differences: []ledger.Difference{{Block: 5, Transaction: 2, Peer: 11}},
-			},
+			}, logHashes{},
 			nil, []string{"1 of 20 validation codes are not the peer's, the first is block 5, transaction 2", "4 of 9 commit hashes are not the peer's, the first is that of block 5"},
 		},
-		{"partly made up", ledger.Report{Blocks: 9, MadeUp: 2, Compared: 20}, []string{"20 of 20"}, []string{"2 of 9 blocks were made up"}},
+		{"partly made up", ledger.Report{Blocks: 9, MadeUp: 2, Compared: 20}, logHashes{}, []string{"20 of 20"}, []string{"2 of 9 blocks were made up"}},
 	} {
 		j := &job{}
-		j.tellReport("badger", tc.report)
+		j.tellReport("badger", tc.report, tc.log)
 		for _, c := range []struct{ got, want []string }{{j.facts, tc.facts}, {j.warnings, tc.warnings}} {
 			if len(c.got) != len(c.want) {
 				t.Errorf("%s: %q, want %q", tc.name, c.got, c.want)
@@ -43,6 +53,56 @@ func TestTellReport(t *testing.T) {
 				if !strings.HasPrefix(c.got[i], "badger: ") || !strings.Contains(c.got[i], c.want[i]) {
 					t.Errorf("%s: %q, want %q", tc.name, c.got[i], c.want[i])
 				}
+			}
+		}
+	}
+}
+
+// hashed is a ledger whose commit hashes begin with the number of the block, but for those of
+// some blocks.
+type hashed struct {
+	known
+	number event.BlockNum
+	wrong  func(event.BlockNum) bool
+}
+
+func (h *hashed) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	h.number = b.Number
+	return h.known.Commit(ctx, b)
+}
+
+func (h *hashed) CommitHash() (sum [32]byte, ok bool) {
+	sum[1], sum[2] = byte(h.number>>8), byte(h.number)
+	if h.wrong(h.number) {
+		sum[0] = 1
+	}
+	return sum, h.number != firstBlock
+}
+
+func (*hashed) Report() ledger.Report        { return ledger.Report{Blocks: 60} }
+func (*hashed) Usage() (ledger.Usage, error) { return ledger.Usage{}, nil }
+
+// The commit hashes that the trace tells are held against those of the ledger, by either clock.
+func TestHashesOfTheLog(t *testing.T) {
+	for _, clock := range []string{Virtual, Wall} {
+		for wrong, want := range map[event.BlockNum]string{
+			1000: "58 commit hashes begin as the peer's log tells them", // of 60 one was not told, and one not known
+			30:   "the commit hash of block 30, and so each behind it, is not the one that the peer's log tells (23 before it are)",
+		} {
+			tr, payloads := sized(t, 60, 0, 100)
+			told := tr.Timelines[0].MakeColumn(event.CommitHash)
+			for i := range told {
+				told[i] = firstBlock + int64(i)
+			}
+			told[7] = event.Missing
+			_, out := replayAll(t, tr, Scenario{
+				Ledgers: []string{"badger"}, Clock: clock, Unpaced: true, Payloads: payloads,
+				open: func(_ context.Context, _ string, cfg ledger.Config) (committer, error) {
+					return &hashed{known: known{dir: cfg.Dir}, wrong: func(n event.BlockNum) bool { return n >= wrong }}, nil
+				},
+			})
+			if said := strings.Join(append(out.Facts, out.Warnings...), "\n"); !strings.Contains(said, want) {
+				t.Errorf("%s: %q lack %q", clock, said, want)
 			}
 		}
 	}

@@ -60,6 +60,7 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 // follow keeps what the next block is held against.
 func (l *Ledger) follow(c *candidate) {
 	l.tip, l.linked, l.commit = c.hash, !c.madeUp, c.goesOnWith()
+	l.chained = c.hasCommit || !c.madeUp && !l.state.unknown && (l.chained || c.number() <= 1)
 }
 
 // goesOnWith is the commit hash that the next block's is made with: the peer's, so that a

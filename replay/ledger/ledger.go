@@ -32,7 +32,8 @@
 // version that the key has if it exists.
 //
 // The commit hash of each block (commithash.go) is computed as a peer does and compared
-// with the peer's: when they agree, so do the states.
+// with the peer's: when they agree, so do the states. Of blocks that carry none CommitHash gives
+// it, to be held against what the peer's log tells.
 //
 // Private data is not in blocks. The hashes of a collection are validated and kept in the
 // state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
@@ -99,6 +100,7 @@ type Ledger struct {
 	tip       hash // of the last block's header; zero before the first
 	linked    bool // tip is a header's: the next block must name it
 	commit    hash // the last block's commit hash, as the peer has it if it is known
+	chained   bool // commit is made of all that it follows from
 
 	// next is the block between its Validate and its Commit, state what it finds and makes of
 	// the state.

@@ -48,6 +48,15 @@ func (l *Ledger) Verdict() (codes []byte, commitHash [32]byte) {
 	return l.next.codes, l.next.commitHash
 }
 
+// CommitHash is that of the block that was committed last, if a peer with the same verdicts has
+// the same. It has not where the hash follows from what is not here: blocks before the ledger's
+// first but for the genesis block, blocks that were made up, values of that age. Nor is there one
+// for a block that carries a peer's: Report tells whether it is that.
+func (l *Ledger) CommitHash() (h [32]byte, ok bool) {
+	c := &l.next
+	return c.commitHash, l.chained && !c.hasCommit && c.number() > 0
+}
+
 // BlockByHash returns the block whose header has this hash.
 func (l *Ledger) BlockByHash(ctx context.Context, sum [32]byte) (StoredBlock, error) {
 	if err := l.usable(); err != nil {

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/blockreel/blockreel/internal/fabric"
@@ -77,7 +79,7 @@ func TestRealFlags(t *testing.T) {
 // An orderer's blocks have no verdicts: the ledger comes to those of a peer by itself.
 func TestBlocksWithoutVerdicts(t *testing.T) {
 	l := open(t, Memory, Config{Channel: "ch1"})
-	var bare [][]byte
+	var bare, hashes [][]byte
 	var want Report
 	for _, raw := range blocktest.Sample(t) {
 		view, err := fabric.ParseBlock(raw)
@@ -89,10 +91,15 @@ func TestBlocksWithoutVerdicts(t *testing.T) {
 			want.Transactions++
 		}
 		bare = append(bare, view.Committed([]byte{}, []byte{}))
+		peer, _ := peerCommitHash(&view)
+		hashes = append(hashes, peer[:])
 	}
 	blocks := realBlocks(t, bare)
 	for i := range blocks {
 		commit(t, l, &blocks[i])
+		if got, ok := l.CommitHash(); ok != (i > 0) || ok && !bytes.Equal(got[:], hashes[i]) {
+			t.Errorf("the commit hash of block %d is %x, %v, want %x", i, got, ok, hashes[i])
+		}
 	}
 	r := l.Report()
 	if r.Compared != 0 || r.ComparedHashes != 0 || r.AdoptedPolicies+r.AdoptedPast != 0 {
@@ -102,6 +109,58 @@ func TestBlocksWithoutVerdicts(t *testing.T) {
 		t.Errorf("validation codes of %d transactions are %v, want those of %d, %v", r.Transactions, r.Codes, want.Transactions, want.Codes)
 	}
 	check(t, l)
+}
+
+// There is a commit hash to hold against a peer's log as long as all is here that it follows from.
+func TestCommitHashFollows(t *testing.T) {
+	raw := blocktest.Sample(t)
+	whole := realBlocks(t, raw)
+	var bare [][]byte
+	for _, b := range raw {
+		view, err := fabric.ParseBlock(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare = append(bare, view.Committed([]byte{}, []byte{}))
+	}
+	orderers := realBlocks(t, bare)
+	for _, c := range []struct {
+		name   string
+		from   int
+		blocks func(i int) block.Block
+		want   string // for each block of the sample: a hash, or none
+	}{
+		{"from block 1 on", 1, func(i int) block.Block { return orderers[i] }, " +++++++++++++"},
+		{"from block 2 on", 2, func(i int) block.Block { return orderers[i] }, "  ------------"},
+		{"a peer's", 0, func(i int) block.Block { return whole[i] }, "--------------"},
+		{"some of a peer", 3, func(i int) block.Block {
+			if i == 5 {
+				return whole[i]
+			}
+			return orderers[i]
+		}, "   ---++++++++"},
+		{"one made up", 0, func(i int) block.Block {
+			if i == 9 {
+				return block.Block{Number: 9, Transactions: 1, Writes: 1, Bytes: 100}
+			}
+			return orderers[i]
+		}, "-++++++++-----"},
+	} {
+		l := open(t, Memory, Config{Channel: "ch1", First: event.BlockNum(c.from)})
+		got := []byte(strings.Repeat(" ", c.from))
+		for i := c.from; i < len(raw); i++ {
+			b := c.blocks(i)
+			commit(t, l, &b)
+			mark := byte('-')
+			if _, ok := l.CommitHash(); ok {
+				mark = '+'
+			}
+			got = append(got, mark)
+		}
+		if string(got) != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
 }
 
 // All that the transactions of this run did was good.
