@@ -3,9 +3,13 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"slices"
-	"strings"
+
+	"github.com/syndtr/goleveldb/leveldb/comparer"
+	"github.com/syndtr/goleveldb/leveldb/iterator"
+	"github.com/syndtr/goleveldb/leveldb/memdb"
+	"github.com/syndtr/goleveldb/leveldb/util"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
@@ -109,19 +113,20 @@ func (l *Ledger) results(ctx context.Context, from, to []byte, each func(stateKe
 		return nil
 	}
 	m := &l.state
-	var changed []*slot
-	for _, i := range m.changed {
-		if s := &m.slots[i]; s.key >= string(from) && s.key < string(to) {
-			changed = append(changed, s)
+	changed := m.changedIn(from, to)
+	defer changed.Release()
+	next := func() (s *slot) {
+		if changed.Next() {
+			s = &m.slots[slotOf(changed.Value())]
 		}
+		return s
 	}
-	slices.SortFunc(changed, func(a, b *slot) int { return strings.Compare(a.key, b.key) })
-	more := true
-	give := func(s *slot, before *stateValue) {
+	s, more := next(), true
+	give := func(before *stateValue) {
 		r := result{stateValue: s.new, put: !s.new.deleted && !s.new.unknown}
 		r.gone = s.new.deleted && before != nil && !before.deleted && !before.unknown
 		more = each([]byte(s.key), r)
-		changed = changed[1:]
+		s = next()
 	}
 	var damaged error
 	err := l.store.scan(ctx, stateTable, from, to, func(stateKey, value []byte) bool {
@@ -130,13 +135,13 @@ func (l *Ledger) results(ctx context.Context, from, to []byte, each func(stateKe
 			damaged = fmt.Errorf("key %q: its value is damaged", stateKey)
 			return false
 		}
-		for more && len(changed) > 0 && changed[0].key < string(stateKey) {
-			give(changed[0], nil)
+		for more && s != nil && s.key < string(stateKey) {
+			give(nil)
 		}
 		switch {
 		case !more:
-		case len(changed) > 0 && changed[0].key == string(stateKey):
-			give(changed[0], &old)
+		case s != nil && s.key == string(stateKey):
+			give(&old)
 		default:
 			more = each(stateKey, result{stateValue: old})
 		}
@@ -145,11 +150,28 @@ func (l *Ledger) results(ctx context.Context, from, to []byte, each func(stateKe
 	if err == nil {
 		err = damaged
 	}
-	for err == nil && more && len(changed) > 0 {
-		give(changed[0], nil)
+	for err == nil && more && s != nil {
+		give(nil)
 	}
 	return err
 }
+
+// changedIn gives the slots of a range that the block has changed so far, in the order of their
+// keys. A query looks at no others: a block may have as many of both as fit into it.
+func (m *mvcc) changedIn(from, to []byte) iterator.Iterator {
+	if m.ordered == nil {
+		m.ordered = memdb.New(comparer.DefaultComparer, 0)
+	}
+	for _, i := range m.changed[m.inOrder:] {
+		// It knows no errors but that of a key to delete.
+		_ = m.ordered.Put([]byte(m.slots[i].key), binary.BigEndian.AppendUint64(nil, uint64(i)))
+	}
+	m.inOrder = len(m.changed)
+	return m.ordered.NewIterator(&util.Range{Start: from, Limit: to})
+}
+
+// slotOf is the slot of an entry of mvcc.ordered.
+func slotOf(value []byte) int { return int(binary.BigEndian.Uint64(value)) }
 
 // A comparison takes a range's results one after another, and a nil key at the end, and
 // reports whether they are, so far, what the query saw.

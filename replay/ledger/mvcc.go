@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/syndtr/goleveldb/leveldb/memdb"
+
 	"github.com/blockreel/blockreel/internal/fabric"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
@@ -21,6 +23,10 @@ type mvcc struct {
 	// changed are the slots with an update, in the order of the first one.
 	changed []int
 	sorted  []int
+	// ordered finds the slots of the first inOrder of these by their keys: those that had
+	// changed when a range was asked for last. Nil: none was.
+	ordered *memdb.DB
+	inOrder int
 
 	// believed reads and range queries of this block; unknown: it has changed a key whose
 	// value, if it has one, is not here.
@@ -47,6 +53,14 @@ type slot struct {
 func (m *mvcc) reset() {
 	clear(m.slots)
 	m.slots, m.changed = m.slots[:0], m.changed[:0]
+	switch {
+	case m.inOrder == 0:
+	case m.ordered.Capacity() > keepBatch:
+		m.ordered = nil
+	default:
+		m.ordered.Reset()
+	}
+	m.inOrder = 0
 	if len(m.byKey) > 1<<16 || m.byKey == nil {
 		m.byKey, m.marked = make(map[string]int), make(map[string]bool)
 	}
