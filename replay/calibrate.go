@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -153,7 +154,7 @@ func (m *Model) measureDoor() {
 	}
 	if len(polls) >= enough || m.set && len(polls) > 0 {
 		m.Config.Policy.Retry = time.Duration(mean(polls))
-		m.pollFact = fmt.Sprintf("poll %v: mean of %d waits at the door", round(m.Config.Policy.Retry), len(polls))
+		m.pollFact = fmt.Sprintf("poll %v: mean of %s at the door", round(m.Config.Policy.Retry), analysis.FormatCounted(int64(len(polls)), "wait"))
 	} else {
 		m.assumePoll()
 	}
@@ -273,7 +274,7 @@ func (m *Model) transits() {
 		}
 	}
 	if cut, _ := m.Stream.Settings.Int(traces.SettingCutBacklog); cut > 0 {
-		m.warn("the first block waited %v for %d blocks from before the cut; the replay keeps that wait, whatever the setting", round(time.Duration(transit[0])), cut)
+		m.warn("the first block waited %v for %s from before the cut; the replay keeps that wait, whatever the setting", round(time.Duration(transit[0])), analysis.FormatBlocks(cut))
 	} else if late := transit[0]; late > int64(time.Second) {
 		down++
 	}

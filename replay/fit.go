@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces/event"
@@ -72,7 +73,7 @@ func (m *Model) fitPoll() {
 		return
 	}
 	m.Config.Policy.Retry = time.Duration(best)
-	m.pollFact = fmt.Sprintf("poll %v: fitted to the pace of %d refills of a starved committer", round(m.Config.Policy.Retry), refills)
+	m.pollFact = fmt.Sprintf("poll %v: fitted to the pace of %s of a starved committer", round(m.Config.Policy.Retry), analysis.FormatCounted(int64(refills), "refill"))
 	if float64(least) > fitShare*float64(makespan) {
 		m.warn("no poll between 100 and 115 ms reproduces the pace of the trace: its peer does something that this model does not know")
 	}

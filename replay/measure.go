@@ -150,7 +150,9 @@ func observation(b *block.Block, t ledger.Times, madeUp bool) cost.Observation {
 type Check struct {
 	analysis.Forecast
 	// Ledger is that of the cost model.
-	Ledger          string
+	Ledger string
+	// Warmup is the number of blocks at the start that neither side's figures count.
+	Warmup          int64
 	Facts, Warnings []string
 	// Invalid are those of the warnings by which what was measured is not valid.
 	Invalid []string
@@ -222,7 +224,7 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 		if len(measured.Trace.Timelines) > 1 {
 			name += ", " + want.Name()
 		}
-		c := Check{Ledger: model.Ledger, Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
+		c := Check{Ledger: model.Ledger, Warmup: measured.Measured[i].Warmup, Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
 		if i == 0 {
 			c.Facts, c.Warnings, c.Invalid = out.Facts, slices.Clone(out.Warnings), out.Invalid
 			if n := model.Machine.Validators; n > 0 && n != wall.validators() {

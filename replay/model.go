@@ -147,10 +147,10 @@ func (m *Model) arrivals(cfg ModelConfig) {
 		m.Blocks.Offered[i] = first
 	}
 	if holes > 0 {
-		m.warn("%d blocks have no offered time; each is taken as offered with the block after it", holes)
+		m.warn("no offered time of %s; each is taken as offered with the block after it", analysis.FormatBlocks(int64(holes)))
 	}
 	if late > 0 {
-		m.fact("%d blocks were seen at the orderer after later ones; each is taken as offered with the first of those", late)
+		m.fact("%s seen at the orderer after later ones; each is taken as offered with the first of those", analysis.FormatBlocks(int64(late)))
 	}
 	m.sizes(cfg.BlockBytes)
 }

@@ -314,7 +314,7 @@ func TestRefusals(t *testing.T) {
 		"no preset":          {Preset: "fabric-9"},
 		"is unknown":         {Ledgers: []string{"granite"}},
 		"measures its own":   {Ledgers: []string{"memory"}, Scale: half},
-		"need services":      {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
+		"services are needed":      {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
 		"a sweep answers":    {Buffers: make([]int, 1001)},
 		"latency is":         {Link: pipeline.Link{Latency: -time.Second}},
 	} {
@@ -343,7 +343,7 @@ func TestWeakTraces(t *testing.T) {
 			for i := 100; i < 200; i += 10 {
 				fill(tl.MakeColumn(event.Offered)[i:i+5], event.Missing)
 			}
-			return "50 blocks have no offered time"
+			return "no offered time of 50 blocks"
 		},
 		"a long hole in offered": func(tl *traces.Timeline) string {
 			fill(tl.MakeColumn(event.Offered)[100:200], event.Missing)

@@ -42,7 +42,7 @@ func (m *Model) services() {
 		known = append(known, i)
 	}
 	if backwards > 0 {
-		m.warn("%d blocks were committed before they were popped, as the lines of the log have it; their service is taken as zero", backwards)
+		m.warn("%s committed before the pop, as the lines of the log have it; such a service is taken as zero", analysis.FormatBlocks(int64(backwards)))
 	}
 	m.splitServices(known, unvalidated)
 	m.fillTimes(known)
@@ -158,8 +158,8 @@ func (m *Model) TakeServices(from *Model) error {
 	} else if from.Len() >= n {
 		m.warn("the trace with the services does not have all of the blocks %d to %d: its first %d are taken instead, by place", lo, hi-1, n)
 	} else {
-		return fmt.Errorf("stream %s: %d blocks need services, and the other trace has those of %d: cut with --from and --to",
-			m.Stream.Name(), n, from.Len())
+		return fmt.Errorf("stream %s: services are needed of %s, and the other trace has those of %d: cut with --from and --to",
+			m.Stream.Name(), analysis.FormatBlocks(int64(n)), from.Len())
 	}
 	m.Times, m.Turnaround = from.Times[offset:offset+n], from.Turnaround[offset:offset+n]
 	m.told, m.unvalidated = from.told[offset:offset+n], from.unvalidated

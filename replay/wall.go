@@ -178,7 +178,7 @@ func (o *Outcome) addLate(r lateRun) {
 func (o *Outcome) tellLate() {
 	several := slices.ContainsFunc(o.late, func(l lateRun) bool { return l.stream != o.late[0].stream })
 	for _, l := range o.late {
-		text := fmt.Sprintf("%s, in the worst of %d runs: %s", l.label, l.runs, l.text)
+		text := fmt.Sprintf("%s, in the worst of %s: %s", l.label, analysis.FormatCounted(int64(l.runs), "run"), l.text)
 		if several {
 			text = l.stream + ": " + text
 		}

@@ -50,17 +50,10 @@ func PredictedVsMeasured(forecasts []analysis.Forecast) (*Figure, error) {
 	page := max(height, vg.Length(len(rows))*15+110)
 	return &Figure{
 		Title:    fmt.Sprintf("The forecast is within %s of what was measured", analysis.FormatShare(worst)),
-		Subtitle: plural(len(forecasts), "forecast") + ", " + plural(bars, "figure"),
+		Subtitle: analysis.FormatCounted(int64(len(forecasts)), "forecast") + ", " + analysis.FormatCounted(int64(bars), "figure"),
 		height:   page,
 		panels:   []panel{{Plot: p, weight: 1, left: 84, right: 160}},
 	}, nil
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // shares writes the ticks of another ticker in percent.

@@ -39,7 +39,7 @@ func GapByStream(runs []Run) (*Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Subtitle = plural(len(runs), "stream") + ", each since its own first block was offered" + peaks.holes(len(runs))
+	f.Subtitle = analysis.FormatCounted(int64(len(runs)), "stream") + ", each since its own first block was offered" + peaks.holes(len(runs))
 	lo, hi := peaks.least, peaks.greatest
 	f.Title = fmt.Sprintf("Farthest behind was %s, by %s; least %s, by %s",
 		runs[hi].Name, analysis.FormatBlocks(peaks.of[hi]), runs[lo].Name, analysis.FormatCount(peaks.of[lo]))

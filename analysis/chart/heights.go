@@ -148,7 +148,7 @@ func sameStream(runs []Run) string {
 	first := runs[0].Timeline
 	for _, r := range runs {
 		if r.Timeline.Name() != first.Name() || r.Timeline.Len() != first.Len() {
-			return plural(len(runs), "run")
+			return analysis.FormatCounted(int64(len(runs)), "run")
 		}
 	}
 	return first.Name() + " · " + analysis.FormatBlocks(int64(first.Len()))

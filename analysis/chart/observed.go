@@ -276,7 +276,7 @@ func (m *measured) title(tl *traces.Timeline) string {
 	}
 	switch {
 	case !m.about.Tells():
-		return fmt.Sprintf("%s held at most %s in %s samples", size, analysis.FormatBlocks(m.most), analysis.FormatCount(m.about.Samples))
+		return fmt.Sprintf("%s held at most %s in %s", size, analysis.FormatBlocks(m.most), analysis.FormatCounted(m.about.Samples, "sample"))
 	case m.about.Empty == 0:
 		return fmt.Sprintf("%s was never seen empty while the peer was behind", size)
 	}

@@ -145,7 +145,7 @@ func sweepSubtitle(s *analysis.Sweep) string {
 	if text != "" {
 		text += " · "
 	}
-	text += plural(len(s.Points), "setting")
+	text += analysis.FormatCounted(int64(len(s.Points)), "setting")
 	switch worst, ok := s.IdentityError.Worst().Get(); {
 	case !ok:
 	case worst == 0:

@@ -86,7 +86,7 @@ func contents(s *analysis.StreamStats) string {
 	text := analysis.FormatCount(s.Blocks)
 	var parts []string
 	if n, ok := s.Transactions.Get(); ok {
-		parts = append(parts, analysis.FormatCount(n)+" transactions")
+		parts = append(parts, analysis.FormatCounted(n, "transaction"))
 	}
 	if n, ok := s.InvalidTransactions.Get(); ok {
 		parts = append(parts, analysis.FormatCount(n)+" of them invalid")
@@ -158,8 +158,8 @@ func latency(w io.Writer, s *analysis.StreamStats) error {
 
 // depth says what samples tell of the payloads buffer.
 func depth(d *analysis.SampledDepth) string {
-	text := fmt.Sprintf("at most %s in %s samples, one every %s", analysis.FormatBlocks(d.Max),
-		analysis.FormatCount(d.Samples), analysis.ApproxDuration(d.Interval))
+	text := fmt.Sprintf("at most %s in %s, one every %s", analysis.FormatBlocks(d.Max),
+		analysis.FormatCounted(d.Samples, "sample"), analysis.ApproxDuration(d.Interval))
 	if d.Behind > 0 {
 		of := func(n int64) string { return analysis.FormatShare(float64(n) / float64(d.Behind)) }
 		text += fmt.Sprintf("; at the %s with the peer behind: empty in %s", analysis.FormatCount(d.Behind), of(d.Empty))

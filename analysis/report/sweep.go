@@ -10,15 +10,55 @@ import (
 // sweepRows is about how many rows of a sweep are written.
 const sweepRows = 24
 
+// A LedgerSweep is the curve over N of one ledger.
+type LedgerSweep struct {
+	Ledger string
+	*analysis.Sweep
+}
+
 // Sweep writes the curve over N, the knee and the recommended N. Of a long sweep it
 // writes the rows that are evenly spaced on a log scale, with the first, the last, the
 // knee and the recommended N among them. Its starved time is [analysis.SweepPoint]'s, not
 // that of Stats.
 func Sweep(w io.Writer, s *analysis.Sweep) error {
+	t := table{remarks: true}
+	t.add(sweepHeading...)
+	for _, row := range sweepTable(s) {
+		t.add(row...)
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, recommendation(s))
+	return err
+}
+
+// LedgerSweeps writes what Sweep does for each of several ledgers, in one table.
+func LedgerSweeps(w io.Writer, sweeps []LedgerSweep) error {
+	t := table{left: 1, remarks: true}
+	t.add(append([]string{"ledger"}, sweepHeading...)...)
+	for _, s := range sweeps {
+		for _, row := range sweepTable(s.Sweep) {
+			t.add(append([]string{s.Ledger}, row...)...)
+		}
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	for _, s := range sweeps {
+		if _, err := fmt.Fprintln(w, s.Ledger+", "+recommendation(s.Sweep)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var sweepHeading = []string{"N", "makespan", "max gap", "p50", "p95", "p99", "max", "starved", "memory", ""}
+
+// sweepTable is the rows to write.
+func sweepTable(s *analysis.Sweep) (rows [][]string) {
 	knee, hasKnee := s.Knee.Get()
 	best, hasBest := s.RecommendedBuffer.Get()
-	t := table{remarks: true}
-	t.add("N", "makespan", "max gap", "p50", "p95", "p99", "max", "starved", "memory", "")
 	next := 0.0
 	for i, p := range s.Points {
 		remark := ""
@@ -38,17 +78,9 @@ func Sweep(w io.Writer, s *analysis.Sweep) error {
 		if float64(p.Buffer) >= next {
 			next = max(float64(p.Buffer)*1.33, float64(p.Buffer)+1)
 		}
-		t.add(sweepRow(&p, remark)...)
+		rows = append(rows, sweepRow(&p, remark))
 	}
-	if err := t.write(w); err != nil {
-		return err
-	}
-	text := recommendation(s)
-	if doubt := s.IdentityError.Distrust(); doubt != "" {
-		text += "; but " + doubt
-	}
-	_, err := fmt.Fprintln(w, text)
-	return err
+	return rows
 }
 
 func sweepRow(p *analysis.SweepPoint, remark string) []string {
@@ -67,8 +99,16 @@ func sweepRow(p *analysis.SweepPoint, remark string) []string {
 	return append(cells, analysis.FormatDuration(p.Starved), memory, remark)
 }
 
-// recommendation says in a sentence what to set.
+// recommendation says in a sentence what to set, and what to doubt of it.
 func recommendation(s *analysis.Sweep) string {
+	text := advice(s)
+	if doubt := s.IdentityError.Distrust(); doubt != "" {
+		text += "; but " + doubt
+	}
+	return text
+}
+
+func advice(s *analysis.Sweep) string {
 	best, ok := s.RecommendedBuffer.Get()
 	if !ok {
 		return "recommended: none of these, the committer starves for more than 0.1 % of the makespan with each"

@@ -139,8 +139,8 @@ func printCost(c *cobra.Command, m *replay.Calibration) error {
 	if err := report.Costs(stdout, stageCosts(m.Model, mean)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nmean block: %s transactions, %s writes, %s; %s with its stalls\n",
-		analysis.FormatNumber(m.Transactions.Mean), analysis.FormatNumber(m.Writes.Mean), analysis.FormatBytes(mean.Bytes), analysis.FormatDuration(int64(m.MeanBlock())))
+	fmt.Fprintf(stdout, "\nmean block: %s, %s, %s; it takes %s with the stalls, which the table leaves out\n",
+		meanOf(m.Transactions.Mean, "transaction"), meanOf(m.Writes.Mean, "write"), analysis.FormatBytes(mean.Bytes), analysis.FormatDuration(int64(m.MeanBlock())))
 	if len(m.Merged) > 0 {
 		parts := make([]string, len(m.Merged))
 		for i, merge := range m.Merged {
@@ -156,6 +156,14 @@ func printCost(c *cobra.Command, m *replay.Calibration) error {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}
 	return report.Warnings(c.ErrOrStderr(), m.Warnings)
+}
+
+// meanOf writes a mean number of things.
+func meanOf(x float64, name string) string {
+	if text := analysis.FormatNumber(x); text != "1" {
+		return text + " " + name + "s"
+	}
+	return "1 " + name
 }
 
 // stageCosts are the rows of a model that has measured anything in the stage.

@@ -208,11 +208,11 @@ func (t traceInfo) print(w io.Writer) error {
 			if n := s.Values[k]; n == s.Blocks {
 				row("  "+k, "all blocks")
 			} else {
-				row("  "+k, "%s blocks", analysis.FormatCount(int64(n)))
+				row("  "+k, "%s", analysis.FormatBlocks(int64(n)))
 			}
 		}
 		if p := s.Payloads; p != nil {
-			row("  payloads", "%s blocks, %d to %d, %s in the file", analysis.FormatCount(p.Blocks), p.First, p.Last, analysis.FormatBytes(p.Bytes))
+			row("  payloads", "%s, %d to %d, %s in the file", analysis.FormatBlocks(p.Blocks), p.First, p.Last, analysis.FormatBytes(p.Bytes))
 		}
 		for _, name := range s.Settings.Names() {
 			row("  "+name, "= %s", s.Settings[name])

@@ -84,6 +84,7 @@ func mergeTraces(c *cobra.Command, files []string, cfg merge.Config, output stri
 	if err := outfile.WritePrivate(output, write); err != nil { // payloads are somebody's ledger
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "wrote %s: %s events of %d traces\n", output, analysis.FormatCount(int64(events)), len(inputs))
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s: %s of %s\n", output,
+		analysis.FormatCounted(int64(events), "event"), analysis.FormatCounted(int64(len(inputs)), "trace"))
 	return nil
 }

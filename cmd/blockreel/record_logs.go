@@ -156,13 +156,13 @@ func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []string, output 
 // tellLogs says what was read and what was odd about it.
 func tellLogs(stderr io.Writer, report fabriclog.Report, tr *traces.Trace) {
 	for _, f := range report.Files {
-		fmt.Fprintf(stderr, "%s (%s): %s lines, %s about blocks", f.Path, f.Node, analysis.FormatCount(f.Lines), analysis.FormatCount(f.Messages))
+		fmt.Fprintf(stderr, "%s (%s): %s, %s about blocks", f.Path, f.Node, analysis.FormatCounted(f.Lines, "line"), analysis.FormatCount(f.Messages))
 		for _, odd := range []struct {
 			n    int64
 			what string
 		}{
 			{f.Repeated, "repeated"}, {f.OutOfOrder, "out of order"}, {f.Torn, "torn"}, {f.Undated, "without a time"},
-			{f.Garbage, "garbage"}, {f.LongLines, "over-long"}, {f.Recommits, "recommits"}, {f.Disconnects, "disconnects"},
+			{f.Garbage, "garbage"}, {f.LongLines, "over-long"}, {f.Recommits, "committed again"}, {f.Disconnects, "cut off"},
 		} {
 			if odd.n > 0 {
 				fmt.Fprintf(stderr, ", %s %s", analysis.FormatCount(odd.n), odd.what)
@@ -174,7 +174,7 @@ func tellLogs(stderr io.Writer, report fabriclog.Report, tr *traces.Trace) {
 		}
 	}
 	for _, s := range report.Streams {
-		fmt.Fprintf(stderr, "%s: %s blocks", s.Name, analysis.FormatCount(int64(s.Blocks)))
+		fmt.Fprintf(stderr, "%s: %s", s.Name, analysis.FormatBlocks(int64(s.Blocks)))
 		if s.LeftOut > 0 {
 			fmt.Fprintf(stderr, ", %d at the start left out, which only one side tells of", s.LeftOut)
 		}

@@ -102,18 +102,18 @@ func recordRun(c *cobra.Command, cfg network.Config, output, payload, what strin
 func tellStreams(stderr io.Writer, summary network.Summary) {
 	for _, ch := range summary.Channels {
 		if ch.Late.Blocks > 0 {
-			warn(stderr, "%s: the orderer was slower than the load: %s blocks were offered late, at most by %v",
-				ch.Name, analysis.FormatCount(int64(ch.Late.Blocks)), ch.Late.Max.Round(time.Millisecond))
+			warn(stderr, "%s: the orderer was slower than the load: it offered %s late, at most by %v",
+				ch.Name, analysis.FormatBlocks(int64(ch.Late.Blocks)), ch.Late.Max.Round(time.Millisecond))
 		}
 	}
 	for _, s := range summary.Streams {
-		fmt.Fprintf(stderr, "%s: %s blocks offered, %s committed\n", s.Name,
-			analysis.FormatCount(int64(s.Offered)), analysis.FormatCount(int64(s.Committed)))
+		fmt.Fprintf(stderr, "%s: %s offered, %s committed\n", s.Name,
+			analysis.FormatBlocks(int64(s.Offered)), analysis.FormatCount(int64(s.Committed)))
 		if s.Lag.Overloaded {
 			warn(stderr, "%s: this machine was too slow for the run: 99 %% of the events were at most %v late, the others later", s.Name, s.Lag.P99.Round(time.Millisecond))
 		}
 		if s.Breaks > 0 {
-			warn(stderr, "%s: the stream from the orderer broke %d times and was taken up again", s.Name, s.Breaks)
+			warn(stderr, "%s: the stream from the orderer broke %s and was taken up again", s.Name, analysis.FormatCounted(int64(s.Breaks), "time"))
 		}
 	}
 }

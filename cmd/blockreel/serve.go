@@ -189,8 +189,8 @@ func serveTrace(c *cobra.Command, path, listen string, cfg serve.Config) (err er
 	cancel()
 	<-shown
 	for _, ch := range s.Status() {
-		talk.printf("%s: offered %s of %s blocks, sent %s\n", ch.Channel,
-			analysis.FormatCount(int64(ch.Height-ch.First)), analysis.FormatCount(int64(ch.End-ch.First)), analysis.FormatCount(ch.Sent))
+		talk.printf("%s: offered %s of %s, sent %s\n", ch.Channel,
+			analysis.FormatCount(int64(ch.Height-ch.First)), analysis.FormatBlocks(int64(ch.End-ch.First)), analysis.FormatCount(ch.Sent))
 	}
 	if cfg.Record != nil {
 		saved := saveRecording(talk, s, cfg.Record.Path)

@@ -140,7 +140,7 @@ func saveRecording(talk *liveTalk, s *serve.Server, path string) error {
 		}
 		talk.printf("%s\n", line)
 		if st.Dropped > 0 {
-			warn(talk.w, "%s@%s: %s events were dropped", st.Channel, st.Peer, analysis.FormatCount(int64(st.Dropped)))
+			warn(talk.w, "%s@%s: %s dropped", st.Channel, st.Peer, analysis.FormatCounted(int64(st.Dropped), "event"))
 		}
 	}
 	talk.printf("wrote %s\n", path)

@@ -40,7 +40,7 @@ every figure and forecast stays the same.`,
 			for _, s := range stored {
 				blocks, bytes = blocks+s.blocks, bytes+s.bytes
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "left out %s payloads, %s of the file\n", analysis.FormatCount(blocks), analysis.FormatBytes(bytes))
+			fmt.Fprintf(c.ErrOrStderr(), "left out %s, %s of the file\n", analysis.FormatCounted(blocks, "payload"), analysis.FormatBytes(bytes))
 			tellWritten(c, output)
 			return nil
 		},

@@ -33,13 +33,13 @@ that, leaves out a block's usual way instead, and prints up to 0.2 % of the make
 
 With --cost the services are those that cost models forecast, one curve a ledger; see
 calibrate. The errors of each model on held-out blocks are printed with it, and --check-wall
-replays the trace once into the real ledger, in real time, and prints forecast,
-measurement and error of the blocks behind the warm-up.`,
+replays the trace once into the real ledger, in real time, and prints forecast, measurement
+and error. These leave out the blocks of the warm-up; the curves count all blocks.`,
 		Example: `  blockreel sweep run.reel
   blockreel sweep run.reel --buffer 1..500 --plot sweep.png
   blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json
   blockreel sweep run.reel --cost badger.cost,memory.cost --buffer 1..500
-  blockreel sweep full.reel --cost badger.cost --check-wall=20 --dir /mnt/ssd`,
+  blockreel sweep full.reel --cost badger.cost --check-wall=20 --dir /var/tmp`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if plot != "" && !slices.Contains(chart.Formats, filepath.Ext(plot)) {

@@ -53,8 +53,10 @@ type ledgerSweeps struct {
 
 // A checkResult is what was measured by the wall clock and what had been forecast.
 type checkResult struct {
-	Ledger  string          `json:"ledger"`
-	Setting string          `json:"setting"`
+	Ledger  string `json:"ledger"`
+	Setting string `json:"setting"`
+	// Warmup is the number of blocks at the start that the figures leave out.
+	Warmup  int64           `json:"warmup_blocks"`
 	Figures []checkedFigure `json:"figures"`
 	// Doubt says that the cost model is not to be trusted for the trace; empty: it may be.
 	Doubt string `json:"doubt,omitempty"`
@@ -146,7 +148,7 @@ func checkWall(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *wal
 func sweepsJSON(results []*replay.SweepResult, checks []replay.Check) ledgerSweeps {
 	out := ledgerSweeps{Ledgers: results, Warnings: []string{}}
 	for _, check := range checks {
-		one := checkResult{Ledger: check.Ledger, Setting: check.Name, Doubt: check.Distrust()}
+		one := checkResult{Ledger: check.Ledger, Setting: check.Name, Warmup: check.Warmup, Doubt: check.Distrust()}
 		for _, d := range check.Differences {
 			one.Figures = append(one.Figures, checkedFigure{d.Figure, d.Unit, d.Want, d.Got, d.Error})
 		}
@@ -165,17 +167,27 @@ func printSweeps(c *cobra.Command, results []*replay.SweepResult) (said []string
 		}
 	}
 	var facts, warnings []string
-	var curves []report.LedgerSweep
-	for _, r := range results {
+	all := make([]report.LedgerSweep, len(results))
+	streams := make([][]report.LedgerSweep, len(results[0].Streams)) // of each, its curves
+	for i, r := range results {
 		facts, warnings = analysis.AppendNew(facts, r.Facts), analysis.AppendNew(warnings, r.Warnings)
-		curves = append(curves, report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep})
+		all[i] = report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Sweep}
+		for j := range r.Streams {
+			streams[j] = append(streams[j], report.LedgerSweep{Ledger: r.Ledger, Sweep: &r.Streams[j]})
+		}
 	}
 	for _, f := range facts {
 		fmt.Fprintf(stdout, "  %s\n", f)
 	}
 	fmt.Fprintln(stdout)
-	if err := report.LedgerSweeps(stdout, curves); err != nil {
+	if err := report.LedgerSweeps(stdout, all); err != nil {
 		return nil, err
+	}
+	for _, curves := range streams {
+		fmt.Fprintf(stdout, "\n%s@%s\n", curves[0].Channel, curves[0].Peer)
+		if err := report.LedgerSweeps(stdout, curves); err != nil {
+			return nil, err
+		}
 	}
 	return slices.Concat(facts, warnings), report.Warnings(c.ErrOrStderr(), warnings)
 }
@@ -191,7 +203,11 @@ func printChecks(c *cobra.Command, checks []replay.Check, said []string) error {
 	var forecasts []analysis.Forecast
 	var facts, warnings, judged []string
 	for _, check := range checks {
-		forecasts = append(forecasts, check.Forecast)
+		labelled := check.Forecast
+		if check.Warmup > 0 {
+			labelled.Name += ", behind a warm-up of " + analysis.FormatBlocks(check.Warmup)
+		}
+		forecasts = append(forecasts, labelled)
 		facts = analysis.AppendNew(facts, check.Facts)
 		for _, why := range check.Invalid {
 			judged = append(judged, "not valid: "+why)
@@ -204,7 +220,7 @@ func printChecks(c *cobra.Command, checks []replay.Check, said []string) error {
 	if err := report.Forecasts(stdout, forecasts); err != nil {
 		return err
 	}
-	told := func(line string) bool { return slices.Contains(said, line) }
+	told := func(line string) bool { return slices.Contains(said, line) || slices.Contains(judged, line) }
 	facts, warnings = slices.DeleteFunc(facts, told), slices.DeleteFunc(warnings, told)
 	for _, line := range judged {
 		fmt.Fprintln(stdout, line)

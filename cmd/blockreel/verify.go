@@ -111,7 +111,7 @@ func verifyFile(c *cobra.Command, path string, asJSON bool) error {
 }
 
 func (v *verified) print(out io.Writer) {
-	count := func(n int) string { return analysis.FormatCount(int64(n)) }
+	count := func(n int, name string) string { return analysis.FormatCounted(int64(n), name) }
 	state := "whole"
 	if !v.Whole {
 		state = "DAMAGED"
@@ -120,16 +120,17 @@ func (v *verified) print(out io.Writer) {
 	for _, n := range v.Chunks {
 		chunks += n
 	}
-	fmt.Fprintf(out, "%s: %s, format %s, %s, %s chunks, %s values, %s samples, %s notes, %s payloads\n",
-		v.File, state, v.Format, analysis.FormatBytes(v.Bytes), count(chunks), count(int(v.Values)), count(int(v.Samples)), count(v.Notes), count(v.Payloads))
+	fmt.Fprintf(out, "%s: %s, format %s, %s, %s, %s, %s, %s, %s\n",
+		v.File, state, v.Format, analysis.FormatBytes(v.Bytes), count(chunks, "chunk"), count(int(v.Values), "value"), count(int(v.Samples), "sample"),
+		count(v.Notes, "note"), count(v.Payloads, "payload"))
 	if v.Loss != nil {
 		fmt.Fprintf(out, "  lost: %s\n", v.Loss.text)
-		fmt.Fprintf(out, "  readable: %s values, %s samples, %s payloads\n", count(int(v.Values)), count(int(v.Samples)), count(v.Payloads))
+		fmt.Fprintf(out, "  readable: %s, %s, %s\n", count(int(v.Values), "value"), count(int(v.Samples), "sample"), count(v.Payloads, "payload"))
 	}
 	if !v.Indexed && v.Whole {
 		fmt.Fprintln(out, "  no index: it is rebuilt whenever the trace is read")
 	}
 	for _, f := range v.Findings {
-		fmt.Fprintf(out, "  finding: stream %d: %s (%s blocks, first %d)\n", f.Stream, f.Text, count(f.Count), f.First)
+		fmt.Fprintf(out, "  finding: stream %d: %s (%s, first %d)\n", f.Stream, f.Text, count(f.Count, "block"), f.First)
 	}
 }

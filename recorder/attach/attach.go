@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/traces"
@@ -224,7 +226,7 @@ func (a *attacher) progress(n int) {
 // Ends of the notes that attaching more blocks replaces.
 const (
 	unfound    = "are in no file of blocks"
-	refused    = "are invalid"
+	refused    = "found invalid"
 	untimed    = "are held too; they have no times"
 	uncompared = "could not be checked"
 	compared   = "are those of the blocks"
@@ -241,7 +243,7 @@ func (a *attacher) note(c *channel) {
 		what = "sizes and counts"
 	}
 	if n := c.Blocks - c.Stored; n > 0 {
-		add(traces.NoteFact, "%s of %d blocks are from files of blocks", what, n)
+		add(traces.NoteFact, "%s of %s are from files of blocks", what, english.Plural(int(n), "block", ""))
 	}
 	a.trace.Notes = slices.DeleteFunc(slices.Clone(a.trace.Notes), func(n traces.Note) bool {
 		return n.Stream == stream && slices.ContainsFunc([]string{unfound, refused, untimed, compared, uncompared}, func(end string) bool { return strings.HasSuffix(n.Text, end) })
@@ -254,10 +256,10 @@ func (a *attacher) note(c *channel) {
 		add(traces.NoteWarning, "%d of %d blocks "+unfound, c.Without, len(c.links))
 	}
 	if c.Validated > 0 {
-		add(traces.NoteFact, "by the peer's validation flags on %d of %d blocks, %d transactions "+refused, c.Validated, c.Blocks, c.Invalid)
+		add(traces.NoteFact, "by the peer's validation flags on %d of %d blocks, %s "+refused, c.Validated, c.Blocks, english.Plural(int(c.Invalid), "transaction", ""))
 	}
 	if c.Hashed > 0 {
-		add(traces.NoteFact, "the commit hashes that the peer has told of %d blocks "+compared, c.Hashed)
+		add(traces.NoteFact, "the commit hashes that the peer has told of %s "+compared, english.Plural(int(c.Hashed), "block", ""))
 	}
 	if text := c.Unhashed(); text != "" {
 		add(traces.NoteFact, "%s", text)
@@ -266,6 +268,6 @@ func (a *attacher) note(c *channel) {
 		add(traces.NoteWarning, "%s", text)
 	}
 	if c.Unreadable > 0 {
-		add(traces.NoteWarning, "%d blocks have transactions that cannot be read: their writes are not counted", c.Unreadable)
+		add(traces.NoteWarning, "transactions of %s cannot be read: their writes are not counted", english.Plural(int(c.Unreadable), "block", ""))
 	}
 }

@@ -300,7 +300,7 @@ func TestCopies(t *testing.T) {
 			t.Errorf("block %d: %d bytes", n, len(r.payloads[n]))
 		}
 	}
-	if c := r.report.Channels[0]; c.Repeated != 20 || c.Validated != 20 || !strings.Contains(r.notes(traces.NoteFact), "on 20 of 24 blocks, 20 transactions are invalid") {
+	if c := r.report.Channels[0]; c.Repeated != 20 || c.Validated != 20 || !strings.Contains(r.notes(traces.NoteFact), "on 20 of 24 blocks, 20 transactions found invalid") {
 		t.Errorf("report %+v, notes %s", c, r.notes(traces.NoteFact))
 	}
 }

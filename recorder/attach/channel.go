@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -253,8 +254,8 @@ func (r *ChannelReport) Foreign() string {
 	if r.Hashed > 0 || r.Late == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the transactions of %d blocks were made more than %v after the trace has seen the block, by their clients' clocks: "+
-		"these may be blocks of another run", r.Late, maxSkew)
+	return fmt.Sprintf("the transactions of %s were made more than %v after the trace has seen the block, by their clients' clocks: "+
+		"these may be blocks of another run", english.Plural(int(r.Late), "block", ""), maxSkew)
 }
 
 // Unhashed says why nothing but numbers, the chain and counts tells that the blocks are the

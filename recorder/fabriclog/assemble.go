@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -151,7 +153,7 @@ func (l *logs) overlap(s *stream, peer, orderer *table, at *span, offered span) 
 		if at.first < offered.first {
 			side = "peer's"
 		}
-		s.fact("the trace begins with block %d, the first that both logs hold; %d blocks before it are only in the %s log and were left out", from, n, side)
+		s.fact("the trace begins with block %d, the first that both logs hold; left out before it: %s, only in the %s log", from, english.Plural(int(n), "block", ""), side)
 	}
 	*at = span{from, max(at.last, offered.last)}
 	return true
@@ -213,7 +215,7 @@ func (s *stream) refinePops() {
 		refined++
 	}
 	if refined > 0 {
-		s.fact("the pop of %d blocks is the time at which the buffer's size tells that they had left it, up to milliseconds before the line that says so", refined)
+		s.fact("the pop of %s is the time at which the buffer's size tells that they had left it, up to milliseconds before the line that says so", english.Plural(refined, "block", ""))
 	}
 }
 
@@ -223,10 +225,10 @@ func (s *stream) fillOffers() {
 	wrote := s.fill(s.ordered.table, colWrote, event.Offered, false)
 	created := s.fill(s.ordered.table, colCreated, event.Offered, false)
 	if wrote > 0 {
-		s.fact("offered is the orderer's line Wrote block for %d blocks, and Writing block, a few milliseconds earlier, for %d", wrote, writing)
+		s.fact("offered is the orderer's line Wrote block for %s, and Writing block, a few milliseconds earlier, for %d", english.Plural(wrote, "block", ""), writing)
 	}
 	if created > 0 {
-		s.warn("offered is the orderer's line Created block for %d blocks that have no line Writing block: they were in the orderer's ledger some milliseconds later than this trace says", created)
+		s.warn("offered is the orderer's line Created block for %s without a line Writing block: in the orderer's ledger some milliseconds later than this trace says", english.Plural(created, "block", ""))
 	}
 }
 
@@ -280,7 +282,7 @@ func (s *stream) assumeBacklog() {
 	for i := range offered[:end] {
 		offered[i] = first
 	}
-	s.warn("a backlog is assumed: %d blocks that no orderer's line tells of are taken as offered at the peer's first sign of a block", end)
+	s.warn("a backlog is assumed: %s of which no orderer's line tells, taken as offered at the peer's first sign of a block", english.Plural(end, "block", ""))
 }
 
 // count fills in the report and tells what is missing.
@@ -302,7 +304,7 @@ func (s *stream) count() {
 		s.warn("%d of %d blocks have no commit: the peer had not come so far when its log ended, or the lines are lost", r.NotCommitted, s.Len())
 	}
 	if r.Stray > 0 {
-		s.warn("%d block numbers far away from all others were left out: they come from damaged lines", r.Stray)
+		s.warn("left out: %s far away from all others, from damaged lines", english.Plural(int(r.Stray), "block number", ""))
 	}
 	if n := s.peer.starts; n > 1 {
 		s.fact("the peer started %d times in these logs; what was in its buffer at a restart was delivered again", n)

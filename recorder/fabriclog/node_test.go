@@ -182,7 +182,7 @@ func TestPops(t *testing.T) {
 		event.Enqueued: "1 11 37 21",
 		event.Dequeued: "11 30 38 42",
 	})
-	warned(t, tr, traces.NoteFact, "the pop of 1 blocks")
+	warned(t, tr, traces.NoteFact, "the pop of 1 block is")
 }
 
 // Without the banner a second pop tells of a restart: the last before the commit
@@ -208,8 +208,8 @@ func TestOrderers(t *testing.T) {
 		Peers:    []Source{text("p.log", p.String())},
 	})
 	expect(t, tr.Timelines[0], 1, map[event.Kind]string{event.Offered: "0 12 15"})
-	warned(t, tr, traces.NoteFact, "Wrote block for 1 blocks")
-	warned(t, tr, traces.NoteWarning, "Created block for 1 blocks")
+	warned(t, tr, traces.NoteFact, "Wrote block for 1 block,")
+	warned(t, tr, traces.NoteWarning, "Created block for 1 block w")
 	warned(t, tr, traces.NoteFact, "earliest line of 2 orderers: orderer0,orderer1")
 }
 

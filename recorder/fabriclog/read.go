@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -161,16 +163,16 @@ func (l *logs) finish(f *logFile, r *reader, name string) {
 		l.warn("%s is damaged: %v; everything before that was read", f.Path, r.report.Damage)
 	}
 	if n := r.report.Undated; n > 0 {
-		l.warn("%s: %d messages about blocks have no date and time that can be read and were left out", f.Path, n)
+		l.warn("%s: left out %s about blocks without a date and time that can be read", f.Path, english.Plural(int(n), "message", ""))
 	}
 	switch n := r.report.Repeated; {
 	case n*10 > r.report.Messages:
 		l.warn("%s: %d of %d messages tell of a block once more and the first counts: the file was given twice, or holds the logs of several networks or runs", f.Path, n, r.report.Messages)
 	case n > 0:
-		l.fact("%s: %d messages tell of a block once more; the first of an orderer's and of commits counts", f.Path, n)
+		l.fact("%s: %s of a block once more; the first of an orderer's and of commits counts", f.Path, english.Plural(int(n), "message", ""))
 	}
 	if n := r.report.Torn + r.report.Garbage; n > 0 {
-		l.warn("%s: %d torn messages and %d lines with binary garbage were skipped", f.Path, r.report.Torn, r.report.Garbage)
+		l.warn("%s: skipped %s and %s with binary garbage", f.Path, english.Plural(int(r.report.Torn), "torn message", ""), english.Plural(int(r.report.Garbage), "line", ""))
 	}
 }
 
@@ -201,7 +203,7 @@ func missed(f *logFile, r *reader) string {
 	default:
 		is = "it looks like text without timestamps"
 	}
-	return fmt.Sprintf("no line with %s among %d lines: %s", want, r.report.Lines, is)
+	return fmt.Sprintf("no line with %s among %s: %s", want, english.Plural(int(r.report.Lines), "line", ""), is)
 }
 
 func (l *logs) peer(name string) *peer {

@@ -3,6 +3,8 @@ package fabriclog
 import (
 	"slices"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -53,9 +55,9 @@ func (s *stream) matchSent() {
 		blocks += s.fill(sub.table, colDelivering, event.Sent, false)
 	}
 	if blocks > 0 {
-		s.fact("sent is the time at which the orderer began to send, from %d of %d Deliver streams in its log, told apart by their times (%d blocks)", len(taken), len(s.ordered.subscribers), blocks)
+		s.fact("sent is the time at which the orderer began to send, from %d of %d Deliver streams in its log, told apart by their times (%s)", len(taken), len(s.ordered.subscribers), english.Plural(blocks, "block", ""))
 	} else {
-		s.fact("the orderer's log tells of %d Deliver streams, and none fits this peer: when blocks were sent to it is left open", len(s.ordered.subscribers))
+		s.fact("the orderer's log tells of %s, and none fits this peer: when blocks were sent to it is left open", english.Plural(len(s.ordered.subscribers), "Deliver stream", ""))
 	}
 }
 

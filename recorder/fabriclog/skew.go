@@ -3,6 +3,8 @@ package fabriclog
 import (
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -72,8 +74,8 @@ func (l *logs) correctClocks(streams []*stream) {
 		}
 		k := s.report.Skew
 		if k.Blocks > 0 {
-			s.warn("the clocks differ: the peer tells of %d blocks before the orderer offered them, of block %d by %v. The peer's clock is behind by at least that, and by less than %v if any block was delivered within %v. Latencies and gap are wrong by as much; give a clock offset or let the skew be fixed (or give the log of the orderer that the peer pulls from, if this is another's)",
-				k.Blocks, k.Block, -k.Smallest, quickest-k.Smallest, quickest)
+			s.warn("the clocks differ: the peer tells of %s before the orderer offered them, of block %d by %v. The peer's clock is behind by at least that, and by less than %v if any block was delivered within %v. Latencies and gap are wrong by as much: record again with --fix-clock-skew, which adds %v to the peer's times, or with --clock-offset if you know the difference (or give the log of the orderer that the peer pulls from, if this is another's)",
+				english.Plural(k.Blocks, "block", ""), k.Block, -k.Smallest, quickest-k.Smallest, quickest, -k.Smallest)
 		}
 		s.hintZone(k)
 	}

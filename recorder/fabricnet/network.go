@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -208,7 +209,7 @@ func (n *Network) finish() error {
 			err = fmt.Errorf("write payloads: %w", err)
 		}
 		if lost := n.payloads.dropped.Load(); lost > 0 {
-			n.note(-1, traces.NoteWarning, "payloads of %d blocks came faster than they could be written and were dropped; their times are whole", lost)
+			n.note(-1, traces.NoteWarning, "payloads of %s came faster than they could be written and were dropped; their times are whole", english.Plural(int(lost), "block", ""))
 		}
 	}
 	return errors.Join(err, n.rec.Close())

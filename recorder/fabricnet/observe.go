@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -189,7 +191,7 @@ func (c *channel) end() {
 		}
 	}
 	if n := c.unreadable.Load(); n > 0 {
-		c.net.note(-1, traces.NoteWarning, "%d blocks of %s have transactions that cannot be read: their writes are not counted", n, c.name)
+		c.net.note(-1, traces.NoteWarning, "transactions of %s of %s cannot be read: their writes are not counted", english.Plural(int(n), "block", ""), c.name)
 	}
 	for _, s := range c.streams {
 		if all := s.transactions.Load(); all > 0 {

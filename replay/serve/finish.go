@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -85,7 +87,7 @@ func (r *recording) trace() (*traces.Trace, error) {
 	}
 	if r.left > 0 {
 		tr.Notes = append(tr.Notes, traces.Note{Stream: -1, Kind: traces.NoteWarning,
-			Text: fmt.Sprintf("%d requests are not recorded: of more than %d readers, or of readers for whom no file could be made", r.left, maxStreams)})
+			Text: fmt.Sprintf("not recorded: %s, of more than %d readers, or of readers for whom no file could be made", english.Plural(int(r.left), "request", ""), maxStreams)})
 	}
 	return tr, nil
 }
@@ -141,7 +143,7 @@ func (s *stream) notes(tl *traces.Timeline) (notes []traces.Note) {
 		add(traces.NoteFact, "blocks up to %d are from before the recording that was served: all of them count as offered at the start", c.recorded()-1)
 	}
 	if s.again > 0 {
-		add(traces.NoteWarning, "%d blocks were sent again to a reader that had been cut off: the first time counts", s.again)
+		add(traces.NoteWarning, "%s sent again to a reader that had been cut off: the first time counts", english.Plural(int(s.again), "block", ""))
 	}
 	if s.peer < 0 {
 		return notes
@@ -156,7 +158,7 @@ func (s *stream) notes(tl *traces.Timeline) (notes []traces.Note) {
 			"which was %v when the peer was first asked, and by more while something waits on the way", s.took.Round(time.Microsecond))
 	}
 	if missing := s.uncommitted(tl); missing > 0 {
-		add(traces.NoteWarning, "%d blocks that the peer has committed have no time: its events were not followed yet, or not for a while", missing)
+		add(traces.NoteWarning, "no time of %s that the peer has committed: its events were not followed yet, or not for a while", english.Plural(int(missing), "block", ""))
 	}
 	return notes
 }

@@ -237,7 +237,7 @@ func TestRecordComeAndGo(t *testing.T) {
 		t.Errorf("streams %+v", tr.Streams)
 	}
 	if !slices.ContainsFunc(tr.Notes, func(n traces.Note) bool {
-		return n.Stream == 1 && strings.Contains(n.Text, "18 blocks were sent again")
+		return n.Stream == 1 && strings.Contains(n.Text, "18 blocks sent again")
 	}) {
 		t.Errorf("notes %+v", tr.Notes)
 	}
