@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A LedgerComparison holds the runs of two settings of one stream against each other by one
@@ -130,19 +131,60 @@ func Sentences(all []LedgerComparison) (apart, doubtful []string) {
 	if len(all) > 0 && !slices.ContainsFunc(all, func(c LedgerComparison) bool { return len(c.a) > 1 || len(c.b) > 1 }) {
 		return nil, []string{"each setting ran once: how much two runs of one setting differ on this machine is not known (--repeat 5)"}
 	}
+	var few []fewRuns
 	for i := range all {
 		c := &all[i]
 		stream := ""
 		if c.streams {
 			stream = c.Channel + "@" + c.Peer + ": "
 		}
-		if c.Apart {
+		switch head := stream + c.what.what + ": "; {
+		case c.Apart:
 			apart = append(apart, stream+c.told())
-		} else {
-			doubtful = append(doubtful, stream+c.what.what+": "+c.untold(runsFor(max(1, c.Comparisons))))
+		case !c.P.Known() && min(len(c.a), len(c.b)) > 1:
+			few = addFew(few, head, c)
+		default:
+			doubtful = append(doubtful, head+c.untold(runsFor(max(1, c.Comparisons))))
 		}
 	}
+	for _, f := range few {
+		doubtful = append(doubtful, f.sentence(runsFor(len(all))))
+	}
 	return apart, doubtful
+}
+
+// fewRuns are settings of which there are so few runs that no two can be told apart, whatever
+// they are.
+type fewRuns struct {
+	head           string
+	least, most    int // runs of a setting
+	names, members []string
+}
+
+// addFew puts the two settings of a comparison to those that have as many runs.
+func addFew(few []fewRuns, head string, c *LedgerComparison) []fewRuns {
+	one := fewRuns{head: head, least: min(len(c.a), len(c.b)), most: max(len(c.a), len(c.b))}
+	at := slices.IndexFunc(few, func(f fewRuns) bool { return f.head == one.head && f.least == one.least && f.most == one.most })
+	if at < 0 {
+		at, few = len(few), append(few, one)
+	}
+	f := &few[at]
+	for i, values := range [][]float64{c.a, c.b} {
+		if name := c.names[i]; !slices.Contains(f.names, name) {
+			f.names, f.members = append(f.names, name), append(f.members, fmt.Sprintf("%s (%s)", name, c.ranges(values)))
+		}
+	}
+	return few
+}
+
+func (f *fewRuns) sentence(runs int) string {
+	last := len(f.members) - 1
+	number := fmt.Sprintf("%d runs of each", f.least)
+	if f.most > f.least {
+		number = fmt.Sprintf("%d and %d runs", f.least, f.most)
+	}
+	return fmt.Sprintf("%s%s and %s: %s cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of %.0f cases (--repeat %d or more)",
+		f.head, strings.Join(f.members[:last], ", "), f.members[last], number, 1/disjoint(f.least, f.most), max(5, runs))
 }
 
 func (c *LedgerComparison) told() string {
@@ -161,18 +203,14 @@ func (c *LedgerComparison) told() string {
 func (c *LedgerComparison) untold(runs int) string {
 	both := fmt.Sprintf("%s (%s) and %s (%s)", c.names[0], c.ranges(c.a), c.names[1], c.ranges(c.b))
 	n, m := len(c.a), len(c.b)
-	p, tested := c.P.Get()
-	switch {
-	case n == 1 || m == 1:
+	if n == 1 || m == 1 {
 		once := c.names[0]
 		if n > 1 {
 			once = c.names[1]
 		}
 		return fmt.Sprintf("%s: of %s there is one run alone, and how much two runs of one setting differ is not known (--repeat %d)", both, once, max(5, runs))
-	case !tested:
-		return fmt.Sprintf("%s: %d and %d runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of %.0f cases (--repeat %d or more)",
-			both, n, m, 1/disjoint(n, m), max(5, runs))
 	}
+	p := c.P.Or(1)
 	text := fmt.Sprintf("%s cannot be told apart on this machine: two equal settings differ as much with probability %.2g", both, p)
 	if p <= significance {
 		text += fmt.Sprintf(", and %d comparisons make that %.2g (Holm)", c.Comparisons, c.Corrected.Or(1))

@@ -66,7 +66,11 @@ func TestCompareLedgers(t *testing.T) {
 			[]string{"a with N = 2 has 2.67 × the mean latency of a with N = 20", "a with N = 2 has 2.67 × the mean latency of b with N = 2"},
 			[]string{"mean latency: a with N = 20 (1 ms to 5 ms) and a with N = 200 (1 ms to 5 ms) cannot"},
 		},
-		{"too few", slices.Concat(ledgerRuns("a", 2, false, 1, 2, 3), ledgerRuns("b", 2, false, 25, 40, 50)), nil, []string{"3 and 3 runs cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of 10 cases (--repeat 5 or more)"}},
+		{"too few", slices.Concat(ledgerRuns("a", 2, false, 1, 2, 3), ledgerRuns("b", 2, false, 25, 40, 50)), nil, []string{"3 runs of each cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of 10 cases (--repeat 5 or more)"}},
+		{
+			"too few of each", slices.Concat(ledgerRuns("a", 2, true, 1, 2, 3), ledgerRuns("b", 2, true, 25, 40, 50), ledgerRuns("c", 2, true, 5, 6, 7), ledgerRuns("d", 2, true, 8, 9, 10)), nil,
+			[]string{"blocks/s: b (25 to 50), a (1 to 3), c (5 to 7) and d (8 to 10): 3 runs of each cannot tell settings apart, whatever they are: of equal ones, the ranges of so many are disjoint in 1 of 10 cases (--repeat 5 or more)"},
+		},
 	} {
 		apart, doubtful := Sentences(CompareLedgers(tc.runs))
 		for _, c := range []struct{ got, want []string }{{apart, tc.apart}, {doubtful, tc.doubtful}} {

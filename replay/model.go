@@ -55,6 +55,7 @@ type Model struct {
 	unvalidated bool
 	samples     []traces.SampleColumn
 	pollFact    string // how the poll was obtained
+	which       int    // the first so many Warnings are of which blocks it covers
 }
 
 // ErrNoOffers is returned for a stream without offered times.
@@ -77,6 +78,7 @@ func NewModel(tl *traces.Timeline, cfg ModelConfig, samples ...traces.SampleColu
 	if err := m.keepObserved(); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", tl.Name(), err)
 	}
+	m.which = len(m.Warnings)
 	m.arrivals(cfg)
 	m.services()
 	base, whole, err := m.baseConfig(cfg)

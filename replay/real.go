@@ -128,8 +128,15 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 			j.committed()
 		}
 	}
-	j.facts = append(j.facts, fmt.Sprintf("%s: the %s before the first were committed before the run: of all figures only the bytes on disk, written and of payload count them",
-		spec, analysis.FormatBlocks(int64(n))))
+	counted := "no figure counts them"
+	switch b, _ := ledger.Find(spec); {
+	case j.out == nil: // the ledger is driven for its times alone
+	case b.InMemory:
+		counted = "of all figures only the bytes of payload count them"
+	default:
+		counted = "of all figures only the bytes on disk, written and of payload count them"
+	}
+	j.facts = append(j.facts, fmt.Sprintf("the %s before the first were committed before the run: %s", analysis.FormatBlocks(int64(n)), counted))
 	return nil
 }
 
@@ -189,20 +196,19 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 	if known {
 		j.facts = append(j.facts, fmt.Sprintf("stages of %s: %s", b.Name, b.Timing))
 	}
-	if known && !b.InMemory {
-		j.facts = append(j.facts, fmt.Sprintf("durability of %s: %s", b.Name, b.Durability))
-	}
 	switch {
+	case ledger.Durable(spec):
+		j.facts = append(j.facts, fmt.Sprintf("durability of %s: %s", spec, b.Durability))
 	case b.InMemory:
-		j.facts = append(j.facts, fmt.Sprintf("%s stores nothing: it is what a ledger can reach at best", spec))
-	case !ledger.Durable(spec):
+		j.facts = append(j.facts, fmt.Sprintf("%s stores nothing: what it takes is what is left without storage", spec))
+	default:
 		j.warnings = append(j.warnings, fmt.Sprintf("%s does not wait for the disk: its commits are faster than durable ones", spec))
 	}
 	if whole {
-		j.facts = append(j.facts, fmt.Sprintf("validation and commits were measured on %s with the trace's own blocks", spec))
+		j.facts = append(j.facts, "validation and commits of real ledgers were measured with the trace's own blocks")
 		return
 	}
-	fact := fmt.Sprintf("commits were measured on %s with made-up blocks of the trace's shape", spec)
+	fact := "commits of real ledgers were measured with made-up blocks of the trace's shape"
 	if !j.model.unvalidated {
 		fact += "; validation takes the trace's own time"
 	}
@@ -329,7 +335,7 @@ func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec st
 		if err != nil {
 			return err
 		}
-		once := spec + " was driven once: how much two runs of it differ on this machine is not known (--clock wall --repeat tells)"
+		const once = "each ledger was driven once: how much two runs of one differ on this machine is not known (--clock wall --repeat tells)"
 		c[key] = drivenLedger{times, probe.facts, append(probe.warnings, once)}
 	}
 	driven, m := c[key], *j.model

@@ -55,7 +55,7 @@ func (j *job) tellReport(spec string, r ledger.Report, log logHashes) {
 	bare := r.Compared+r.AdoptedPolicies+r.AdoptedPast+r.ComparedHashes == 0
 	switch {
 	case bare && log.equal == 0 && !log.different:
-		fact("the payloads carry no verdicts of a peer (an orderer's copy has none): nothing to compare")
+		j.facts = append(j.facts, "the payloads carry no verdicts of a peer (an orderer's copy has none): nothing to compare")
 	case r.Different > 0:
 		text := fmt.Sprintf("%s of %s validation codes are not the peer's", count(r.Different), count(r.Compared))
 		if len(r.Differences) > 0 {

@@ -30,6 +30,9 @@ type Outcome struct {
 	// Identity is, for each stream, how its replay with its own settings differs from
 	// the trace.
 	Identity []Identity
+	// Measured: real ledgers had all blocks from the start. Nothing of the results follows from
+	// the arrivals and services of the trace, and Identity says nothing of them.
+	Measured bool
 	// Facts say how the parameters were obtained, Warnings what weakens the results.
 	Facts, Warnings []string
 	// Invalid are those of the warnings by which figures are not valid: they must stand
@@ -96,7 +99,7 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 			return nil, fmt.Errorf("%s has %s, and a warm-up of %d leaves none to measure", m.Stream.Name(), analysis.FormatBlocks(int64(m.Len())), s.Warmup)
 		}
 	}
-	out := &Outcome{Facts: []string{}}
+	out := &Outcome{Facts: []string{}, Measured: s.measures(settings...)}
 	said := traceWarnings(tr, warnings)
 	for _, m := range models {
 		id, err := m.Identity(ctx)
@@ -112,8 +115,9 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 		return nil, err
 	}
 	for _, m := range models {
-		out.Facts = append(out.Facts, named(models, m, m.Facts)...)
-		said = append(said, warningsOf(models, m, m.Warnings)...)
+		facts, warnings := s.bearing(m, settings...)
+		out.Facts = append(out.Facts, named(models, m, facts)...)
+		said = append(said, warningsOf(models, m, warnings)...)
 	}
 	out.Warnings = analysis.Grouped(said)
 	measured := measuredServices{}
@@ -146,6 +150,26 @@ func Replay(ctx context.Context, tr *traces.Trace, s Scenario, each func(Result)
 // forecasts reports whether the replay under a setting is a forecast by the model of the
 // trace, and not a measurement of a real ledger.
 func (s *Scenario) forecasts(set Setting) bool { return s.Clock != Wall || set.virtualLedger() }
+
+// measures reports whether all that the settings' results follow from is measured: every block
+// is at a real ledger's orderer from the start.
+func (s *Scenario) measures(settings ...Setting) bool {
+	return s.Unpaced && !slices.ContainsFunc(settings, s.forecasts)
+}
+
+// bearing are those of m's facts and warnings that bear on what is replayed under the settings.
+func (s *Scenario) bearing(m *Model, settings ...Setting) (facts, warnings []string) {
+	if !s.measures(settings...) {
+		return m.Facts, m.Warnings
+	}
+	if m.pollFact != "" && slices.ContainsFunc(settings, func(set Setting) bool { return set.mode == "" || set.mode == ModeFabric }) {
+		facts = append(facts, m.pollFact)
+	}
+	if s.hasPayloads(m) {
+		return facts, m.Warnings[:m.which]
+	}
+	return facts, m.Warnings // made-up blocks have the trace's sizes and validation
+}
 
 // drives is how often the blocks are committed to a real ledger before the replays.
 func (s *Scenario) drives() int {
@@ -267,7 +291,9 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		note := func(kind, text string) {
 			result.Notes = append(result.Notes, traces.Note{Stream: i, Kind: kind, Text: text})
 		}
-		note(traces.NoteFact, "identity error of the replay: "+id.String())
+		if !s.measures(set) {
+			note(traces.NoteFact, "identity error of the replay: "+id.String())
+		}
 		doubt := ""
 		if s.forecasts(set) {
 			doubt = id.Distrust()
@@ -275,10 +301,11 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		if out.Doubts = append(out.Doubts, doubt); doubt != "" {
 			note(traces.NoteWarning, doubt)
 		}
-		for _, f := range slices.Concat(models[i].Facts, j.facts) {
+		facts, warnings := s.bearing(models[i], set)
+		for _, f := range slices.Concat(facts, j.facts) {
 			note(traces.NoteFact, f)
 		}
-		for _, w := range slices.Concat(models[i].Warnings, j.warnings) {
+		for _, w := range slices.Concat(warnings, j.warnings) {
 			note(traces.NoteWarning, w)
 		}
 		if j.late.text != "" {

@@ -172,7 +172,11 @@ func WithoutRuns(name string, runs int, notValid []int) string {
 func notMeasured(groups []analysis.LedgerRuns) (reasons []string) {
 	for _, g := range groups {
 		if why := g[0].NotMeasured; why != "" && !g[0].Written.Known() {
-			why = unknown + " in written and ÷ payload: " + why
+			columns := "written and ÷ payload: "
+			if !g[0].Disk.Known() {
+				columns = "on disk, " + columns
+			}
+			why = unknown + " in " + columns + why
 			if !slices.Contains(reasons, why) {
 				reasons = append(reasons, why)
 			}

@@ -83,6 +83,9 @@ func describeLedgers() []ledgerInfo {
 		about := ledgerInfo{
 			Name: b.Name, About: b.About, Durable: b.Durability, Stages: b.Timing, Limits: b.Limits, Stores: b.IsStore(), Memory: b.InMemory, Options: []ledgerOption{},
 		}
+		if b.HasOption(func(o ledger.Option) bool { return o.Name == "sync" }) {
+			about.Durable += "; not with sync=false"
+		}
 		for _, o := range b.Options {
 			option := ledgerOption{Name: o.Name, Kind: string(o.Kind), Default: o.Default, Values: o.Values, Range: o.Range(), About: o.About}
 			if option.Range != "" {

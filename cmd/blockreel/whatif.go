@@ -173,7 +173,7 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 		return report.JSON(c.OutOrStdout(), w.result(forecasts, comparisons, apart))
 	}
 	stdout := c.OutOrStdout()
-	for _, id := range out.Identity {
+	for _, id := range w.identities() {
 		if err := report.Identity(stdout, id.Stream, id.String()); err != nil {
 			return err
 		}
@@ -197,6 +197,14 @@ func (w *whatIf) print(c *cobra.Command, asJSON bool) error {
 	return report.Warnings(c.ErrOrStderr(), out.Warnings)
 }
 
+// identities are the identity errors, where they say something of the results.
+func (w *whatIf) identities() []replay.Identity {
+	if w.outcome.Measured {
+		return nil
+	}
+	return w.outcome.Identity
+}
+
 // result is what print prints, for programs.
 func (w *whatIf) result(forecasts []analysis.Forecast, comparisons []analysis.LedgerComparison, apart []string) replayResult {
 	out := w.outcome
@@ -204,7 +212,7 @@ func (w *whatIf) result(forecasts []analysis.Forecast, comparisons []analysis.Le
 		Streams: w.streams, Identity: map[string]analysis.Differences{}, Ledgers: ledgerRuns(w.ledgers), Apart: apart,
 		Facts: out.Facts, Warnings: out.Warnings, Invalid: out.Invalid,
 	}
-	for _, id := range out.Identity {
+	for _, id := range w.identities() {
 		r.Identity[id.Stream] = id.Differences
 	}
 	for _, f := range forecasts {

@@ -16,7 +16,7 @@ type Backend struct {
 	Options []Option
 	// About is one line for people.
 	About string
-	// Durability says when a block is on the disk.
+	// Durability says when a block is on the disk, if the spec is Durable.
 	Durability string
 	// Timing says how far the stages of a commit are told apart.
 	Timing string
@@ -59,7 +59,7 @@ var backends = []Backend{
 }
 
 // For Backend.Durability.
-const whenSynced = "a block is on the disk when its commit returns; not with sync=false"
+const whenSynced = "a block is on the disk when its commit returns"
 
 // How a backend's stages are measured: for Backend.Timing.
 const (

@@ -36,7 +36,7 @@ var couchDBBackend = Backend{
 		{Name: "revisions", Kind: Count, Default: fmt.Sprint(couch.DefaultRevisions), Min: 1, Max: 100_000_000, About: "kept in memory, of about 150 bytes each"},
 	}, levelDBOptions),
 	About: "state in CouchDB, over HTTP; the rest as leveldb",
-	Durability: "blocks, index and history are on the disk when a commit returns, not with sync=false; the state when the server says so, which " +
+	Durability: "blocks, index and history are on the disk when a commit returns; the state when the server says so, which " +
 		"CouchDB 3 does after a sync of its own: a state that is behind is brought up to the blocks when the ledger is opened",
 	Timing:   writeEach,
 	marker:   "couchdb",
