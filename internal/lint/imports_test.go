@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"internal/fabric/blockfile":     {"internal/fabric"},
 	"internal/fabric":               {fabricProto + "common", fabricProto + "peer"},
 	"internal/fabric/blocktest":     {},
-	"internal/fabric/fabrictest":    {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/mint", "internal/fabric/pki"},
+	"internal/fabric/fabrictest":    {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/mint", "internal/fabric/pki", fabricProto + "msp"},
 	"internal/fabric/interop":       {},
 	"internal/fabric/identity":      {fabricProto + "msp"},
 	"internal/fabric/validate":      {"internal/fabric", "internal/fabric/identity", fabricProto + "common", fabricProto + "peer"},

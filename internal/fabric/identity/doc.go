@@ -7,7 +7,9 @@
 //
 // [Parse] reads the other side's marshalled msp.SerializedIdentity, [Principal.Verify]
 // checks a signature against it, and [Trust.Check] that its certificate comes from
-// a root that its MSP vouches for.
+// a root that its MSP vouches for. The other side's key may be ECDSA on any of Go's
+// curves, or Ed25519, which a Fabric network has from the channel capability V3_0 on: it
+// signs the message itself. MSPs that hash with SHA-3, and Idemix, are not supported.
 //
 // An Identity and a Principal do not change and may be used by any number of goroutines.
 package identity

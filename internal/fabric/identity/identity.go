@@ -91,8 +91,9 @@ func Nonce() []byte {
 }
 
 func parseCertificate(certPEM []byte) (*x509.Certificate, error) {
+	// As Fabric, which once wrote certificates without it, this does not look at the type.
 	block, _ := pem.Decode(certPEM)
-	if block == nil || block.Type != "CERTIFICATE" {
+	if block == nil {
 		return nil, errors.New("no PEM certificate")
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)

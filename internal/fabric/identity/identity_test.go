@@ -1,10 +1,12 @@
 package identity_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 )
@@ -196,7 +199,7 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, sig := range map[string][]byte{
-		"none": nil, "another's": others, "cut": good[:len(good)-1], "with a tail": append(good[:len(good):len(good)], 0), "negative": negative,
+		"none": nil, "another's": others, "cut": good[:len(good)-1], "negative": negative,
 	} {
 		if err := p.Verify(sig, []byte("message")); !errors.Is(err, identity.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
@@ -204,6 +207,82 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	if err := p.Verify(good, []byte("another message")); !errors.Is(err, identity.ErrSignature) {
 		t.Error("another message:", err)
+	}
+}
+
+// The key may be of any kind that Fabric has. Whatever byte of a signature is another one, it is
+// no signature.
+func TestKeys(t *testing.T) {
+	for kind, key := range fabrictest.Keys(t) {
+		t.Run(kind, func(t *testing.T) {
+			signer := fabrictest.NewSigner(t, "Org1MSP", key)
+			p, err := identity.Parse(signer.Serialize())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sig, err := signer.Sign([]byte("message"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Verify(sig, []byte("mess"), []byte("age")); err != nil {
+				t.Error(err)
+			}
+			digest := sha256.Sum256([]byte("message"))
+			for _, other := range [][]byte{nil, []byte("messages"), digest[:]} {
+				if err := p.Verify(sig, other); !errors.Is(err, identity.ErrSignature) {
+					t.Errorf("%q: %v", other, err)
+				}
+			}
+			for i := range sig {
+				changed := bytes.Clone(sig)
+				changed[i] ^= 1 << (i % 8)
+				if err := p.Verify(changed, []byte("message")); !errors.Is(err, identity.ErrSignature) {
+					t.Errorf("byte %d changed: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
+// Fabric reads signatures with encoding/asn1, which passes over what follows the two integers and
+// what follows the sequence.
+func TestTails(t *testing.T) {
+	m := member(t, newOrg(t, "Org1MSP"))
+	p, err := identity.Parse(m.Serialize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := m.Sign([]byte("message"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(sig, &rs); err != nil {
+		t.Fatal(err)
+	}
+	within := func(tail []byte) []byte {
+		der, err := asn1.Marshal(struct {
+			R, S *big.Int
+			Tail []byte
+		}{rs.R, rs.S, tail})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	for name, tailed := range map[string][]byte{
+		"behind": append(bytes.Clone(sig), 0), "within": within(nil), "much within": within(make([]byte, 1000)),
+	} {
+		if err := p.Verify(tailed, []byte("message")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := p.Verify(tailed, []byte("another")); !errors.Is(err, identity.ErrSignature) {
+			t.Errorf("%s, another message: %v", name, err)
+		}
+	}
+	rs.S.Sub(elliptic.P256().Params().N, rs.S)
+	if err := p.Verify(within(nil), []byte("message")); !errors.Is(err, identity.ErrSignature) || !strings.Contains(err.Error(), "low S") {
+		t.Errorf("high S: %v", err)
 	}
 }
 
