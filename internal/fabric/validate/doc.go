@@ -49,10 +49,14 @@
 // [Unknowable] lists the codes that a peer may give for such a reason.
 //
 // A transaction with any bad endorsement is refused here; Fabric's policy may accept it: a
-// peer leaves bad signatures out and asks the policy about the others. A key or an identity
-// that this package cannot verify (ed25519, idemix) counts as bad as well. [Result].Endorsed
+// peer leaves bad signatures out and asks the policy about the others. [Result].Endorsed
 // says that a good endorsement is left, so that whoever knows the peer's verdict can
 // take over its VALID.
+//
+// Keys are ECDSA on any of Go's curves, which sign the SHA-256 of a message, and Ed25519, which
+// signs the message. A peer takes Ed25519 on channels with the capability V3_0
+// (msp/mspimplsetup.go: setupV3), this package on all. What it cannot verify counts as bad:
+// Idemix, and an MSP that was configured to hash with SHA-3.
 //
 // A configuration transaction of this channel, signed by its creator, is valid if there is a
 // Config in it (else INVALID_CONFIG_TRANSACTION); what it changes is not looked at. A peer stops

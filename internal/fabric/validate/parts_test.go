@@ -35,7 +35,10 @@ type parts struct {
 // maker makes transactions of channel ch1, good but for what a test spoils.
 type maker struct {
 	t  testing.TB
-	id *identity.Identity
+	id interface {
+		Serialize() []byte
+		Sign(message []byte) ([]byte, error)
+	}
 }
 
 func newMaker(t testing.TB) *maker {

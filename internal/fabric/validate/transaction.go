@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/identity"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
@@ -18,25 +19,68 @@ type reading struct {
 
 const valid = peerpb.TxValidationCode_VALID
 
-// judge makes the checks of a transaction in Fabric's order.
+// judge makes the checks of a transaction.
 func (c *checks) judge(envelope []byte) Result {
+	r, claims := c.read(envelope)
+	r.verify(claims)
+	return r
+}
+
+// read makes all checks but those of signatures, and gives the signatures for verify: the
+// creator's, then those of endorsers. Nothing is given that does not matter any more.
+func (c *checks) read(envelope []byte) (Result, []identity.Claim) {
 	var r reading
-	code := r.readHeaders(envelope)
-	if code == valid {
-		code = c.checkCreator(&r.envelope)
+	r.result.Code = r.readHeaders(envelope)
+	t := &r.envelope
+	if r.result.Code == valid && !c.accepts(t.ChannelID) {
+		r.result.Code = peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE
 	}
-	if code == valid {
-		code = r.readBody()
+	if r.result.Code != valid {
+		return r.result, nil
 	}
-	if code == valid && r.result.Type == commonpb.HeaderType_ENDORSER_TRANSACTION {
-		code = c.checkEndorsements(&r)
+	r.result.Code = r.readBody()
+	var endorsements []fabric.Endorsement
+	if r.result.Code == valid && r.result.Type == commonpb.HeaderType_ENDORSER_TRANSACTION {
+		if endorsements = r.endorsed.Endorsements; len(endorsements) == 0 {
+			r.result.Code = peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
+		}
 	}
-	r.result.Code = code
-	if code != valid && !r.result.Endorsed {
+	if c.known == nil {
+		r.result.Endorsed = len(endorsements) > 0
+		return r.result, nil
+	}
+	claims := make([]identity.Claim, 0, 1+len(endorsements))
+	claims = append(claims, c.known.claim(t.Creator, t.Signature, t.Payload))
+	for _, e := range endorsements {
+		claims = append(claims, c.known.claim(e.Endorser, e.Signature, r.endorsed.Response, e.Endorser))
+	}
+	return r.result, claims
+}
+
+// verify completes what read gives. Fabric verifies the creator's signature before it looks
+// at the transaction's body: a bad one goes before what is wrong there. Of endorsements
+// it leaves out the bad ones and asks the policy about the others, so all are verified.
+func (r *Result) verify(claims []identity.Claim) {
+	if len(claims) > 0 && claims[0].Verify() != nil {
+		r.Code, claims = peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE, nil
+	}
+	for i := 1; i < len(claims); i++ {
+		if claims[i].Verify() == nil {
+			r.Endorsed = true
+		} else {
+			r.Code = peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
+		}
+	}
+	if r.Code != valid && !r.Endorsed {
 		// Nobody wants it, and it may be ten times as large as the transaction.
-		r.result.Set, r.result.Config = fabric.ReadWriteSet{}, nil
+		r.Set, r.Config = fabric.ReadWriteSet{}, nil
 	}
-	return r.result
+}
+
+// accepts: a peer asks the MSPs of the channel that the header names. It has none of a
+// channel that it has not joined, so nobody's signature is good there.
+func (c *checks) accepts(channel string) bool {
+	return channel != "" && (c.channel == "" || channel == c.channel)
 }
 
 // readHeaders goes down to the headers (core/common/validation/msgvalidation.go:
@@ -62,16 +106,6 @@ func (r *reading) readHeaders(envelope []byte) Code {
 func hasProcessor(t commonpb.HeaderType) bool {
 	return t == commonpb.HeaderType_ENDORSER_TRANSACTION || t == commonpb.HeaderType_CONFIG ||
 		t == commonpb.HeaderType_CONFIG_UPDATE
-}
-
-// checkCreator asks the MSPs of the channel that the header names. A peer has none of
-// a channel that it has not joined, so nobody's signature is good there.
-func (c *checks) checkCreator(t *fabric.Transaction) Code {
-	if t.ChannelID == "" || c.channel != "" && t.ChannelID != c.channel ||
-		!c.signed(t.Creator, t.Signature, t.Payload) {
-		return peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE
-	}
-	return valid
 }
 
 func (r *reading) readBody() Code {
@@ -161,22 +195,4 @@ func twice(sets []fabric.NamespaceSet) bool {
 		seen[string(sets[i].Namespace)] = true
 	}
 	return len(seen) < len(sets)
-}
-
-// checkEndorsements verifies them all, as Fabric does, which leaves out the bad ones and
-// asks the policy about the others.
-func (c *checks) checkEndorsements(r *reading) Code {
-	all := r.endorsed.Endorsements
-	bad := len(all) == 0
-	for i := range all {
-		if c.signed(all[i].Endorser, all[i].Signature, r.endorsed.Response, all[i].Endorser) {
-			r.result.Endorsed = true
-		} else {
-			bad = true
-		}
-	}
-	if bad {
-		return peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
-	}
-	return valid
 }

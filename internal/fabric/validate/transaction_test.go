@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
@@ -229,6 +230,25 @@ func TestEndorsed(t *testing.T) {
 		}
 		if r.Endorsed && len(r.Set.Namespaces) != 1 {
 			t.Errorf("%s: the set is not there for who takes the transaction over", c.name)
+		}
+	}
+}
+
+// Creators and endorsers may have any kind of key that Fabric has.
+func TestKeys(t *testing.T) {
+	for kind, key := range fabrictest.Keys(t) {
+		m := &maker{t: t, id: fabrictest.NewSigner(t, "Org1MSP", key)}
+		v := validator(t, Config{Channel: "ch1"})
+		if r := v.checks.judge(m.envelope(nil)); r.Code != valid {
+			t.Errorf("%s: %v", kind, r.Code)
+		}
+		r := v.checks.judge(m.envelope(func(p *parts) { p.signature = m.sign([]byte("another message")) }))
+		if r.Code != peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE || r.Endorsed {
+			t.Errorf("%s: a bad signature is %v, endorsed is %v", kind, r.Code, r.Endorsed)
+		}
+		r = v.checks.judge(m.envelope(func(p *parts) { p.endorsements[0].Signature = m.sign([]byte("another message")) }))
+		if r.Code != peerpb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE || r.Endorsed {
+			t.Errorf("%s: a bad endorsement is %v, endorsed is %v", kind, r.Code, r.Endorsed)
 		}
 	}
 }

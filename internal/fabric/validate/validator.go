@@ -64,23 +64,40 @@ func (v *Validator) Workers() int { return v.workers }
 // Block appends a result for each of the block's transactions. Ids that are twice in the
 // block are the caller's to find, together with those in the ledger.
 func (v *Validator) Block(b *fabric.Block, dst []Result) []Result {
-	var envelopes [][]byte
-	for _, e := range b.Envelopes() {
-		envelopes = append(envelopes, e)
-	}
 	at := len(dst)
-	dst = append(dst, make([]Result, len(envelopes))...)
+	dst = append(dst, make([]Result, b.Transactions)...)
 	results := dst[at:]
 	if b.Number == 0 {
-		for i, e := range envelopes {
+		for i, e := range b.Envelopes() {
 			results[i] = genesis(e)
 		}
 		return dst
 	}
+	envelopes := make([][]byte, b.Transactions)
+	for i, e := range b.Envelopes() {
+		envelopes[i] = e
+	}
+	// All are read before the first is verified: reading stays in the processor's caches, and
+	// it is nearly done when the other workers have woken up.
+	type readTransaction struct {
+		result *Result
+		claims []identity.Claim
+	}
 	var next atomic.Int64
+	ready := make(chan readTransaction, len(envelopes))
 	work := func() {
 		for i := next.Add(1) - 1; i < int64(len(envelopes)); i = next.Add(1) - 1 {
-			results[i] = v.checks.judge(envelopes[i])
+			var claims []identity.Claim
+			results[i], claims = v.checks.read(envelopes[i])
+			ready <- readTransaction{&results[i], claims}
+		}
+		for {
+			select {
+			case t := <-ready:
+				t.result.verify(t.claims)
+			default:
+				return // those that are being read are verified by their readers
+			}
 		}
 	}
 	var others sync.WaitGroup
@@ -98,14 +115,6 @@ type checks struct {
 	channel string
 	// known certificates. Nil: signatures are not checked, and count as good.
 	known *certificates
-}
-
-func (c *checks) signed(by, signature []byte, message ...[]byte) bool {
-	if c.known == nil {
-		return true
-	}
-	p, err := c.known.get(by)
-	return err == nil && p.Verify(signature, message...) == nil
 }
 
 // maxKept bounds the bytes of an identity that is kept: a certificate has about one kB.
@@ -140,4 +149,13 @@ func (c *certificates) get(serialized []byte) (*identity.Principal, error) {
 	}
 	c.byBytes[string(serialized)] = p
 	return p, nil
+}
+
+// claim gives a signature to verify. An identity that cannot be read is nobody.
+func (c *certificates) claim(by, signature []byte, message ...[]byte) identity.Claim {
+	p, err := c.get(by)
+	if err != nil {
+		return identity.Claim{}
+	}
+	return p.Claim(signature, message...)
 }
