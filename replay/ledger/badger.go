@@ -11,6 +11,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
+	badgertable "github.com/dgraph-io/badger/v4/table"
 )
 
 const (
@@ -65,6 +66,7 @@ type badgerStore struct {
 	space space       // a mapped file on a full disk ends the process
 	most  int         // bytes of a value in one piece
 	view  *badger.Txn // for the reads since the last write; nil when there were none
+	pages *pages
 	key   []byte
 }
 
@@ -105,7 +107,13 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
-	var err error
+	s.pages = newPages(cfg.Dir, s.hold)
+	err := errors.New("not opened") // badger.Open may panic
+	defer func() {
+		if err != nil {
+			s.pages.close()
+		}
+	}()
 	if s.db, err = badger.Open(b); errors.Is(err, badger.ErrTruncateNeeded) {
 		return nil, errUnfinished
 	} else if err != nil && strings.Contains(err.Error(), "Another process is using this Badger database") {
@@ -127,10 +135,10 @@ func (s *badgerStore) read(_ context.Context, t table, keys [][]byte, each func(
 		if err != nil {
 			return err
 		}
-		err = s.value(item, func(v []byte) { each(i, v) })
-		if err != nil {
+		if err = s.value(item, func(v []byte) { each(i, v) }); err != nil {
 			return err
 		}
+		s.pages.touched(int(item.ValueSize()))
 	}
 	return nil
 }
@@ -154,6 +162,7 @@ func (s *badgerStore) scan(_ context.Context, t table, from, to []byte, each fun
 		if err != nil || !more {
 			return err
 		}
+		s.pages.touched(int(item.ValueSize()))
 	}
 	return nil
 }
@@ -240,7 +249,11 @@ func (s *badgerStore) write(_ context.Context, b *batch) error {
 			}
 		}
 	}
-	return txn.Commit()
+	if err := txn.Commit(); err != nil {
+		return err
+	}
+	s.pages.touched(len(b.data))
+	return nil
 }
 
 func (s *badgerStore) beginView() {
@@ -258,7 +271,29 @@ func (s *badgerStore) endView() {
 
 func (s *badgerStore) close() error {
 	s.endView()
+	defer s.pages.close()
 	return s.db.Close()
+}
+
+// hold is for pages. Between two commits nothing maps or unmaps a file of the value log: commits
+// extend, cut and begin them before they return, nothing is collected. Tables are
+// unmapped when a compaction has replaced them, and nobody reads them: an iterator holds
+// those that were there before it and are after.
+func (s *badgerStore) hold(use func(stays func(name string) bool)) {
+	was := make(map[string]bool)
+	for _, t := range s.db.Tables() {
+		was[badgertable.IDToFilename(t.ID)] = true
+	}
+	txn := s.db.NewTransaction(false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.DefaultIteratorOptions)
+	defer it.Close()
+	held := make(map[string]bool)
+	for _, t := range s.db.Tables() {
+		name := badgertable.IDToFilename(t.ID)
+		held[name] = was[name]
+	}
+	use(func(name string) bool { return held[name] || strings.HasSuffix(name, ".vlog") })
 }
 
 // badgerLog hands Badger's messages on to a structured log.

@@ -24,7 +24,7 @@ var bboltBackend = Backend{
 	Durability: whenSynced,
 	Timing:     oneWrite,
 	Limits:     "keys of at most 32000 bytes; the file does not shrink, but room in it is used again",
-	marker:     "ledger.db",
+	marker:     bboltFile,
 	maxKey:     32_000, // bolt.MaxKeySize: 32768
 	open:       openBbolt,
 	volatile:   func(o options) bool { return !o.bool("sync") },
@@ -34,12 +34,15 @@ var bboltBackend = Backend{
 // writes the pages that have changed and syncs, then the page that makes them count and syncs
 // again. There is no cache but the operating system's.
 type bboltStore struct {
-	db   *bolt.DB
-	fill [tables]float64
+	db    *bolt.DB
+	fill  [tables]float64
+	pages *pages
 }
 
+const bboltFile = "ledger.db"
+
 func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
-	path := filepath.Join(cfg.Dir, "ledger.db")
+	path := filepath.Join(cfg.Dir, bboltFile)
 	// A file in which not even the first pages are whole is damaged: bbolt would write new
 	// ones into an empty one, and the ledger would begin again.
 	info, err := os.Stat(path)
@@ -54,6 +57,7 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 		s.fill[t] = float64(o.count("fill")) / 100
 	}
 	s.fill[blockTable] = 1 // appended to only
+	s.pages = newPages(cfg.Dir, s.hold)
 	err = guardPages(func() error {
 		s.db, err = bolt.Open(path, 0o644, &bolt.Options{
 			// Another process may have it open: long enough for one that is just closing.
@@ -79,9 +83,16 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 	case err != nil && s.db != nil:
 		return nil, errors.Join(err, s.close())
 	case err != nil:
+		s.pages.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// hold is for pages. The file is mapped anew when it grows, which is while it is written to: on
+// the goroutine that uses the store.
+func (s *bboltStore) hold(use func(stays func(name string) bool)) {
+	use(func(name string) bool { return name == bboltFile })
 }
 
 // guardPages makes an error of what bbolt does about a damaged page: it panics, or reads
@@ -113,6 +124,7 @@ func (s *bboltStore) read(_ context.Context, t table, keys [][]byte, each func(i
 		for i, key := range keys {
 			if value := bucket.Get(key); value != nil {
 				each(i, value)
+				s.pages.touched(len(value))
 			}
 		}
 		return nil
@@ -126,13 +138,14 @@ func (s *bboltStore) scan(_ context.Context, t table, from, to []byte, each func
 			if !each(k, v) {
 				break
 			}
+			s.pages.touched(len(v))
 		}
 		return nil
 	})
 }
 
 func (s *bboltStore) write(_ context.Context, b *batch) error {
-	return guardPages(func() error {
+	err := guardPages(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			for t := range table(tables) {
 				bucket := tx.Bucket([]byte(t.String()))
@@ -152,6 +165,8 @@ func (s *bboltStore) write(_ context.Context, b *batch) error {
 			return nil
 		})
 	})
+	s.pages.touched(len(b.data))
+	return err
 }
 
 // usage counts the pages that transactions have made anew, all of which are written.
@@ -161,4 +176,7 @@ func (s *bboltStore) usage(u *Usage) error {
 	return nil
 }
 
-func (s *bboltStore) close() error { return s.db.Close() }
+func (s *bboltStore) close() error {
+	defer s.pages.close()
+	return s.db.Close()
+}
