@@ -85,6 +85,7 @@ func TestFootprint(t *testing.T) {
 		spec   string
 		mostMB int
 	}{
+		{Memory, 300},
 		{BadgerNoSync, 300},
 		{"leveldb:sync=false", 200},
 		{"pebble:sync=false", 200},

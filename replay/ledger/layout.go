@@ -137,6 +137,8 @@ type stateValue struct {
 	// unknown: if the key had a value before the ledger's first block, it still has it, and
 	// this version; else it has none. Only its metadata has been written since.
 	unknown bool
+	// forgotten: the key has a value, which is not kept any more. The memory ledger has such.
+	forgotten bool
 	// metadata are marshalled entries; empty when there are none.
 	metadata, value []byte
 }
@@ -145,6 +147,8 @@ const (
 	formDeleted  = 1
 	formMetadata = 2
 	formUnknown  = 3
+	// formForgotten is formMetadata without the value.
+	formForgotten = 4
 )
 
 func (s *stateValue) append(dst []byte) []byte {
@@ -154,6 +158,9 @@ func (s *stateValue) append(dst []byte) []byte {
 		return append(dst, formDeleted)
 	case s.unknown:
 		dst = append(dst, formUnknown)
+	case s.forgotten:
+		dst = append(dst, formForgotten)
+		return append(binary.AppendUvarint(dst, uint64(len(s.metadata))), s.metadata...)
 	case len(s.metadata) > 0:
 		dst = append(dst, formMetadata)
 	default:
@@ -175,8 +182,8 @@ func decodeState(b []byte) (s stateValue, ok bool) {
 		s.value = rest
 	case formDeleted:
 		s.deleted = true
-	case formMetadata, formUnknown:
-		s.unknown = form == formUnknown
+	case formMetadata, formUnknown, formForgotten:
+		s.unknown, s.forgotten = form == formUnknown, form == formForgotten
 		size, n := binary.Uvarint(rest)
 		if n <= 0 || size > uint64(len(rest)-n) {
 			return s, false

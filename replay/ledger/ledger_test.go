@@ -75,10 +75,11 @@ func TestCheckSeesDamage(t *testing.T) {
 		},
 		"no hash": func(m *memory, l *Ledger) { delete(m.tables[indexTable], string(appendHashKey(nil, &l.tip))) },
 		"old state": func(m *memory, l *Ledger) {
-			m.tables[stateTable][string(appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 1)))][7]--
+			key := appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 1))
+			m.recent[1].values[m.values[string(key)].at+4+7]--
 		},
 		"no state": func(m *memory, l *Ledger) {
-			delete(m.tables[stateTable], string(appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 1))))
+			delete(m.values, string(appendStateKey(nil, madeUpNamespace, l.made.appendKey(nil, 1, 1))))
 		},
 		"no history": func(m *memory, l *Ledger) {
 			key := appendHistoryPrefix(nil, madeUpNamespace, l.made.appendKey(nil, 1, 0))
@@ -174,61 +175,6 @@ func TestBigBlock(t *testing.T) {
 		t.Fatalf("height %d, want 2", l.Height())
 	}
 	check(t, l)
-}
-
-// The memory ledger's memory is bounded: old blocks leave with their index and history.
-func TestMemoryWindow(t *testing.T) {
-	const window = 64
-	l := open(t, "memory:blocks=64", Config{Channel: "ch1"})
-	b := block.Block{Transactions: 3, Writes: 3, Bytes: 50}
-	for ; b.Number < 3*window; b.Number++ {
-		commit(t, l, &b)
-	}
-	check(t, l)
-	m := l.store.(*memory)
-	for table, want := range map[table]int{blockTable: window, indexTable: 2 + window*(1+3), historyTable: 1 + window*3} {
-		if got := len(m.tables[table]); got != want {
-			t.Errorf("%s: %d entries after %d blocks, want %d", table, got, b.Number, want)
-		}
-	}
-}
-
-// Nor do the keys in their order grow, which nobody scans as a rule.
-func TestMemoryKeys(t *testing.T) {
-	m := newMemory(8)
-	sized := func() int {
-		n := 0
-		for t := range m.tables {
-			n += len(m.order[t]) + len(m.fresh[t]) + len(m.tables[t])
-		}
-		return n
-	}
-	const keys = 100
-	most := 0
-	var b batch
-	for n := range uint64(1000) {
-		b.reset()
-		for k := range uint64(keys) {
-			key := appendNumber(nil, k)
-			if b.put(historyTable, appendNumber(key, n), nil); n%2 == 0 {
-				b.put(stateTable, key, key)
-			} else {
-				b.delete(stateTable, key)
-			}
-		}
-		if err := m.write(t.Context(), &b); err != nil {
-			t.Fatal(err)
-		}
-		most = max(most, sized())
-	}
-	if bound := 3*(8+1+1)*keys + 2*memorySlack; most > bound {
-		t.Errorf("%d keys are held, where at most %d are alive", most, (8+1)*keys)
-	}
-	n := 0
-	err := m.scan(t.Context(), historyTable, nil, nil, func(key, _ []byte) bool { n++; return true })
-	if err != nil || n != 8*keys {
-		t.Errorf("%d keys in a scan, want %d: %v", n, 8*keys, err)
-	}
 }
 
 func TestSynthesizedBlocksAreTheSame(t *testing.T) {

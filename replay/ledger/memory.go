@@ -1,25 +1,29 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
+	"encoding/binary"
 	"slices"
+
+	"github.com/blockreel/blockreel/traces/event"
 )
 
-// memoryBackend keeps the state of all keys, and of the last blocks all else: the state, and the
-// order of its keys, grow with the number of keys that a trace writes, nothing else grows. What it has
-// forgotten it cannot refuse: a transaction that comes again after so many blocks is
-// taken for a new one.
+// memoryBackend keeps of the state the version of every key, and of the last blocks all else,
+// the values that they wrote among it: it grows with the number of keys that a trace writes,
+// and with nothing else. What it has forgotten it cannot refuse: a transaction that comes
+// again after so many blocks is taken for a new one.
 var memoryBackend = Backend{
 	Name: "memory",
 	Options: []Option{{
 		Name: "blocks", Kind: Count, Default: "256", Min: 1, Max: 1 << 20,
-		About: "blocks that are kept, with their index and history",
+		About: "blocks that are kept, with their index and history, and the values that they wrote",
 	}},
-	About:      "state and the last blocks in memory: the cost of the pipeline itself",
+	About:      "versions of the state and the last blocks in memory: the cost of the pipeline itself",
 	Durability: "nothing is kept",
 	Timing:     "each table's own writes to memory",
-	InMemory:   true,
+	Limits: "memory grows with every new key, by 50 to 85 bytes beside the key's own; of a value that an older block wrote it has the version and the metadata, " +
+		"and the hash of a block that changes that metadata is not compared; a transaction id is known for as long as its block is kept",
+	InMemory: true,
 	open: func(_ context.Context, _ Config, o options) (store, error) {
 		return newMemory(o.count("blocks")), nil
 	},
@@ -27,19 +31,30 @@ var memoryBackend = Backend{
 
 // memory is the cheapest store: maps, and nothing survives close.
 type memory struct {
+	// tables has what is stored as it is. Of the state that is what belongs to the ledger itself,
+	// marks of keys without a value, and the metadata of those in values that have some.
 	tables [tables]map[string][]byte
-	// recent holds the keys that each of the last blocks will take with it when it
-	// leaves the window, in turn.
-	recent [][]tableKey
-	writes int
-	// order has the keys of the scanned tables in order, without those that came after it was
-	// made: fresh. A deleted key stays until the next sort, which comes with a scan, or when
-	// half of what both hold is more than the table.
-	order, fresh [tables][]string
+	values map[string]place
+	// recent has what leaves with each of the last blocks, at its number modulo their count.
+	recent []leaving
+	blocks int // written
+	order  [tables]order
+	room   []byte
 }
 
-// memorySlack is how many keys order and fresh may have beyond twice the table's.
-const memorySlack = 1024
+// place is where a value of the state is: in recent, as long as its block is there, and
+// nowhere then. With 16 bytes beside the key it is most of what the ledger grows by.
+type place struct {
+	block           event.BlockNum
+	transaction, at uint32
+}
+
+// leaving is a block's own.
+type leaving struct {
+	number uint64
+	values []byte // each with its length (4) before it
+	keys   []tableKey
+}
 
 type tableKey struct {
 	table table
@@ -47,16 +62,40 @@ type tableKey struct {
 }
 
 func newMemory(window int) *memory {
-	m := &memory{recent: make([][]tableKey, window)}
+	m := &memory{recent: make([]leaving, window), values: make(map[string]place)}
 	for t := range m.tables {
 		m.tables[t] = make(map[string][]byte)
 	}
 	return m
 }
 
+// get gives a value that is good until the next call.
+func (m *memory) get(t table, key []byte) ([]byte, bool) {
+	if t == stateTable {
+		if p, ok := m.values[string(key)]; ok {
+			return m.at(p, key), true
+		}
+	}
+	v, ok := m.tables[t][string(key)]
+	return v, ok
+}
+
+// at is what is known of a value: if its block is gone, its version and metadata.
+func (m *memory) at(p place, key []byte) []byte {
+	if l := &m.recent[uint64(p.block)%uint64(len(m.recent))]; l.number == uint64(p.block) {
+		size := binary.BigEndian.Uint32(l.values[p.at:])
+		return l.values[p.at+4:][:size:size]
+	}
+	if withMetadata, ok := m.tables[stateTable][string(key)]; ok {
+		return withMetadata
+	}
+	m.room = (&stateValue{version: version{p.block, p.transaction}, forgotten: true}).append(m.room[:0])
+	return m.room
+}
+
 func (m *memory) read(_ context.Context, t table, keys [][]byte, each func(int, []byte)) error {
 	for i, key := range keys {
-		if v, ok := m.tables[t][string(key)]; ok {
+		if v, ok := m.get(t, key); ok {
 			each(i, v)
 		}
 	}
@@ -64,69 +103,98 @@ func (m *memory) read(_ context.Context, t table, keys [][]byte, each func(int, 
 }
 
 func (m *memory) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
-	if len(m.fresh[t]) > 0 {
-		m.sort(t)
-	}
-	keys := m.order[t]
+	keys := m.inOrder(t)
 	i, _ := slices.BinarySearch(keys, string(from))
 	for ; i < len(keys) && (to == nil || keys[i] < string(to)); i++ {
-		if v, ok := m.tables[t][keys[i]]; ok && !each([]byte(keys[i]), v) {
+		key := []byte(keys[i])
+		if v, ok := m.get(t, key); ok && !each(key, v) {
 			break
 		}
 	}
 	return nil
 }
 
-// sort brings order up to date.
-func (m *memory) sort(t table) {
-	all := slices.DeleteFunc(append(m.order[t], m.fresh[t]...), func(key string) bool {
-		_, ok := m.tables[t][key]
-		return !ok
-	})
-	slices.SortFunc(all, cmp.Compare[string])
-	clear(m.fresh[t])
-	m.order[t], m.fresh[t] = slices.Compact(all), m.fresh[t][:0]
-}
-
 func (m *memory) write(_ context.Context, b *batch) error {
-	slot := &m.recent[m.writes%len(m.recent)]
-	m.writes++
-	for _, k := range *slot {
-		delete(m.tables[k.table], k.key)
+	var block *leaving // nil: the ledger begins
+	for e := range b.entries(blockTable) {
+		if n, ok := number(e.key); ok {
+			block = m.enter(n)
+		}
 	}
-	clear(*slot)
-	*slot = (*slot)[:0]
 	for t := range table(tables) {
-		values := m.tables[t]
 		for e := range b.entries(t) {
-			old, there := values[string(e.key)]
 			switch {
 			case e.deleted:
-				delete(values, string(e.key))
-				continue
-			case there && len(old) == len(e.value):
-				copy(old, e.value)
-				continue
-			}
-			key := string(e.key)
-			values[key] = append([]byte(nil), e.value...)
-			if there {
-				continue
-			}
-			// Savepoints and the like have keys of one byte, and stay.
-			if t != stateTable && len(key) > 1 {
-				*slot = append(*slot, tableKey{t, key})
-			}
-			if t == stateTable || t == historyTable {
-				m.fresh[t] = append(m.fresh[t], key)
+				delete(m.tables[t], string(e.key))
+				if t == stateTable {
+					delete(m.values, string(e.key))
+				}
+			case t == stateTable:
+				m.putState(e, block)
+			default:
+				m.put(t, e, block)
 			}
 		}
-		if len(m.order[t])+len(m.fresh[t]) > 2*len(values)+memorySlack {
-			m.sort(t)
-		}
+		m.thin(t)
 		b.wrote(t)
 	}
 	return nil
+}
+
+// enter makes room for a block, and forgets the one that is as many blocks older as are kept.
+func (m *memory) enter(n uint64) *leaving {
+	m.blocks++
+	l := &m.recent[n%uint64(len(m.recent))]
+	for _, k := range l.keys {
+		delete(m.tables[k.table], k.key)
+	}
+	clear(l.keys)
+	if cap(l.values) > keepBatch {
+		l.values = nil
+	}
+	l.number, l.values, l.keys = n, l.values[:0], l.keys[:0]
+	return l
+}
+
+func (m *memory) put(t table, e entry, block *leaving) {
+	old, there := m.tables[t][string(e.key)]
+	if there && len(old) == len(e.value) {
+		copy(old, e.value)
+		return
+	}
+	key := string(e.key)
+	m.tables[t][key] = append([]byte(nil), e.value...)
+	if there {
+		return
+	}
+	// Savepoints and the like have keys of one byte, and stay.
+	if len(key) > 1 && block != nil {
+		block.keys = append(block.keys, tableKey{t, key})
+	}
+	m.order[t].add(key)
+}
+
+// putState puts a value into its block, and aside what must outlive the block beside the version.
+func (m *memory) putState(e entry, block *leaving) {
+	s, ok := decodeState(e.value)
+	here := ok && block != nil && uint64(s.version.block) == block.number
+	if !here || s.deleted || s.unknown || s.forgotten {
+		delete(m.values, string(e.key))
+		m.put(stateTable, e, nil)
+		return
+	}
+	if _, there := m.values[string(e.key)]; !there {
+		m.order[stateTable].add(string(e.key))
+	}
+	m.values[string(e.key)] = place{s.version.block, s.version.transaction, uint32(len(block.values))}
+	block.values = binary.BigEndian.AppendUint32(block.values, uint32(len(e.value)))
+	block.values = append(block.values, e.value...)
+	if len(s.metadata) > 0 {
+		s.forgotten = true
+		m.tables[stateTable][string(e.key)] = s.append(nil)
+	} else if len(m.tables[stateTable]) > 0 {
+		delete(m.tables[stateTable], string(e.key))
+	}
 }
 
 func (m *memory) close() error {

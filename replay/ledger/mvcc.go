@@ -230,8 +230,9 @@ func (l *Ledger) apply(namespace []byte, n *fabric.NamespaceSet, at version) {
 		if len(w.Entries) > 0 {
 			m.marked[m.mark(namespace)] = true
 		}
-		m.unknown = m.unknown || now.unknown
-		m.change(i, stateValue{version: at, unknown: now.unknown, metadata: w.Entries, value: now.value})
+		m.unknown = m.unknown || now.unknown || now.forgotten
+		now.version, now.metadata = at, w.Entries
+		m.change(i, now)
 	}
 }
 
