@@ -189,6 +189,7 @@ func decodeState(b []byte) (s stateValue, ok bool) {
 			return s, false
 		}
 		s.metadata, s.value = rest[n:n+int(size)], rest[n+int(size):]
+		return s, !s.forgotten || len(s.value) == 0
 	default:
 		return s, false
 	}

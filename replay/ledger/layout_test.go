@@ -16,8 +16,10 @@ func FuzzDecode(f *testing.F) {
 		{version: version{7, 3}, deleted: true},
 		{version: version{1 << 40, 3}, metadata: []byte("meta"), value: []byte("value")},
 		{version: version{7, 3}, unknown: true, metadata: []byte("meta")},
+		{version: version{7, 3}, forgotten: true, metadata: []byte("meta")},
 	} {
 		f.Add(s.append(nil))
+		f.Add(append(s.append(nil), "more"...))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if r, err := decodeRecord(5, raw); err == nil {
@@ -27,7 +29,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		if s, ok := decodeState(raw); ok {
 			again, ok := decodeState(s.append(nil))
-			if !ok || again.version != s.version || again.deleted != s.deleted || again.unknown != s.unknown ||
+			if !ok || again.version != s.version || again.deleted != s.deleted || again.unknown != s.unknown || again.forgotten != s.forgotten ||
 				!bytes.Equal(again.value, s.value) || !bytes.Equal(again.metadata, s.metadata) {
 				t.Errorf("%+v comes back as %+v", s, again)
 			}
