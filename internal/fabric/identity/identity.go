@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -24,12 +26,12 @@ type Identity struct {
 	MSPID       string
 	Certificate *x509.Certificate
 
-	key        *ecdsa.PrivateKey
+	key        crypto.Signer
 	serialized []byte
 }
 
-// New makes an identity of a PEM certificate and the key that belongs to it.
-func New(mspID string, certPEM []byte, key *ecdsa.PrivateKey) (*Identity, error) {
+// New makes an identity of a PEM certificate and the key that belongs to it, ECDSA or Ed25519.
+func New(mspID string, certPEM []byte, key crypto.Signer) (*Identity, error) {
 	if mspID == "" {
 		return nil, errors.New("an identity needs the id of its MSP (CORE_PEER_LOCALMSPID)")
 	}
@@ -37,11 +39,7 @@ func New(mspID string, certPEM []byte, key *ecdsa.PrivateKey) (*Identity, error)
 	if err != nil {
 		return nil, err
 	}
-	public, ok := cert.PublicKey.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("certificate of %s: a %T: Fabric's MSP identities have ECDSA keys", cert.Subject, cert.PublicKey)
-	}
-	if !public.Equal(key.Public()) {
+	if !isPair(cert, key) {
 		return nil, fmt.Errorf("certificate of %s: the private key is another one's", cert.Subject)
 	}
 	serialized, err := proto.Marshal(&msppb.SerializedIdentity{Mspid: mspID, IdBytes: certPEM})
@@ -55,14 +53,29 @@ func New(mspID string, certPEM []byte, key *ecdsa.PrivateKey) (*Identity, error)
 // signature header. It is not to be changed.
 func (id *Identity) Serialize() []byte { return id.serialized }
 
+// isPair: the private key is of a kind that Fabric signs with, and the certificate's.
+func isPair(cert *x509.Certificate, key crypto.Signer) bool {
+	switch key := key.(type) {
+	case *ecdsa.PrivateKey:
+		return key.PublicKey.Equal(cert.PublicKey)
+	case ed25519.PrivateKey:
+		return key.Public().(ed25519.PublicKey).Equal(cert.PublicKey)
+	}
+	return false
+}
+
 // Sign signs a message as Fabric does.
 func (id *Identity) Sign(message []byte) ([]byte, error) {
+	key, ok := id.key.(*ecdsa.PrivateKey)
+	if !ok {
+		return id.key.Sign(nil, message, crypto.Hash(0)) // Ed25519
+	}
 	digest := sha256.Sum256(message)
-	der, err := ecdsa.SignASN1(rand.Reader, id.key, digest[:])
+	der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", id.Certificate.Subject, err)
 	}
-	return lowS(id.key.Params().N, der)
+	return lowS(key.Params().N, der)
 }
 
 type signature struct{ R, S *big.Int }

@@ -124,7 +124,7 @@ func TestMSPDirectoryErrors(t *testing.T) {
 			os.RemoveAll(filepath.Join(dir, "signcerts"))
 			os.Mkdir(filepath.Join(dir, "signcerts"), 0o700)
 		}, "signcerts holds no certificate"},
-		"an empty keystore": {func(dir string) { os.Remove(filepath.Join(dir, "keystore", "priv_sk")) }, "keystore holds no ECDSA key"},
+		"an empty keystore": {func(dir string) { os.Remove(filepath.Join(dir, "keystore", "priv_sk")) }, "keystore holds no key of the certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -239,6 +239,46 @@ func TestKeys(t *testing.T) {
 				if err := p.Verify(changed, []byte("message")); !errors.Is(err, identity.ErrSignature) {
 					t.Errorf("byte %d changed: %v", i, err)
 				}
+			}
+		})
+	}
+}
+
+// An MSP directory's key may be of any kind too; and the type of a certificate's PEM block is
+// not looked at, as Fabric does not.
+func TestLoadKeys(t *testing.T) {
+	for kind, key := range fabrictest.Keys(t) {
+		t.Run(kind, func(t *testing.T) {
+			p, err := identity.Parse(fabrictest.NewSigner(t, "Org1MSP", key).Serialize())
+			if err != nil {
+				t.Fatal(err)
+			}
+			der, err := x509.MarshalPKCS8PrivateKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			for path, block := range map[string]*pem.Block{
+				"signcerts/cert.pem": {Type: "X509", Bytes: p.Certificate.Raw}, "keystore/priv_sk": {Type: "PRIVATE KEY", Bytes: der},
+			} {
+				if err := os.Mkdir(filepath.Join(dir, filepath.Dir(path)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(dir, path), pem.EncodeToMemory(block))
+			}
+			id, err := identity.LoadMSP(dir, "Org1MSP")
+			if err != nil {
+				t.Fatal(err)
+			}
+			sig, err := id.Sign([]byte("message"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p, err = identity.Parse(id.Serialize()); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Verify(sig, []byte("message")); err != nil {
+				t.Error(err)
 			}
 		})
 	}

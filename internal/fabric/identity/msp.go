@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -41,7 +43,7 @@ func LoadMSP(dir, mspID string) (*Identity, error) {
 
 // findKey gives the key that belongs to the certificate. A keystore may hold others:
 // old ones, and files that are no keys.
-func findKey(dir string, cert *x509.Certificate) (*ecdsa.PrivateKey, error) {
+func findKey(dir string, cert *x509.Certificate) (crypto.Signer, error) {
 	files, err := readPEMs(dir)
 	if err != nil {
 		return nil, err
@@ -53,19 +55,19 @@ func findKey(dir string, cert *x509.Certificate) (*ecdsa.PrivateKey, error) {
 			others = append(others, fmt.Errorf("%s: %w", file.name, err))
 			continue
 		}
-		if key.PublicKey.Equal(cert.PublicKey) {
+		if isPair(cert, key) {
 			return key, nil
 		}
 		others = append(others, fmt.Errorf("%s: another certificate's key", file.name))
 	}
 	return nil, errors.Join(append([]error{
-		fmt.Errorf("keystore holds no ECDSA key of the certificate of %s (keys in an HSM are not supported)", cert.Subject),
+		fmt.Errorf("keystore holds no key of the certificate of %s (keys in an HSM are not supported)", cert.Subject),
 	}, others...)...)
 }
 
-// ParseKey reads an ECDSA private key, PEM: PKCS#8 ("PRIVATE KEY") or SEC1
-// ("EC PRIVATE KEY", with or without its parameters before it).
-func ParseKey(keyPEM []byte) (*ecdsa.PrivateKey, error) {
+// ParseKey reads a private key, PEM: ECDSA or Ed25519 as PKCS#8 ("PRIVATE KEY"), or ECDSA as
+// SEC1 ("EC PRIVATE KEY", with or without its parameters before it).
+func ParseKey(keyPEM []byte) (crypto.Signer, error) {
 	for block, rest := pem.Decode(keyPEM); block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {
 		case "EC PRIVATE KEY":
@@ -75,11 +77,13 @@ func ParseKey(keyPEM []byte) (*ecdsa.PrivateKey, error) {
 			if err != nil {
 				return nil, err
 			}
-			ec, ok := key.(*ecdsa.PrivateKey)
-			if !ok {
-				return nil, fmt.Errorf("a %T: Fabric's MSP identities have ECDSA keys", key)
+			switch key := key.(type) {
+			case *ecdsa.PrivateKey:
+				return key, nil
+			case ed25519.PrivateKey:
+				return key, nil
 			}
-			return ec, nil
+			return nil, fmt.Errorf("a %T: Fabric's MSP identities have ECDSA or Ed25519 keys", key)
 		case "ENCRYPTED PRIVATE KEY":
 			return nil, errors.New("the private key is encrypted; Fabric has no such keys: decrypt it first")
 		}
