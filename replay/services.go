@@ -184,32 +184,6 @@ func (m *Model) scaled(scale ledger.Scale) []ledger.Times {
 	return times
 }
 
-// checkScale warns of factors that have nothing to scale in this trace.
-func (m *Model) checkScale(scale ledger.Scale) {
-	if m.unvalidated && (scale.Validate != 1 || scale.Commit != 1) {
-		m.warn("the trace does not tell validation from commit: scaling validate has no effect, and commit is both of them")
-	}
-	var recorded block.Stages
-	for _, t := range m.Times {
-		recorded.StateValidation += t.Stages.StateValidation
-		recorded.BlockStore += t.Stages.BlockStore
-		recorded.StateCommit += t.Stages.StateCommit
-		recorded.HistoryCommit += t.Stages.HistoryCommit
-	}
-	for _, part := range []struct {
-		name   string
-		factor float64
-		time   time.Duration
-	}{
-		{"state_validation", scale.StateValidation, recorded.StateValidation}, {"block_and_pvtdata_commit", scale.BlockStore, recorded.BlockStore},
-		{"state_commit", scale.StateCommit, recorded.StateCommit}, {"history_commit", scale.HistoryCommit, recorded.HistoryCommit},
-	} {
-		if part.factor != 1 && part.time == 0 {
-			m.warn("the trace does not tell how long %s took: scaling it has no effect", part.name)
-		}
-	}
-}
-
 // maxService bounds what one block may take, whatever a hostile trace says.
 const maxService = 24 * time.Hour
 
