@@ -47,6 +47,8 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 			weak := slices.Concat(c.Strange(shapes), m.assumptions())
 			if c.MadeUp {
 				weak = slices.Concat(weak, m.allValid(), m.noValidation())
+			} else {
+				weak = append(weak, m.otherRefusals(c)...)
 			}
 			for _, w := range weak {
 				said = append(said, c.Ledger+": "+w)
@@ -87,6 +89,8 @@ const (
 	weakTail   = 0.3
 	weakDrift  = 0.2
 	weakSpread = 0.1
+	// weakRefused is the difference of two shares.
+	weakRefused = 0.1
 )
 
 // CostWarnings says what weakens the forecasts of a cost model whatever the trace.

@@ -37,6 +37,8 @@ type job struct {
 	storage storage
 	earlier int64 // bytes of blocks that were committed before the run
 	run     *analysis.LedgerRun
+	// refused is the share of the transactions that the ledger found invalid; nil: not known.
+	refused *float64
 	late    lateRun
 	// number is that of the repetition, from 1 on; 0 when there is but one.
 	number int

@@ -74,7 +74,7 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	places := cost.Sample(n, runs)
 	obs := make([]cost.Observation, 0, len(places)*runs)
 	for range runs {
-		if obs, err = s.observe(ctx, c, m, cfg, places, obs); err != nil {
+		if obs, cfg.Refused, err = s.observe(ctx, c, m, cfg, places, obs); err != nil {
 			return nil, err
 		}
 	}
@@ -91,8 +91,9 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 }
 
 // observe drives the ledger once, in a directory of its own, and appends what it took for
-// the blocks at these places behind the warm-up.
-func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, error) {
+// the blocks at these places behind the warm-up. It returns the share of transactions that the
+// ledger refused, too: any run tells the same.
+func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, *float64, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
 	j.times = m.scaled(s.Scale)
 	next := 0
@@ -105,10 +106,10 @@ func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg co
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.Facts, c.Warnings = analysis.AppendNew(c.Facts, j.facts), analysis.AppendNew(c.Warnings, j.warnings)
-	return obs, nil
+	return obs, j.refused, nil
 }
 
 // tell says what the model is made of, and what weakens it.

@@ -79,14 +79,21 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		defer blocks.alarm.Close()
 	}
 	s.realFacts(j, spec, whole)
-	err = use(blocks)
-	var engine ledger.Usage
-	if r, ok := l.(interface {
+	reporter, reports := l.(interface {
 		Report() ledger.Report
 		Usage() (ledger.Usage, error)
-	}); ok && err == nil {
-		j.tellReport(spec, r.Report(), blocks.log)
-		engine, err = r.Usage()
+	})
+	var earlier ledger.Report
+	if reports {
+		earlier = reporter.Report()
+	}
+	err = use(blocks)
+	var engine ledger.Usage
+	if reports && err == nil {
+		found := reporter.Report()
+		j.tellReport(spec, found, blocks.log)
+		j.refused = refusedShare(found.Transactions-earlier.Transactions, found.Valid()-earlier.Valid())
+		engine, err = reporter.Usage()
 	}
 	if err := errors.Join(err, l.Close()); err != nil {
 		return err

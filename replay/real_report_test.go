@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -157,5 +159,76 @@ func TestMadeUpBlocksAreAllValid(t *testing.T) {
 	tr.Timelines[0].MakeColumn(event.InvalidTransactions)[9] = 7
 	if _, out := replayAll(t, tr, s); !strings.Contains(strings.Join(out.Warnings, "\n"), said) {
 		t.Errorf("%q lack %q", out.Warnings, said)
+	}
+}
+
+// judging is a ledger that refuses every fourth transaction, but for the blocks before 20.
+type judging struct {
+	known
+	report ledger.Report
+}
+
+func (j *judging) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
+	j.report.Blocks++
+	for i := range 4 {
+		j.report.Transactions++
+		if b.Number < 20 || i > 0 {
+			j.report.Codes[0]++
+		}
+	}
+	return j.known.Commit(ctx, b)
+}
+
+func (j *judging) Report() ledger.Report      { return j.report }
+func (*judging) Usage() (ledger.Usage, error) { return ledger.Usage{}, nil }
+
+// A calibration tells how many transactions were refused, those of earlier blocks left out, and
+// a forecast of a trace in which it is another share warns of it.
+func TestRefusedShareOfCalibration(t *testing.T) {
+	_, payloads := sizedFrom(t, 0, 120, time.Millisecond, 100)
+	tr, _ := sizedFrom(t, 20, 100, time.Millisecond, 100)
+	c, err := Calibrate(t.Context(), tr, Scenario{
+		Ledgers: []string{"badger"}, Scale: ledger.Unscaled(), Payloads: payloads, LedgerDir: t.TempDir(),
+		open: func(_ context.Context, _ string, cfg ledger.Config) (committer, error) {
+			return &judging{known: known{state: 10 * time.Microsecond, dir: cfg.Dir}}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Refused == nil || *c.Refused != 0.25 {
+		t.Fatalf("%v of the transactions were refused", c.Refused)
+	}
+	none := 0.0
+	for _, tc := range []struct {
+		name    string
+		refused *float64 // in the calibration
+		invalid int64    // of 5.5 in a block of the trace, or −1: not told
+		want    string
+	}{
+		{"as many", c.Refused, 1, ""},
+		{"none", c.Refused, 0, "0 % of the trace's transactions were refused, and so not written, and 25 % of the calibration's"},
+		{"not told", c.Refused, -1, ""},
+		{"many", &none, 1, "18.2 % of the trace's transactions were refused, and so not written, and 0 % of the calibration's"},
+		{"an earlier model", nil, 1, "in the calibration nobody knows how many were"},
+		{"an earlier model of good ones", nil, 0, ""},
+	} {
+		tr, _ := sized(t, 100, time.Millisecond, 100)
+		if tc.invalid >= 0 {
+			for i := range tr.Timelines[0].MakeColumn(event.InvalidTransactions) {
+				tr.Timelines[0].Column(event.InvalidTransactions)[i] = tc.invalid
+			}
+		}
+		m, err := NewModel(tr.Timelines[0], ModelConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		model := *c.Model
+		model.Refused = tc.refused
+		_, warnings := (&Scenario{Costs: []*cost.Model{&model}}).tellCosts([]*Model{m})
+		said := strings.Join(warnings, "\n")
+		if tc.want == "" && strings.Contains(said, "refused") || !strings.Contains(said, tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, said, tc.want)
+		}
 	}
 }

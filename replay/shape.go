@@ -2,9 +2,11 @@ package replay
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -45,18 +47,51 @@ func (m *Model) forLedger(i int) block.Block {
 // allValid warns of made-up blocks that stand for blocks with transactions that were refused,
 // whose writes a ledger does not take.
 func (m *Model) allValid() []string {
-	var invalid, all int64
+	invalid, all := m.invalid()
+	if invalid == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the transactions of made-up blocks are all valid, while %s of the trace's %s were not: their writes are committed here, and were not there",
+		analysis.FormatCount(invalid), analysis.FormatCount(all))}
+}
+
+// invalid counts the transactions that the trace tells were refused, and all.
+func (m *Model) invalid() (invalid, all int64) {
 	for i := range m.Len() {
 		if v := m.Measured.Value(event.InvalidTransactions, i); v > 0 {
 			invalid += v
 		}
 		all += int64(m.block(i).Transactions)
 	}
-	if invalid == 0 {
+	return invalid, all
+}
+
+// refusedShare is what is left of all beside those that are valid, as a share; nil of none.
+func refusedShare(all, valid int64) *float64 {
+	if all == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("the transactions of made-up blocks are all valid, while %s of the trace's %s were not: their writes are committed here, and were not there",
-		analysis.FormatCount(invalid), analysis.FormatCount(all))}
+	share := float64(all-valid) / float64(all)
+	return &share
+}
+
+// otherRefusals warns of a cost model of blocks in which another share of the transactions was
+// refused than in the trace: what is refused is not written, and what else is left of its cost
+// the model does not know.
+func (m *Model) otherRefusals(c *cost.Model) []string {
+	if m.Measured.Observed(event.InvalidTransactions) == 0 {
+		return nil
+	}
+	invalid, all := m.invalid()
+	share := float64(invalid) / float64(max(all, 1))
+	switch {
+	case c.Refused == nil && share > weakRefused:
+		return []string{fmt.Sprintf("%s of the trace's transactions were refused, and so not written: in the calibration nobody knows how many were (calibrate again)", analysis.FormatShare(share))}
+	case c.Refused == nil || math.Abs(share-*c.Refused) <= weakRefused:
+		return nil
+	}
+	return []string{fmt.Sprintf("%s of the trace's transactions were refused, and so not written, and %s of the calibration's: the cost model does not know the difference (calibrate with blocks like these)",
+		analysis.FormatShare(share), analysis.FormatShare(*c.Refused))}
 }
 
 // assumptions says what of the blocks' shapes the trace does not tell.

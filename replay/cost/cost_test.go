@@ -563,7 +563,8 @@ func TestFile(t *testing.T) {
 		truth{usual.coefficients, 0.1, time.Second, 100}.observe(1, 3000, varied),
 		usual.observe(1, 50, func(*rand.Rand) Shape { return Shape{10, 20, 33_000} }),
 	} {
-		m := fitted(t, obs)
+		m, refused := fitted(t, obs), 0.25
+		m.Refused = &refused
 		var b bytes.Buffer
 		if err := m.Write(&b); err != nil {
 			t.Fatal(err)
@@ -585,8 +586,12 @@ func TestFile(t *testing.T) {
 		if err := again.Write(&c); err != nil {
 			t.Fatal(err)
 		}
-		if b.String() != c.String() {
+		if b.String() != c.String() || again.Refused == nil || *again.Refused != refused {
 			t.Error("a model that was read is written otherwise")
+		}
+		// Files of earlier programs do not tell it.
+		if again, err = Read(strings.NewReader(strings.Replace(b.String(), `"refused_share": 0.25,`, "", 1))); err != nil || again.Refused != nil {
+			t.Errorf("a file without the share of refused transactions: %v", err)
 		}
 	}
 }
@@ -606,6 +611,7 @@ func TestReadRefuses(t *testing.T) {
 		{`"fixed_ns": `, `"fixed_ns": -`, "coefficient"},
 		{`"per_byte_ns": `, `"fixed_ns": 3601e9, "per_byte_ns": `, "not in 0…3.6e+12"},
 		{`"runs": 1`, `"runs": 0`, "in 0 runs"},
+		{`"refused_share": null`, `"refused_share": 1.5`, "share of 1.5"},
 		{`"measured_blocks": 50`, `"measured_blocks": 49`, "of 49 that were measured"},
 		{`"stage": "state_commit"`, `"stage": "state"`, "is expected"},
 		{`"blocks": 50`, `"blocks": 49`, "residuals are of 50"},

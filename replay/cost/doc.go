@@ -50,7 +50,8 @@
 //
 // A .cost file is one JSON document of at most a megabyte, with the unit in each name:
 // blockreel_cost is the version; ledger, blocks, measured_blocks, runs, warmup_blocks,
-// made_up_blocks and per_block say what was measured, machine where and when (machine.go): a
+// made_up_blocks, per_block and refused_share (of the transactions, null when it is not known)
+// say what was measured, machine where and when (machine.go): a
 // forecast is valid only there; merged_terms, held_out, drift and run_spread how good it is;
 // in a merged term, count_by_term is how its count followed from the others, constant first;
 // stages has the

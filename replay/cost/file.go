@@ -43,10 +43,12 @@ type document struct {
 	Warmup  int    `json:"warmup_blocks"`
 	Runs    int    `json:"runs"`
 	// Measured blocks, of which Blocks were fitted.
-	Measured int     `json:"measured_blocks"`
-	MadeUp   bool    `json:"made_up_blocks"`
-	Machine  Machine `json:"machine"`
-	Seen     struct {
+	Measured int  `json:"measured_blocks"`
+	MadeUp   bool `json:"made_up_blocks"`
+	// Refused is not in the files of earlier programs.
+	Refused *float64 `json:"refused_share"`
+	Machine Machine  `json:"machine"`
+	Seen    struct {
 		Transactions Seen `json:"transactions"`
 		Writes       Seen `json:"writes"`
 		Bytes        Seen `json:"bytes"`
@@ -82,7 +84,7 @@ type stratumDocument struct {
 // Write writes the model as a JSON document.
 func (m *Model) Write(w io.Writer) error {
 	d := document{
-		Version: Version, Tool: m.Tool, Ledger: m.Ledger, First: int64(m.First), Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp,
+		Version: Version, Tool: m.Tool, Ledger: m.Ledger, First: int64(m.First), Blocks: m.Blocks, Warmup: m.Warmup, MadeUp: m.MadeUp, Refused: m.Refused,
 		Runs: m.Runs, Measured: m.Measured, Machine: m.Machine, Merged: m.Merged, HeldOut: m.HeldOut, Drift: m.Drift, RunSpread: m.RunSpread, MeanBlock: math.Round(m.residuals.mean),
 		Order: m.residuals.order,
 	}
@@ -192,7 +194,7 @@ func (d *document) model() (*Model, error) {
 		return nil, err
 	}
 	m := &Model{
-		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp, Machine: d.Machine,
+		Tool: d.Tool, Ledger: d.Ledger, First: event.BlockNum(d.First), Blocks: d.Blocks, Warmup: d.Warmup, MadeUp: d.MadeUp, Refused: d.Refused, Machine: d.Machine,
 		Runs: d.Runs, Measured: d.Measured,
 		Transactions: d.Seen.Transactions, Writes: d.Seen.Writes, Bytes: d.Seen.Bytes,
 		Merged: d.Merged, HeldOut: d.HeldOut, Drift: d.Drift, RunSpread: d.RunSpread,
@@ -222,6 +224,8 @@ func (d *document) check() error {
 		return fmt.Errorf("it is made of %d blocks behind %d", d.Blocks, d.Warmup)
 	case d.Runs < 1 || d.Runs > d.Blocks || d.Measured < d.Blocks || d.Measured > maxBlocks:
 		return fmt.Errorf("its %d blocks are of %d that were measured in %d runs", d.Blocks, d.Measured, d.Runs)
+	case d.Refused != nil && !within(*d.Refused, 0, 1):
+		return fmt.Errorf("a share of %g of its transactions was refused", *d.Refused)
 	case len(d.Stages) != stages:
 		return fmt.Errorf("it has %d stages where %d are known", len(d.Stages), stages)
 	case len(d.Merged) >= terms:

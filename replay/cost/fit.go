@@ -23,6 +23,9 @@ type Model struct {
 	// MadeUp: the blocks were made up in the trace's shape. There was nothing to verify in
 	// them, and the model does not know what validation costs.
 	MadeUp bool
+	// Refused is the share of the transactions that the ledger found invalid and so did not
+	// write. Nil: not known.
+	Refused *float64
 	// Machine is where it was measured.
 	Machine Machine
 	// Transactions, Writes and Bytes are what the blocks that were fitted held.
@@ -48,6 +51,8 @@ type Config struct {
 	Warmup       int
 	MadeUp       bool
 	Machine      Machine
+	// Refused is as in Model.
+	Refused *float64
 	// Runs is the number of runs over the same blocks. 0 means 1.
 	Runs int
 	// Measured is the number of blocks in all runs, behind their warm-ups, when the
@@ -72,7 +77,7 @@ func Fit(first event.BlockNum, obs []Observation, cfg Config) (*Model, error) {
 	}
 	d := newData(obs, runs)
 	m := &Model{
-		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp, Machine: cfg.Machine,
+		Tool: cfg.Tool, Ledger: cfg.Ledger, First: first, Blocks: len(obs), Warmup: cfg.Warmup, MadeUp: cfg.MadeUp, Refused: cfg.Refused, Machine: cfg.Machine,
 		Runs: runs, Measured: max(cfg.Measured, len(obs)),
 		Transactions: seen(d.rows, perTransaction), Writes: seen(d.rows, perWrite), Bytes: seen(d.rows, perByte),
 	}

@@ -32,6 +32,9 @@ type Report struct {
 	Believed int64
 }
 
+// Valid is the number of transactions that were found valid.
+func (r *Report) Valid() int64 { return r.Codes[valid] }
+
 // A Difference is a transaction whose validation code is not the peer's.
 type Difference struct {
 	Block       event.BlockNum
