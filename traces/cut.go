@@ -29,6 +29,10 @@ const SettingCutBacklog = "cut_backlog_blocks"
 // BacklogNote begins the warning that goes with SettingCutBacklog.
 const BacklogNote = "cut inside a backlog: "
 
+// CutNote begins each note that a trace had before it was cut: what it tells, and counts, is
+// of all that there was.
+const CutNote = "of the trace this was cut from: "
+
 // ErrEmptyCut is the error for a cut that leaves no block.
 var ErrEmptyCut = errors.New("no block lies in the range")
 
@@ -45,8 +49,8 @@ func (c *CutConfig) validate() error {
 // Cut returns the blocks that cfg keeps; their values are shared with t, see
 // [Timeline.Part]. In each stream they are the range from the first block that is in
 // bounds to the last. Samples are kept from the first
-// instant of the kept blocks to the last. Times stay as they are, and a note tells of
-// the cut; a warning and [SettingCutBacklog] tell when the peer was busy with blocks
+// instant of the kept blocks to the last. Times stay as they are. A note tells of the cut, and
+// what other notes said of the whole is marked with [CutNote]; a warning and [SettingCutBacklog] tell when the peer was busy with blocks
 // before it. All streams stay, even those that have become empty.
 func (t *Trace) Cut(cfg CutConfig) (*Trace, error) {
 	out, err := t.cut(cfg)
@@ -66,11 +70,16 @@ func (t *Trace) cut(cfg CutConfig) (*Trace, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	out := &Trace{Header: t.Header, Notes: slices.Clone(t.Notes), Loss: t.Loss}
+	out := &Trace{Header: t.Header, Loss: t.Loss}
+	var parts []*Timeline
+	for _, tl := range t.Timelines {
+		from, to := cfg.bounds(tl)
+		parts = append(parts, tl.Part(from, to))
+	}
+	out.Notes = t.notesOfWhole(parts)
 	blocks := 0
 	for i, tl := range t.Timelines {
-		from, to := cfg.bounds(tl)
-		kept := tl.Part(from, to)
+		kept := parts[i]
 		out.Timelines = append(out.Timelines, kept)
 		if blocks += kept.Len(); kept.Len() > 0 && kept.Len() < tl.Len() {
 			out.Notes = append(out.Notes, Note{i, NoteFact, fmt.Sprintf("cut to blocks %d to %d of %d to %d",
@@ -82,6 +91,35 @@ func (t *Trace) cut(cfg CutConfig) (*Trace, error) {
 	}
 	out.Samples = cfg.samples(t, out)
 	return out, nil
+}
+
+// notesOfWhole returns the notes, marked where the parts lack blocks of what they are on. Those
+// on payloads always are: which of these go with a part is not known here.
+func (t *Trace) notesOfWhole(parts []*Timeline) []Note {
+	lacks := func(n Note) bool {
+		for i, tl := range t.Timelines {
+			if parts[i].Len() < tl.Len() && (n.Stream == i || n.Stream < 0) {
+				return true
+			}
+		}
+		return n.Kind == NotePayloads
+	}
+	notes := slices.Clone(t.Notes)
+	for i, n := range notes {
+		marked := strings.HasPrefix(n.Text, CutNote) || strings.HasPrefix(n.Text, BacklogNote) || len(n.Text) > MaxNoteBytes-len(CutNote)
+		if isText := n.Kind == NoteFact || n.Kind == NoteWarning || n.Kind == NotePayloads; isText && !marked && lacks(n) {
+			notes[i].Text = CutNote + n.Text
+		}
+	}
+	return notes
+}
+
+// WithoutPayloads returns the trace without what its notes tell of payloads, for a file that
+// holds none.
+func (t *Trace) WithoutPayloads() *Trace {
+	out := *t
+	out.Notes = slices.DeleteFunc(slices.Clone(t.Notes), func(n Note) bool { return n.Kind == NotePayloads })
+	return &out
 }
 
 // samples returns what is kept of the samples of t, of whose blocks out has the kept

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,49 @@ func TestCut(t *testing.T) {
 		if _, err := tr.Cut(cfg); err == nil {
 			t.Errorf("%+v was taken", cfg)
 		}
+	}
+}
+
+// What notes tell is of the whole trace: a cut marks those of the streams that it shortens, once,
+// and leaves alone what only counts. Notes on payloads go with these.
+func TestCutMarksNotes(t *testing.T) {
+	long, short := NewTimeline(Stream{Channel: "long"}, 10, 100), NewTimeline(Stream{Channel: "short"}, 10, 20)
+	for _, tl := range []*Timeline{long, short} {
+		for i := range tl.MakeColumn(event.Committed) {
+			tl.Column(event.Committed)[i] = int64(i)
+		}
+	}
+	tr := &Trace{
+		Header: Header{Streams: []Stream{long.Stream, short.Stream}}, Timelines: []*Timeline{long, short},
+		Notes: []Note{
+			{0, NoteWarning, "5 of 100 blocks have no commit"}, {1, NoteFact, "20 blocks are from files"}, {-1, NoteFact, "of all"},
+			{0, NotePayloads, "those of the blocks before, 0 to 9, are held too"}, {-1, NoteDropped, "3"},
+			{0, NoteFact, CutNote + "twice"}, {0, "colour", "red"}, {-1, NoteWarning, strings.Repeat("x", MaxNoteBytes)},
+		},
+	}
+	texts := func(tr *Trace, cfg CutConfig) string {
+		t.Helper()
+		part, err := tr.Cut(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, n := range part.Notes {
+			all = append(all, n.Text[:min(len(n.Text), 60)])
+		}
+		return strings.Join(all, "\n")
+	}
+	whole, x := "those of the blocks before, 0 to 9, are held too", strings.Repeat("x", 60)
+	if got, want := texts(tr, CutConfig{}), "5 of 100 blocks have no commit\n20 blocks are from files\nof all\n"+(CutNote + whole)[:60]+"\n3\n"+CutNote+"twice\nred\n"+x; got != want {
+		t.Errorf("nothing was cut off:\n%s\nwant\n%s", got, want)
+	}
+	got, want := texts(tr, CutConfig{ToBlock: 60}), (CutNote + "5 of 100 blocks have no commit")[:60]+"\n20 blocks are from files\n"+CutNote+"of all\n"+(CutNote + whole)[:60]+
+		"\n3\n"+CutNote+"twice\nred\n"+x+"\ncut to blocks 10 to 59 of 10 to 109"
+	if got != want {
+		t.Errorf("one stream was cut:\n%s\nwant\n%s", got, want)
+	}
+	if bare := tr.WithoutPayloads(); len(bare.Notes) != len(tr.Notes)-1 || slices.ContainsFunc(bare.Notes, func(n Note) bool { return n.Kind == NotePayloads }) {
+		t.Errorf("without payloads there are the notes %v", bare.Notes)
 	}
 }
 

@@ -107,6 +107,10 @@ const (
 	NoteDropped = "dropped" // Text is the number of events that the recorder dropped
 	NoteFact    = "fact"    // Text tells how something in the trace was obtained
 
+	// NotePayloads: Text tells of the payloads that the trace holds. Where they are left out, so
+	// is the note.
+	NotePayloads = "payloads"
+
 	// NoteDroppedSamples is of the whole trace; Text is the number of samples that the
 	// recorder dropped.
 	NoteDroppedSamples = "dropped_samples"

@@ -26,7 +26,7 @@ like the trace itself, and "cut" makes a trace file of it again.`,
 				return err
 			}
 			out := bufio.NewWriterSize(c.OutOrStdout(), 1<<16)
-			if err := traces.WriteText(out, tr); err != nil {
+			if err := traces.WriteText(out, tr.WithoutPayloads()); err != nil {
 				return err
 			}
 			return out.Flush()

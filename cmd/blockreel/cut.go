@@ -48,7 +48,7 @@ the range too: a peer that has just joined the channel needs them of "blockreel 
 				return err
 			}
 			if args[0] == "-" {
-				err = saveTrace(c, output, tr)
+				err = saveTrace(c, output, tr.WithoutPayloads())
 			} else {
 				err = saveCut(c, args[0], output, whole, tr, earlier)
 			}
@@ -92,7 +92,7 @@ func saveCut(c *cobra.Command, path, output string, whole, part *traces.Trace, e
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if !more {
-		return saveTrace(c, output, part)
+		return saveTrace(c, output, part.WithoutPayloads())
 	}
 	write := func(w io.Writer) error {
 		out, err := traces.NewWriter(w, part.Header, traces.WriterConfig{})

@@ -142,7 +142,7 @@ func observeRun(c *cobra.Command, net *network.Network, times, blocks io.Writer,
 		rec.Note(n)
 	}
 	if headersOnly {
-		rec.Note(traces.Note{Stream: -1, Kind: traces.NoteFact, Text: "payloads are blocks without their transactions"})
+		rec.Note(traces.Note{Stream: -1, Kind: traces.NotePayloads, Text: "they are blocks without their transactions"})
 	}
 	return summary, errors.Join(err, payloads.Wait(), rec.Close())
 }

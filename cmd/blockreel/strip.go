@@ -33,7 +33,7 @@ every figure and forecast stays the same.`,
 			if err != nil {
 				return err
 			}
-			if err := saveTrace(c, output, tr); err != nil {
+			if err := saveTrace(c, output, tr.WithoutPayloads()); err != nil {
 				return err
 			}
 			var blocks, bytes int64

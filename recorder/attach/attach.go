@@ -238,19 +238,19 @@ func (a *attacher) note(c *channel) {
 	add := func(kind, format string, args ...any) {
 		a.trace.Notes = append(a.trace.Notes, traces.Note{Stream: stream, Kind: kind, Text: fmt.Sprintf(format, args...)})
 	}
-	what := "payloads, sizes and counts"
-	if a.cfg.SizesOnly {
-		what = "sizes and counts"
-	}
 	if n := c.Blocks - c.Stored; n > 0 {
-		add(traces.NoteFact, "%s of %s are from files of blocks", what, english.Plural(int(n), "block", ""))
+		blocks := english.Plural(int(n), "block", "")
+		add(traces.NoteFact, "sizes and counts of %s are from files of blocks", blocks)
+		if !a.cfg.SizesOnly {
+			add(traces.NotePayloads, "those of %s are from files of blocks", blocks)
+		}
 	}
 	a.trace.Notes = slices.DeleteFunc(slices.Clone(a.trace.Notes), func(n traces.Note) bool {
 		return n.Stream == stream && slices.ContainsFunc([]string{unfound, refused, untimed, compared, uncompared}, func(end string) bool { return strings.HasSuffix(n.Text, end) })
 	})
 	if c.Earlier > 0 {
 		before := c.earlier.runs[0]
-		add(traces.NoteFact, "payloads of the blocks before the trace, %d to %d, "+untimed, before.first, before.end-1)
+		add(traces.NotePayloads, "those of the blocks before the trace, %d to %d, "+untimed, before.first, before.end-1)
 	}
 	if c.Without > 0 {
 		add(traces.NoteWarning, "%d of %d blocks "+unfound, c.Without, len(c.links))

@@ -37,8 +37,8 @@ func TestEarlier(t *testing.T) {
 				t.Errorf("%s: block %d: %d bytes", name, n, len(p))
 			}
 		}
-		if told := strings.Contains(r.notes(traces.NoteFact), "before the trace, 0 to 9, "+untimed); told != (c.kept > 0) {
-			t.Errorf("%s: notes %s", name, r.notes(traces.NoteFact))
+		if told := strings.Contains(r.notes(traces.NotePayloads), "before the trace, 0 to 9, "+untimed); told != (c.kept > 0) {
+			t.Errorf("%s: notes %s", name, r.notes(traces.NotePayloads))
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestEarlierAgain(t *testing.T) {
 			r = attached(t, r.Trace, cfg)
 			cfg.Stored = payloads(t, r.file)
 		}
-		notes := strings.Count(r.notes(traces.NoteFact), untimed)
+		notes := strings.Count(r.notes(traces.NotePayloads), untimed)
 		if len(r.payloads) != 30 || notes != 1 || r.notes(traces.NoteWarning) != "" {
 			t.Errorf("%v: %d payloads, notes: %v", order, len(r.payloads), r.Notes)
 		}

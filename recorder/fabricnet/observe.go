@@ -206,7 +206,7 @@ func (c *channel) end() {
 				"such a block counts as offered when its commit was seen", commits)
 		}
 		if c.net.cfg.Payload == PayloadHeaders {
-			s.note(traces.NoteFact, "payloads are blocks without their transactions")
+			s.note(traces.NotePayloads, "they are blocks without their transactions")
 		}
 	}
 }
