@@ -57,7 +57,8 @@ it was committed, told by the peer's own event service: the recorded run as this
 takes it, whatever its settings. Name the peer as the certificate is called that it signs
 with (NAME=HOST:PORT) if its host is another one; a single --peer may be called anything.
 The flags from --peer on are those of "blockreel record fabric". While it serves, each reader
-is a trace of its own, FILE.stream1 and so on, which a kill leaves behind.
+is a trace of its own, FILE.stream1 and so on. A kill leaves these: they are traces, and
+"blockreel merge FILE.stream1 FILE.stream2 -o FILE" joins them.
 
 Anybody who signs the request may read; --client-ca demands a TLS certificate. Times of
 --stall and --disconnect are times of the trace since its first block was offered (with

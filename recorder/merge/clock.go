@@ -13,12 +13,12 @@ import (
 // Traces with the same beginning, to the nanosecond, are of one recorder. Others must show
 // it by the times of the same blocks.
 func (m *merger) agree(in Input, shift time.Duration) error {
+	if !in.Trace.Base.IsZero() && slices.ContainsFunc(m.bases, in.Trace.Base.Equal) {
+		return nil
+	}
 	if !m.anyStream(in.Trace) {
 		return fmt.Errorf("%s has no stream of the traces before it: they have %s, it has %s",
 			in.Name, streamNames(m.out.Streams), streamNames(in.Trace.Streams))
-	}
-	if !in.Trace.Base.IsZero() && slices.ContainsFunc(m.bases, in.Trace.Base.Equal) {
-		return nil
 	}
 	apart := m.apart(in.Trace, shift)
 	if len(apart) == 0 {

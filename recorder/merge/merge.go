@@ -21,6 +21,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -279,7 +281,11 @@ func (m *merger) notes(in Input, place []int) {
 		return n.Stream >= 0 && strings.HasPrefix(n.Text, traces.BacklogNote) && m.out.Streams[n.Stream].Settings[traces.SettingCutBacklog] == ""
 	})
 	if l := in.Trace.Loss; l != nil {
-		m.note(-1, traces.NoteWarning, "%s was cut short: up to about a second of events at its end may be missing, and %d bytes could not be read", in.Name, l.Bytes)
+		lost := ""
+		if l.Bytes > 0 {
+			lost = ", and its last " + english.Plural(int(l.Bytes), "byte", "") + " could not be read"
+		}
+		m.note(-1, traces.NoteWarning, "%s was cut short: up to about a second of events at its end may be missing%s", in.Name, lost)
 	}
 }
 

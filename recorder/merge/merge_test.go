@@ -109,6 +109,11 @@ func TestRefusals(t *testing.T) {
 	if _, err := join(t, Config{Tolerance: time.Second}, a, trace(later, event.Offered, 0, 10, 150*time.Millisecond)); err != nil {
 		t.Error(err)
 	}
+	same := trace(noon, event.Offered, 0, 10, 0)
+	same.Timelines[0].Peer, same.Streams[0].Peer = "peer9", "peer9"
+	if got, err := join(t, Config{}, a, same); err != nil || len(got.Timelines) != 2 {
+		t.Errorf("another stream of the same recorder: %v, %v", got, err)
+	}
 	got, err := join(t, Config{TrustClocks: true}, a, trace(later, event.Offered, 20, 10, 0))
 	if err != nil || got.Timelines[0].Observed(event.Offered) != 20 || !strings.Contains(got.Notes[0].Text, "were trusted") {
 		t.Errorf("trusted: %v, %v", got, err)

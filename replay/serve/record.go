@@ -107,6 +107,9 @@ type recording struct {
 
 	mu      sync.Mutex
 	streams []*stream
+	// base is the beginning that all streams' files tell, so that they can be joined if a kill
+	// leaves them: origin's, or the recording's if that was not known when the first was made.
+	base time.Time
 	// readers are the names of readers that are taken for a Peer, by its index.
 	readers map[int]string
 	// left counts requests of readers that are not recorded.
@@ -124,6 +127,10 @@ type recording struct {
 // newRecording also holds that there can be files at Path: a reader that comes in an
 // hour is late for that.
 func newRecording(r Recording, clock *clock) (*recording, error) {
+	if left := streamPath(r.Path, 1); exists(left) {
+		return nil, fmt.Errorf("record: %s is left of a recording that was killed: it is a trace; join it with others that are left (blockreel merge %s %s -o FILE), move it, or remove it",
+			left, left, streamPath(r.Path, 2))
+	}
 	probe, err := os.CreateTemp(filepath.Dir(r.Path), "."+filepath.Base(r.Path)+".*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
@@ -151,9 +158,15 @@ func (r *recording) start(channels []*channel, caughtUp func()) error {
 
 // add begins a stream; peer is an index of Peers, -1 for a reader that is none of them.
 func (r *recording) add(c *channel, name string, peer int) (*stream, error) {
-	h := traces.Header{Base: time.Now().UTC(), Tool: r.Tool, Source: source,
+	if r.base.IsZero() {
+		r.base = time.Now().UTC()
+		if r.origin.running() {
+			r.base = r.origin.start.UTC()
+		}
+	}
+	h := traces.Header{Base: r.base, Tool: r.Tool, Source: source,
 		Streams: []traces.Stream{{Channel: c.name, Peer: name, Orderer: source, Settings: r.Settings}}}
-	file, err := os.OpenFile(r.Path+".stream"+strconv.Itoa(len(r.streams)+1), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := os.OpenFile(streamPath(r.Path, len(r.streams)+1), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +176,14 @@ func (r *recording) add(c *channel, name string, peer int) (*stream, error) {
 	}
 	r.streams = append(r.streams, s)
 	return s, nil
+}
+
+// streamPath is where the stream of a number, from 1 on, is recorded.
+func streamPath(path string, number int) string { return path + ".stream" + strconv.Itoa(number) }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // source is what the trace's header names as its source, and as the orderer.

@@ -192,13 +192,21 @@ func TestRecordReaders(t *testing.T) {
 	if err := read(n.open(t, deliver.Seek{Channel: "ch1", Start: deliver.At(12)}), r.blocks[12:]); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{".stream1"} { // readable while it is written
-		if _, err := os.Stat(path + part); err != nil {
-			t.Error(err)
+	var parts []*traces.Trace // readable while they are written
+	for _, part := range []string{".stream1", ".stream2"} {
+		tr, err := traces.ReadFile(path + part)
+		if err != nil {
+			t.Fatal(err)
 		}
+		parts = append(parts, tr)
 	}
 	stop()
 	tr := saved(t, n.Server)
+	for i, part := range parts { // of one beginning: a kill leaves what can be joined
+		if !part.Base.Equal(tr.Base) {
+			t.Errorf("part %d begins at %v, the trace at %v", i+1, part.Base, tr.Base)
+		}
+	}
 	tl := stream1(t, tr, "ch1", "Org1MSP/user.org1.example.com")
 	if tl.First != 2 {
 		t.Errorf("the reader begins with block %d", tl.First)
