@@ -23,6 +23,9 @@ func GapBySetting(runs []Run) (*Figure, error) {
 		if strings.HasPrefix(runs[0].Name, "N = ") { // a setting, and not a file
 			f.Title += " with " + runs[0].Name
 		}
+		if peaks.unknown {
+			f.Title += " while both were observed"
+		}
 	case peaks.alike():
 		f.Title = fmt.Sprintf("The settings make no difference: the peer falls %s behind with each", analysis.FormatBlocks(peaks.of[hi]))
 	default:

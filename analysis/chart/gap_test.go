@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 func TestOutside(t *testing.T) {
@@ -75,6 +77,38 @@ func TestSweepOverTheRecordedBuffer(t *testing.T) {
 		s.RecordedBuffer = analysis.Known(recorded)
 		if got := sweepTitle(s); !strings.Contains(got, want) {
 			t.Errorf("recorded with N = %d: %q lacks %q", recorded, got, want)
+		}
+	}
+}
+
+// What was not observed is not claimed: how far behind a peer was at an end that nobody saw.
+func TestTitlesOfWhatWasNotObserved(t *testing.T) {
+	for name, c := range map[string]struct {
+		at          []event.Time
+		value       []float64
+		heights, is string
+	}{
+		"always":      {[]event.Time{0}, []float64{1}, "blocks behind and caught up after", "behind"},
+		"to the end":  {[]event.Time{0, 300 * ms}, []float64{1, 0}, "blocks behind while both were observed, which they were not at the end", "behind while both were observed"},
+		"for a while": {[]event.Time{0, 500 * ms, 600 * ms}, []float64{1, 0, 1}, "blocks behind and caught up after", "behind while both were observed"},
+	} {
+		tl := run(50, 10*ms, 30*ms)
+		for i, at := range tl.Column(event.Committed) {
+			if len(c.at) == 2 && at >= int64(c.at[1]) {
+				tl.MakeColumn(event.Committed)[i] = event.Missing
+			}
+		}
+		seen := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesObserving, Node: tl.Peer}, At: c.at, Value: c.value}
+		heights, err := Heights(tl, seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gap, err := GapBySetting([]Run{{Name: "a", Timeline: tl, Samples: []traces.SampleColumn{seen}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(heights.Title, c.heights) || !strings.HasSuffix(gap.Title, c.is) {
+			t.Errorf("%s: %q, %q", name, heights.Title, gap.Title)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg/draw"
@@ -65,11 +66,12 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + analysis.FormatBlocks(gap.Max),
 			draw.LineStyle{Color: ink, Width: 1}})
 	}
+	unknown := analysis.HeightsUnknown(tl, samples...)
 	legend := append([]entry{
 		{name: "orderer height", style: upper}, {name: "peer height", style: lower}, {name: "height gap", fill: tint(sky, 0.3)},
 	}, hiddenEntry...)
 	return &Figure{
-		Title:    gapTitle(gap, origin, len(hiddenEntry) > 0),
+		Title:    gapTitle(gap, origin, len(hiddenEntry) > 0, slices.ContainsFunc(unknown, func(u analysis.Span) bool { return u.From <= end && end <= u.To })),
 		Subtitle: settings(tl) + openEnd(tl),
 		height:   height,
 		legend:   legend,
@@ -101,7 +103,9 @@ func openEnd(tl *traces.Timeline) string {
 // of the time.
 const keptUp = 10
 
-func gapTitle(g *analysis.GapSummary, origin int64, hidden bool) string {
+// gapTitle says what became of the gap; hidden: a node was not observed all the time,
+// unseenEnd: nor at the end.
+func gapTitle(g *analysis.GapSummary, origin int64, hidden, unseenEnd bool) string {
 	if g.Max <= 2 || g.Max <= keptUp && g.Mean <= 1 {
 		title := fmt.Sprintf("The peer kept up: it was never more than %s behind the orderer", analysis.FormatBlocks(g.Max))
 		if hidden {
@@ -112,6 +116,9 @@ func gapTitle(g *analysis.GapSummary, origin int64, hidden bool) string {
 	fell := fmt.Sprintf("The peer fell %s behind", analysis.FormatBlocks(g.Max))
 	if at, ok := g.CaughtUp.Get(); ok {
 		return fmt.Sprintf("%s and caught up after %s", fell, analysis.ApproxDuration(at-origin))
+	}
+	if unseenEnd {
+		return fell + " while both were observed, which they were not at the end"
 	}
 	if g.Final == 0 { // while nobody looked
 		return fell + " and had caught up at the end"

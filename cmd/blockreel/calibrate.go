@@ -48,7 +48,7 @@ drives the ledger so many times, into a fresh directory each, fits all runs toge
 says by how much their mean blocks differ: once on a busy machine is weak evidence.`,
 		Example: `  blockreel calibrate full.reel --ledger badger -o badger.cost
   blockreel calibrate full.reel --ledger badger --repeat 5 -o badger.cost
-  blockreel calibrate full.reel --ledger badger --dir /mnt/ssd -o ssd.cost
+  blockreel calibrate full.reel --ledger badger --dir /var/tmp -o disk.cost
   blockreel sweep run.reel --cost badger.cost --buffer 1..500`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -98,7 +98,7 @@ says by how much their mean blocks differ: once on a busy machine is weak eviden
 	f.IntVar(&repeat, "repeat", 1, "drive the ledger so many times, each into a fresh directory")
 	f.Var(&bytes, "block-bytes", "size of a block where the trace does not tell it")
 	part.bind(f)
-	place.bind(c)
+	place.bind(c, "")
 	outputFlag(c, &output, "cost model to write, - for stdout")
 	return c
 }

@@ -32,9 +32,18 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if tr.Loss != nil {
-		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest", path, tr.Loss)
+		hint := ""
+		if blocks := path + payloadsSuffix; c.Name() != "merge" && isFile(blocks) {
+			hint = fmt.Sprintf(" (its blocks are in %s: blockreel merge %s %s -o FILE joins them)", blocks, path, blocks)
+		}
+		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest%s", path, tr.Loss, hint)
 	}
 	return tr, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // openInput opens a file, or stdin when path is "-".

@@ -58,6 +58,10 @@ func TestMergeAfterKill(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, talk)
 	}
 	var out, stderr bytes.Buffer
+	if run(context.Background(), []string{"stats", "run.reel"}, strings.NewReader(""), &out, &stderr); !strings.Contains(stderr.String(), "blockreel merge run.reel run.reel.payloads -o FILE joins them") {
+		t.Errorf("nothing is said of the blocks: %s", stderr.String())
+	}
+	stderr.Reset()
 	if code := run(context.Background(), []string{"merge", "run.reel", "run.reel.payloads", "-o", "whole.reel"}, strings.NewReader(""), &out, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}

@@ -20,10 +20,13 @@ type recordedFiles struct {
 	made   bool     // there was no file at the trace's place
 }
 
+// payloadsSuffix is what the name of the second file ends in.
+const payloadsSuffix = ".payloads"
+
 // createFiles makes the files before there is anything to record: what cannot be written
 // need not be recorded.
 func createFiles(output string, payloads bool) (*recordedFiles, error) {
-	second := output + ".payloads"
+	second := output + payloadsSuffix
 	if _, err := os.Lstat(second); err == nil {
 		return nil, fmt.Errorf("%s is left of a recording that was killed: join it with \"blockreel merge %s %s -o FILE\", or remove it", second, output, second)
 	}

@@ -27,10 +27,13 @@ func newRecordRun() *cobra.Command {
 do. The orderer cuts blocks by an arrival profile, every peer has every channel, and each
 stream has its own payloads buffer, committer and ledger. Blocks are made up; their commits
 are real and are measured. With a range of --tx-per-block they are of different sizes, from
-which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends the run; the trace is whole up to there.`,
+which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends the run; the
+trace is whole up to there. With --payload there is a second file beside the trace,
+FILE.payloads, until the end; if the run is killed, "blockreel merge FILE FILE.payloads -o
+WHOLE" joins what is in them.`,
 		Example: `  blockreel record run --rate 400 --blocks 4000 -o run.reel
   blockreel record run --profile burst --rate 200 --duration 30s --buffer 100 -o run.reel
-  blockreel record run --orgs 2 --channels 2 --ledger memory --rate 1000 --payload full -o run.reel
+  blockreel record run --orgs 2 --channels 2 --ledger memory --rate 50 --payload full -o run.reel
   blockreel record run --tx-per-block 1..50 --payload full --ledger memory -o mixed.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -59,6 +62,7 @@ which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends th
 	}
 	flags = newNetworkFlags(c)
 	c.Flags().DurationVar(&flags.cfg.Duration, "duration", flags.cfg.Duration, "end the offers after this time (10s unless --blocks is given)")
+	c.Flags().Lookup("duration").DefValue = "0s" // its words say it
 	c.Flags().StringVar(&payload, "payload", payloadNone, "what to keep of the blocks: none, headers or full")
 	outputFlag(c, &output, "trace to write")
 	return c

@@ -27,11 +27,11 @@ func newReplay() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Replay a trace with other buffers and ledgers",
-		Long: `Replay plays a trace again under other settings and writes a result trace for each,
-named by its setting, which every other command reads like a recorded one. The first
-line says by how much a replay with the trace's own settings differs from the trace:
-how far to trust the rest. (Where all was measured without pace, nothing follows from it,
-and it is not there.)
+		Long: `Replay plays a trace again under other settings and prints the figures of each. With -o it
+also writes a result trace for each, named by its setting, which every other command reads
+like a recorded one. The first line says by how much a replay with the trace's own settings
+differs from the trace: how far to trust the rest. (Where all was measured
+without pace, nothing follows from it, and it is not there.)
 
 By the virtual clock a replay takes the service times of the trace; a ledger other than
 "recorded" is first driven as fast as it goes, and its measured times are used; --cost
@@ -69,7 +69,7 @@ is taken over; how many were is told.`,
 		Example: `  blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel replay run.reel --scale commit=0.5
   blockreel replay run.reel --clock wall --ledger badger,memory --buffer 2,20 -o what-if
-  blockreel replay full.reel --clock wall --ledger badger,memory --unpaced --repeat 5 --dir /mnt/ssd
+  blockreel replay full.reel --clock wall --ledger badger,memory --unpaced --repeat 5 --dir /var/tmp
   blockreel replay full.reel --clock wall --ledger badger --speed 4
   blockreel replay run.reel --cost badger.cost --buffer 20
   blockreel replay n2.reel --services-from n20.reel --json`,
@@ -129,8 +129,8 @@ is taken over; how many were is told.`,
 			return stopped
 		},
 	}
-	flags.bind(c)
-	place.bind(c)
+	flags.bind(c, "the recorded one")
+	place.bind(c, "")
 	measured.bind(c)
 	f := c.Flags()
 	f.StringVar(&ledgers, "ledger", "", "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")

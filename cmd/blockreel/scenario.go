@@ -32,9 +32,10 @@ type scenarioFlags struct {
 	recordedPreset string
 }
 
-func (s *scenarioFlags) bind(c *cobra.Command) {
+// bind binds the flags; unless says which values of N are taken when none are given.
+func (s *scenarioFlags) bind(c *cobra.Command, unless string) {
 	f := c.Flags()
-	f.Var(&s.buffers, "buffer", "values of N, blockBufferSize")
+	f.Var(&s.buffers, "buffer", "values of N, blockBufferSize ("+unless+" unless given)")
 	f.StringVar(&s.mode, "mode", "", "buffer: fabric, ideal (no poll), unbounded, non-blocking (as recorded unless given)")
 	f.StringVar(&s.preset, "preset", "", "receiver and default N of another Fabric: "+strings.Join(pipeline.Presets(), ", "))
 	f.StringVar(&s.scale, "scale", "", "scale the recorded services: validation=1,commit=0.5; also parts of the commit by Fabric's names: state_validation, block_and_pvtdata_commit, state_commit, history_commit")
@@ -129,12 +130,13 @@ type ledgerPlace struct {
 	none               bool // no warm-up at all
 }
 
-func (l *ledgerPlace) bind(c *cobra.Command) {
+// bind binds the flags; when says when they have a meaning, empty if always.
+func (l *ledgerPlace) bind(c *cobra.Command, when string) {
 	f := c.Flags()
-	f.StringVar(&l.dir, "dir", "", "directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
-	f.BoolVar(&l.keep, "keep", false, "keep the ledgers' directories")
-	f.IntVar(&l.validators, "validators", 0, "transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
-	f.IntVar(&l.warmup, "warmup", 0, "blocks at the start of a run that its figures leave out, 0 for none (a tenth, at most 100, unless given)")
+	f.StringVar(&l.dir, "dir", "", when+"directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
+	f.BoolVar(&l.keep, "keep", false, when+"keep the ledgers' directories")
+	f.IntVar(&l.validators, "validators", 0, when+"transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
+	f.IntVar(&l.warmup, "warmup", 0, when+"blocks at the start of a run that its figures leave out, 0 for none (a tenth, at most 100, unless given)")
 }
 
 // check refuses numbers that mean nothing, and places for ledgers that are not there; where

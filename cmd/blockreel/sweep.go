@@ -100,8 +100,8 @@ and error. These leave out the blocks of the warm-up; the curves count all block
 			return saveSweep(c, result, plot)
 		},
 	}
-	flags.bind(c)
-	place.bind(c)
+	flags.bind(c, "1 to 500, above 50 not each")
+	place.bind(c, "with --check-wall, ")
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&plot, "plot", "", "draw the curve into this .png, .svg or .pdf file; with several ledgers one each, sweep-badger.png")
