@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -42,6 +43,7 @@ const usualTransit = 2_000_000
 // A committer is what is known of a stream's committer.
 type committer struct {
 	offered, enqueued, dequeued, committed []int64
+	made                                   []int64 // offered, if it is no column of the timeline
 	// transit is the time in ns that a block takes from the orderer to an idle
 	// committer: the median of the blocks that found the pipeline empty or, when
 	// none did, the least of all but at most usualTransit; zero when they all waited
@@ -62,8 +64,10 @@ func newCommitter(tl *traces.Timeline, figure string) (*committer, error) {
 	if err := require(tl, figure, event.Dequeued, event.Committed); err != nil {
 		return nil, err
 	}
+	offered, made := heightTimes(tl.Column(event.Offered))
 	c := &committer{
-		offered:   heightTimes(tl.Column(event.Offered)),
+		offered:   offered,
+		made:      made,
 		dequeued:  tl.Column(event.Dequeued),
 		committed: tl.Column(event.Committed),
 		start:     event.Missing,
@@ -80,9 +84,16 @@ func newCommitter(tl *traces.Timeline, figure string) (*committer, error) {
 	return c, nil
 }
 
+// free gives back what newCommitter has made.
+func (c *committer) free() { offheap.Free(c.made) }
+
 // measure sets transit and pause.
 func (c *committer) measure() {
 	var empty, pauses []int64
+	defer func() {
+		offheap.Free(empty)
+		offheap.Free(pauses)
+	}()
 	least := int64(-1)
 	c.each(func(i int, now int64) {
 		dequeued := c.dequeued[i]
@@ -95,12 +106,12 @@ func (c *committer) measure() {
 		case c.offered == nil:
 			// A longer gap can be anything; a turnaround is never so long.
 			if pause := max(dequeued-now, 0); c.enqueued != nil || pause <= c.tolerance {
-				pauses = append(pauses, max(dequeued-max(now, c.admitted(i, now)), 0))
+				pauses = offheap.Append(pauses, max(dequeued-max(now, c.admitted(i, now)), 0))
 			}
 		case offered >= now:
-			empty = append(empty, dequeued-offered)
+			empty = offheap.Append(empty, dequeued-offered)
 		case c.enqueued == nil || c.enqueued[i] != event.Missing && c.enqueued[i] <= now:
-			pauses = append(pauses, max(dequeued-now, 0))
+			pauses = offheap.Append(pauses, max(dequeued-now, 0))
 		}
 	})
 	switch {
@@ -224,10 +235,11 @@ func Starved(tl *traces.Timeline) ([]Span, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer c.free()
 	var spans []Span
 	c.walk(func(_ int, e edges) {
 		if s := e.span(starved); s.Length() > 0 {
-			spans = append(spans, s)
+			spans = offheap.Append(spans, s)
 		}
 	})
 	return spans, nil
@@ -248,7 +260,7 @@ func Blocked(tl *traces.Timeline) ([]Span, error) {
 		}
 		// The door holds one block at a time.
 		if from = max(from, last); to > from {
-			spans = append(spans, Span{from, to})
+			spans = offheap.Append(spans, Span{from, to})
 			last = to
 		}
 	}

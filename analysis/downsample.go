@@ -3,6 +3,7 @@ package analysis
 import (
 	"slices"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -55,6 +56,8 @@ func Depth(tl *traces.Timeline) (Series, error) {
 		return depth, err
 	}
 	in, out := paired(tl.Column(event.Enqueued), tl.Column(event.Dequeued))
+	defer offheap.Free(in)
+	defer offheap.Free(out)
 	i, o := 0, 0
 	for i < len(in) || o < len(out) {
 		// At one instant the pop comes first: it makes room for the push.
@@ -72,7 +75,7 @@ func Depth(tl *traces.Timeline) (Series, error) {
 // paired returns the sorted instants at which blocks came in and went out; of a
 // block whose way in is not known neither is there.
 func paired(enqueued, dequeued []int64) (in, out []int64) {
-	in, out = make([]int64, 0, len(enqueued)), make([]int64, 0, len(dequeued))
+	in, out = offheap.Make[int64](len(enqueued))[:0], offheap.Make[int64](len(dequeued))[:0]
 	for i, t := range enqueued {
 		if t == event.Missing {
 			continue

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -22,7 +23,14 @@ func (s *Series) add(t, v int64) {
 		s.V[n-1] = v
 		return
 	}
-	s.T, s.V = append(s.T, t), append(s.V, v)
+	s.T, s.V = offheap.Append(s.T, t), offheap.Append(s.V, v)
+}
+
+// Free gives the memory of the series back, which the collector may not do of a long one.
+func (s *Series) Free() {
+	offheap.Free(s.T)
+	offheap.Free(s.V)
+	*s = Series{}
 }
 
 // MissingError says that a trace lacks what a figure is made of.
@@ -153,8 +161,10 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 // horizon are left out. Blocks before the first of which either was seen, a trace may tell
 // their sizes, are in both ledgers.
 func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
-	offered := heightTimes(tl.Column(event.Offered))
-	committed := heightTimes(tl.Column(event.Committed))
+	offered, made := heightTimes(tl.Column(event.Offered))
+	defer offheap.Free(made)
+	committed, made := heightTimes(tl.Column(event.Committed))
+	defer offheap.Free(made)
 	end := horizon(tl)
 	begin := unseenFirst(tl)
 	o, p := begin, begin
@@ -218,8 +228,9 @@ func backlog(tl *traces.Timeline) int {
 }
 
 // heightTimes returns for every block the first instant at which it or a later
-// block was seen, cut after the last block that was seen at all.
-func heightTimes(col []int64) []int64 {
+// block was seen, cut after the last block that was seen at all. Where that is not the column
+// itself, it was made and is to be freed.
+func heightTimes(col []int64) (times, made []int64) {
 	n := len(col)
 	for n > 0 && col[n-1] == event.Missing {
 		n--
@@ -234,14 +245,14 @@ func heightTimes(col []int64) []int64 {
 		}
 	}
 	if ordered {
-		return col
+		return col, nil
 	}
-	times := make([]int64, n)
+	times = offheap.Make[int64](n)
 	for i := n - 1; i >= 0; i-- {
 		times[i] = col[i]
 		if i+1 < n && (col[i] == event.Missing || times[i+1] < col[i]) {
 			times[i] = times[i+1]
 		}
 	}
-	return times
+	return times, times
 }

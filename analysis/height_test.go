@@ -74,7 +74,7 @@ func TestHeightsWithHolesAndDisorder(t *testing.T) {
 		{[]int64{gone}, nil},
 		{nil, nil},
 	} {
-		if got := heightTimes(c.col); !slices.Equal(got, c.want) {
+		if got, _ := heightTimes(c.col); !slices.Equal(got, c.want) {
 			t.Errorf("heightTimes(%v) = %v, want %v", c.col, got, c.want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -119,14 +120,15 @@ func Latency(tl *traces.Timeline) ([]int64, error) {
 	return differences(nil, tl.Column(event.Offered), tl.Column(event.Committed)), nil
 }
 
-// differences appends to[i] − from[i] to dst[:0] where both are there, and a value in
-// each of the columns with.
+// differences appends to[i] − from[i] to dst[:0], which it takes over, where both are there,
+// and a value in each of the columns with.
 func differences(dst, from, to []int64, with ...[]int64) []int64 {
 	if from == nil || to == nil {
-		return nil
+		return dst[:0]
 	}
 	if cap(dst) < len(to) {
-		dst = make([]int64, 0, len(to))
+		offheap.Free(dst)
+		dst = offheap.Make[int64](len(to))
 	}
 	dst = dst[:0]
 next:

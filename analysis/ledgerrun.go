@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -83,8 +84,8 @@ func LedgerRunOf(tl *traces.Timeline, warmup int) LedgerRun {
 	if gap := summarizeGap(counted, nil); gap != nil {
 		r.MaxGap = Known(gap.Max)
 	}
-	r.Latency = Summarize(differences(nil, counted.Column(event.Offered), counted.Column(event.Committed)))
-	r.Service = Summarize(differences(nil, counted.Column(event.Dequeued), counted.Column(event.Committed)))
+	r.Latency = summarized(differences(nil, counted.Column(event.Offered), counted.Column(event.Committed)))
+	r.Service = summarized(differences(nil, counted.Column(event.Dequeued), counted.Column(event.Committed)))
 	if r.Service != nil && r.Service.Mean > 0 {
 		r.Capacity = Known(1e9 / r.Service.Mean)
 	}
@@ -96,7 +97,7 @@ func LedgerRunOf(tl *traces.Timeline, warmup int) LedgerRun {
 // stages sets the durations of those stages that took any time at all.
 func (r *LedgerRun) stages(tl *traces.Timeline) {
 	add := func(name string, values []int64) {
-		if q := Summarize(values); q != nil && q.Max > 0 {
+		if q := summarized(values); q != nil && q.Max > 0 {
 			r.Stages = append(r.Stages, StageTime{name, q})
 		}
 	}
@@ -105,7 +106,7 @@ func (r *LedgerRun) stages(tl *traces.Timeline) {
 		var values []int64
 		for _, v := range tl.Column(s.kind) {
 			if v != event.Missing {
-				values = append(values, v)
+				values = offheap.Append(values, v)
 			}
 		}
 		add(s.name, values)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/blockreel/blockreel/internal/offheap"
 )
 
 // Quantiles describes a set of values, in their own unit. The percentiles are
@@ -45,6 +47,12 @@ func Summarize(values []int64) *Quantiles {
 	}
 	q.P50, q.P90, q.P95, q.P99, q.P99_9 = at(50), at(90), at(95), at(99), at(99.9)
 	return q
+}
+
+// summarized is Summarize of values that are of no more use, and freed.
+func summarized(values []int64) *Quantiles {
+	defer offheap.Free(values)
+	return Summarize(values)
 }
 
 // Percentile returns the p-th percentile, 0 ≤ p ≤ 100, of values by nearest rank

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -84,6 +85,7 @@ func sampledDepth(tl *traces.Timeline, blind []BlindSpan, samples []traces.Sampl
 	}
 	blind = stale(tl, blind)
 	gap, _ := Gap(tl) // without one there is no sample within the run
+	defer gap.Free()
 	step := -1
 	for i, at := range c.At {
 		depth := int64(c.Value[i])
@@ -156,7 +158,8 @@ func usualInterval(c *traces.SampleColumn) int64 {
 	if c.Len() < 2 {
 		return 0
 	}
-	distances := make([]int64, 0, c.Len()-1)
+	distances := offheap.Make[int64](c.Len() - 1)[:0]
+	defer offheap.Free(distances)
 	for i, at := range c.At[1:] {
 		distances = append(distances, int64(at-c.At[i]))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -195,6 +196,7 @@ func offeredRate(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
 // latency sets the delivery latency and its parts.
 func (s *StreamStats) latency(tl *traces.Timeline) {
 	scratch := differences(nil, tl.Column(event.Offered), tl.Column(event.Committed))
+	defer func() { offheap.Free(scratch) }()
 	s.Latency = Summarize(scratch)
 	s.Parts = PartsOf(tl)
 	var with [][]int64
@@ -210,6 +212,7 @@ func (s *StreamStats) latency(tl *traces.Timeline) {
 // committer sets what the committer and the door did.
 func (s *StreamStats) committer(tl *traces.Timeline) {
 	blocked, err := Blocked(tl)
+	defer offheap.Free(blocked)
 	doorKnown := err == nil
 	if doorKnown {
 		s.Blocked = Known(totalLength(blocked))
@@ -219,13 +222,15 @@ func (s *StreamStats) committer(tl *traces.Timeline) {
 		return
 	}
 	var total [numStates]int64
+	defer c.free()
 	var hungry []Span
+	defer func() { offheap.Free(hungry) }()
 	c.walk(func(_ int, e edges) {
 		for state := range numStates {
 			total[state] += e.span(state).Length()
 		}
 		if s := e.span(starved); s.Length() > 0 {
-			hungry = append(hungry, s)
+			hungry = offheap.Append(hungry, s)
 		}
 	})
 	s.Busy, s.Turnaround = Known(total[busy]), Known(total[turnaround])

@@ -94,7 +94,7 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 		warn("holes: neither offer nor commit was seen of %s", FormatBlocks(int64(holes)))
 	}
 	if r, ok := tl.Settings.Int(traces.SettingResolution); ok && committed > 0 {
-		service := Summarize(differences(nil, tl.Column(event.Dequeued), tl.Column(event.Committed)))
+		service := summarized(differences(nil, tl.Column(event.Dequeued), tl.Column(event.Committed)))
 		if service != nil && 10*r > service.P50 {
 			warn("times have a resolution of %s and the median block takes %s from pop to commit: the parts of the latency are rounded",
 				FormatDuration(r), FormatDuration(service.P50))

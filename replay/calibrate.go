@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -97,22 +98,23 @@ func (m *Model) idle(i int) (int64, bool) {
 // next block was in the buffer already, the median of those elsewhere.
 func (m *Model) turnarounds() {
 	n := m.Len()
-	m.Turnaround = make([]int64, n)
+	m.Turnaround = offheap.Make[int64](n)
 	var seen []int64
-	unseen := make([]int, 0, n)
 	for i := range n {
 		if i+1 < n {
 			if idle, ok := m.idle(i + 1); ok && idle < m.stall() && m.waiting(i+1) {
 				m.Turnaround[i] = idle
-				seen = append(seen, idle)
+				seen = offheap.Append(seen, idle)
 				continue
 			}
 		}
-		unseen = append(unseen, i)
+		m.Turnaround[i] = event.Missing
 	}
 	typical := median(seen)
-	for _, i := range unseen {
-		m.Turnaround[i] = typical
+	for i, t := range m.Turnaround {
+		if t == event.Missing {
+			m.Turnaround[i] = typical
+		}
 	}
 }
 
@@ -136,20 +138,20 @@ func (m *Model) measureDoor() {
 			continue
 		}
 		if wait := enqueued[i] - door[i]; wait > retry/2 {
-			polls = append(polls, wait/max(1, wait/(retry-retry/100)))
+			polls = offheap.Append(polls, wait/max(1, wait/(retry-retry/100)))
 		}
 		if i == 0 || enqueued[i-1] == event.Missing {
 			continue
 		}
 		switch came := tl.Value(event.Received, i); {
 		case came != event.Missing:
-			intakes = append(intakes, max(door[i]-max(came, enqueued[i-1]), 0))
+			intakes = offheap.Append(intakes, max(door[i]-max(came, enqueued[i-1]), 0))
 		case m.Blocks.Offered[i]+int64(defaultTransit) < enqueued[i-1]:
-			intakes = append(intakes, max(door[i]-enqueued[i-1], 0))
+			intakes = offheap.Append(intakes, max(door[i]-enqueued[i-1], 0))
 		}
 		popped, done := tl.Value(event.Dequeued, i), tl.Value(event.Committed, i-1)
 		if popped != event.Missing && done != event.Missing && done < enqueued[i] && popped > enqueued[i] {
-			wakes = append(wakes, popped-enqueued[i])
+			wakes = offheap.Append(wakes, popped-enqueued[i])
 		}
 	}
 	if len(polls) >= enough || m.set && len(polls) > 0 {
@@ -159,12 +161,14 @@ func (m *Model) measureDoor() {
 		m.assumePoll()
 	}
 	if len(intakes) >= enough {
+		n := len(intakes)
 		m.Config.Intake = pipeline.Intake{Fixed: time.Duration(median(intakes))}
-		m.fact("intake %v a block: median of %d", round(m.Config.Intake.Fixed), len(intakes))
+		m.fact("intake %v a block: median of %d", round(m.Config.Intake.Fixed), n)
 	}
 	if len(wakes) >= enough {
+		n := len(wakes)
 		m.Config.Wake = time.Duration(median(wakes))
-		m.fact("wake-up of the committer %v: median of %d", round(m.Config.Wake), len(wakes))
+		m.fact("wake-up of the committer %v: median of %d", round(m.Config.Wake), n)
 	}
 }
 
@@ -183,7 +187,7 @@ func (m *Model) measureRefills() {
 		if last >= 0 {
 			cycle := tl.Value(event.Dequeued, i) - tl.Value(event.Dequeued, last)
 			if cycle < poll*3/2 {
-				cycles, blocks = append(cycles, cycle), append(blocks, int64(i-last))
+				cycles, blocks = offheap.Append(cycles, cycle), offheap.Append(blocks, int64(i-last))
 			}
 		}
 		last = i
@@ -229,7 +233,7 @@ func (m *Model) outage(idle int64) bool {
 // first block after it.
 func (m *Model) transits() {
 	n := m.Len()
-	transit := make([]int64, n)
+	transit := offheap.Make[int64](n)
 	var usual []int64
 	down := 0
 	// Where every door is known, so is the way of a block that came to it behind others.
@@ -257,7 +261,7 @@ func (m *Model) transits() {
 		case outage:
 			down++
 		case i > 0 && free:
-			usual = append(usual, t)
+			usual = offheap.Append(usual, t)
 		}
 	}
 	typical := int64(defaultTransit)
@@ -265,8 +269,9 @@ func (m *Model) transits() {
 		typical = 0
 	}
 	if len(usual) >= enough {
+		n := len(usual)
 		typical = median(usual)
-		m.fact("transit %v: median of %d blocks that found the pipeline empty", round(time.Duration(typical)), len(usual))
+		m.fact("transit %v: median of %d blocks that found the pipeline empty", round(time.Duration(typical)), n)
 	}
 	for i, t := range transit {
 		if t == event.Missing {

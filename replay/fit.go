@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces/event"
@@ -46,7 +47,9 @@ func (m *Model) fitPoll() {
 		return
 	}
 	target := m.Measured.Value(event.Dequeued, last)
-	out, blocks := pipeline.NewColumns(last+1), m.blocks(ledger.Unscaled()).First(last+1)
+	whole := m.blocks(ledger.Unscaled())
+	out, blocks := pipeline.NewColumns(last+1), whole.First(last+1)
+	defer freeBlocks(whole, out)
 	missed := func(poll int64) int64 {
 		cfg := m.Config
 		cfg.Policy.Retry = time.Duration(poll)
@@ -95,8 +98,9 @@ func (m *Model) tryExact() bool {
 	}
 	m.exactTransits()
 	m.exactTurnarounds()
-	out := pipeline.NewColumns(n)
-	if err := pipeline.Solve(m.Config, m.blocks(ledger.Unscaled()), out); err != nil {
+	out, blocks := pipeline.NewColumns(n), m.blocks(ledger.Unscaled())
+	defer freeBlocks(blocks, out)
+	if err := pipeline.Solve(m.Config, blocks, out); err != nil {
 		return false
 	}
 	for _, c := range []struct {
@@ -121,7 +125,7 @@ func (m *Model) tryExact() bool {
 func (m *Model) exactTransits() {
 	tl := m.Measured
 	received, enqueued := tl.Column(event.Received), tl.Column(event.Enqueued)
-	m.Blocks.Transit = make([]int64, m.Len())
+	m.Blocks.Transit = offheap.Make[int64](m.Len())
 	for i := range m.Blocks.Transit {
 		if i > 0 {
 			room := enqueued[i-1]
@@ -143,7 +147,7 @@ func (m *Model) exactTransits() {
 // asleep before it: then it was shorter than that, and nothing depends on it.
 func (m *Model) exactTurnarounds() {
 	tl := m.Measured
-	m.Turnaround = make([]int64, m.Len())
+	m.Turnaround = offheap.Make[int64](m.Len())
 	for i := range m.Len() - 1 {
 		done, entered, popped := tl.Value(event.Committed, i), tl.Value(event.Enqueued, i+1), tl.Value(event.Dequeued, i+1)
 		if entered > done && popped == entered+int64(m.Config.Wake) {
@@ -153,10 +157,18 @@ func (m *Model) exactTurnarounds() {
 	}
 }
 
-// blocks returns the model's blocks with the services that scale makes of them.
+// freeBlocks frees what blocks has given, and what was solved of it.
+func freeBlocks(b pipeline.Blocks, out *pipeline.Columns) {
+	offheap.Free(b.Validate)
+	offheap.Free(b.Commit)
+	out.Free()
+}
+
+// blocks returns the model's blocks with the services that scale makes of them, which are
+// columns of their own.
 func (m *Model) blocks(scale ledger.Scale) pipeline.Blocks {
 	b := m.Blocks
-	b.Validate, b.Commit, b.Turnaround = make([]int64, m.Len()), make([]int64, m.Len()), m.Turnaround
+	b.Validate, b.Commit, b.Turnaround = offheap.Make[int64](m.Len()), offheap.Make[int64](m.Len()), m.Turnaround
 	for i, t := range m.Times {
 		t = scale.Apply(t)
 		b.Validate[i], b.Commit[i] = int64(bounded(int64(t.Validate))), int64(bounded(int64(t.Commit)))

@@ -62,6 +62,14 @@ type Result struct {
 	Alone bool
 }
 
+// Free gives back the memory of the trace, which the collector may not do of a long one; the
+// figures stay.
+func (r Result) Free() {
+	for _, tl := range r.Trace.Timelines {
+		tl.Free()
+	}
+}
+
 // Name names the result, fit for a file: that of its setting, and n20-badger-run2 when it
 // was repeated.
 func (r Result) Name() string {
@@ -327,6 +335,9 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 		o.Invalid = analysis.AppendNew(o.Invalid, named(models, models[i], j.invalid))
 	}
 	out.Trace = result
+	for _, j := range jobs {
+		j.free()
+	}
 	return out, nil
 }
 
@@ -386,6 +397,7 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, err
 	}
 	want, got := analysis.StatsOf(m.Measured, m.samples...), analysis.StatsOf(j.out)
+	j.out.Free()
 	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, m.unseen, analysis.Compare(&want, &got)}, nil
 }
 

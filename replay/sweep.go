@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -92,6 +93,7 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 		if curves[i], err = s.curve(m); err != nil {
 			return nil, err
 		}
+		defer curves[i].free()
 		r.Facts = append(r.Facts, named(models, m, m.Facts)...)
 		said = append(said, warningsOf(models, m, m.Warnings)...)
 		r.Streams = append(r.Streams, analysis.Sweep{
@@ -134,9 +136,15 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 		g.Go(func() error {
 			walkers := make([]walker, len(curves))
 			for i, c := range curves {
-				walkers[i] = walker{curve: c, committed: make([]int64, c.len()), latency: make([]int64, c.len())}
+				walkers[i] = walker{curve: c, committed: offheap.Make[int64](c.len()), latency: offheap.Make[int64](c.len())}
 			}
 			var pooled []int64
+			defer func() {
+				for i := range walkers {
+					walkers[i].free()
+				}
+				offheap.Free(pooled)
+			}()
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {
 				if err := ctx.Err(); err != nil {
 					return err
@@ -149,7 +157,7 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 					}
 					r.Streams[j].Points[i] = p
 					if len(walkers) > 1 {
-						pooled = append(pooled, walkers[j].latency...)
+						pooled = offheap.Append(pooled, walkers[j].latency...)
 					}
 				}
 				r.Points[i] = together(r.Streams, i, pooled)
@@ -236,6 +244,13 @@ type curve struct {
 	floor int64
 }
 
+func (c *curve) free() {
+	c.sweep.Free()
+	offheap.Free(c.blocks.Validate)
+	offheap.Free(c.blocks.Commit)
+	offheap.Free(c.tail)
+}
+
 func (c *curve) len() int { return c.blocks.Len() }
 
 func (s *Scenario) curve(m *Model) (*curve, error) {
@@ -243,7 +258,7 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: make([]int64, m.Len())}
+	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: offheap.Make[int64](m.Len())}
 	for i := range c.tail {
 		c.tail[i] = c.blocks.Validate[i] + c.blocks.Commit[i]
 	}
@@ -251,7 +266,9 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 		return nil, err
 	}
 	var unlimited [1]pipeline.Point
-	if err := c.sweep.Run([]int{min(max(m.Len(), 1), pipeline.MaxBuffer)}, unlimited[:], &pipeline.Scratch{}); err != nil {
+	var scratch pipeline.Scratch
+	defer scratch.Free()
+	if err := c.sweep.Run([]int{min(max(m.Len(), 1), pipeline.MaxBuffer)}, unlimited[:], &scratch); err != nil {
 		return nil, err
 	}
 	c.floor = int64(unlimited[0].Starved)
@@ -263,6 +280,12 @@ type walker struct {
 	*curve
 	scratch            pipeline.Scratch
 	committed, latency []int64 // of the last point
+}
+
+func (w *walker) free() {
+	w.scratch.Free()
+	offheap.Free(w.committed)
+	offheap.Free(w.latency)
 }
 
 // point finds the figures for buffer size n.

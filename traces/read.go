@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -77,7 +78,13 @@ type streamBuilder struct {
 }
 
 func newBuilder(h Header, maxCells uint64) *builder {
-	return &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
+	b := &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
+	for i := range b.streams {
+		for k := range b.streams[i].windows {
+			b.streams[i].windows[k].whole = true
+		}
+	}
+	return b
 }
 
 // chunk adds what a chunk of data, notes or samples holds.
@@ -124,7 +131,7 @@ func (b *builder) addSamples(s *SampleColumn) error {
 	if err := b.checkCells(); err != nil {
 		return err
 	}
-	c.At, c.Value = append(c.At, s.At...), append(c.Value, s.Value...)
+	c.At, c.Value = offheap.Append(c.At, s.At...), offheap.Append(c.Value, s.Value...)
 	return nil
 }
 
@@ -204,7 +211,7 @@ func (b *builder) trace() *Trace {
 		for k := range s.windows {
 			if w := &s.windows[k]; w.len() > 0 {
 				w.extend(s.first, s.end)
-				tl.columns[k] = w.take()
+				tl.columns[k], tl.own[k] = w.take(), true
 			}
 		}
 		t.Timelines = append(t.Timelines, tl)

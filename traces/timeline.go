@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -21,6 +22,7 @@ type Timeline struct {
 
 	n       int
 	columns [event.NumKinds][]int64
+	own     [event.NumKinds]bool // columns that it does not share
 }
 
 // NewTimeline returns a timeline of n blocks from first on, all values missing.
@@ -47,7 +49,7 @@ func (t *Timeline) Column(k event.Kind) []int64 { return t.columns[k] }
 // none yet. The caller may write to it.
 func (t *Timeline) MakeColumn(k event.Kind) []int64 {
 	if t.columns[k] == nil {
-		t.columns[k] = missing(t.n)
+		t.columns[k], t.own[k] = missing(t.n), true
 	}
 	return t.columns[k]
 }
@@ -58,7 +60,18 @@ func (t *Timeline) SetColumn(k event.Kind, c []int64) {
 	if len(c) != t.n {
 		panic(fmt.Sprintf("traces: column of %d values for %d blocks", len(c), t.n))
 	}
-	t.columns[k] = c
+	t.columns[k], t.own[k] = c, false
+}
+
+// Free gives back the memory of the columns that the timeline does not share, which the
+// collector may not do of long ones. Neither it nor any part of it may be used after that.
+func (t *Timeline) Free() {
+	for k := range t.columns {
+		if t.own[k] {
+			offheap.Free(t.columns[k])
+		}
+		t.columns[k], t.own[k] = nil, false
+	}
 }
 
 // Part returns the blocks at the indexes [from, to), without columns that have no value
@@ -101,7 +114,7 @@ func (t *Timeline) Observed(k event.Kind) int {
 }
 
 func missing(n int) []int64 {
-	c := make([]int64, n)
+	c := offheap.Make[int64](n)
 	fillMissing(c)
 	return c
 }

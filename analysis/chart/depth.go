@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -23,6 +24,7 @@ const zoomed = 1_000_000_000
 // were not observed.
 func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
 	depth, err := analysis.Depth(tl)
+	defer depth.Free()
 	d := depthChart{depth: depth, capacity: -1, peer: tl.Peer, sampled: newMeasured(tl, samples)}
 	if err != nil && d.sampled == nil {
 		return nil, err
@@ -37,6 +39,8 @@ func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, 
 	// Without these columns there is nothing to draw of them, and no less of the rest.
 	d.blocked, _ = analysis.Blocked(tl)
 	d.starved, _ = analysis.Starved(tl)
+	defer offheap.Free(d.blocked)
+	defer offheap.Free(d.starved)
 
 	f := &Figure{Subtitle: settings(tl), height: height}
 	d.hidden, f.legend = unseen(tl, samples, d.origin, d.end, d.origin)
@@ -71,6 +75,8 @@ func (d *depthChart) reach(tl *traces.Timeline) {
 	last := d.sampled.runs[len(d.sampled.runs)-1]
 	d.origin, d.end = min(d.sampled.runs[0].T[0], first), last.T[last.Len()-1]
 	if orderer, peer, err := analysis.Heights(tl); err == nil {
+		defer orderer.Free()
+		defer peer.Free()
 		d.origin, d.end = first, max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
 	}
 }
@@ -90,10 +96,12 @@ var depthLine = draw.LineStyle{Color: blue, Width: 1.1}
 
 // offeredFirst returns the origin of a stream's time axis: its first offer.
 func offeredFirst(tl *traces.Timeline) int64 {
-	orderer, _, err := analysis.Heights(tl)
+	orderer, peer, err := analysis.Heights(tl)
 	if err != nil {
 		return int64(^uint64(0) >> 1)
 	}
+	defer orderer.Free()
+	defer peer.Free()
 	return orderer.T[0]
 }
 
@@ -133,7 +141,9 @@ func (d *depthChart) plot(from, to int64) *plot.Plot {
 	if rows > 0 {
 		p.Y.Min = -strip*0.6 - rows*strip*1.4
 	}
-	curve := newStepCurve(clip(d.depth, from, to), d.origin, to)
+	part := clip(d.depth, from, to)
+	curve := newStepCurve(part, d.origin, to)
+	part.Free()
 	style := depthLine
 	if len(curve) > resolution {
 		style.Width, style.Color = 0.7, tint(blue, 0.7) // a line that fills the panel need not shout
@@ -162,7 +172,7 @@ func (s stepCurve) atZero() stepCurve {
 	return ends
 }
 
-// clip returns the part of a series from one instant to another.
+// clip returns the part of a series from one instant to another, in memory of its own.
 func clip(s analysis.Series, from, to int64) analysis.Series {
 	var c analysis.Series
 	for i, t := range s.T {
@@ -172,7 +182,7 @@ func clip(s analysis.Series, from, to int64) analysis.Series {
 		case t <= from && len(c.T) > 0:
 			c.V[0] = s.V[i]
 		default:
-			c.T, c.V = append(c.T, max(t, from)), append(c.V, s.V[i])
+			c.T, c.V = offheap.Append(c.T, max(t, from)), offheap.Append(c.V, s.V[i])
 		}
 	}
 	return c
@@ -183,7 +193,7 @@ func shift(spans []analysis.Span, from, to, origin int64) []analysis.Span {
 	var out []analysis.Span
 	for _, s := range spans {
 		if s.To > from && s.From < to {
-			out = append(out, analysis.Span{From: max(s.From, from) - origin, To: min(s.To, to) - origin})
+			out = offheap.Append(out, analysis.Span{From: max(s.From, from) - origin, To: min(s.To, to) - origin})
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 )
 
 // GapBySetting draws the height gap of up to eight runs of a stream over time.
@@ -114,7 +115,9 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 		found.unknown = found.unknown || len(unknown) > 0
 		for _, part := range outside(gap, unknown) {
 			c.add(p, part, last-origin)
+			part.Free()
 		}
+		gap.Free()
 		crowded, width = crowded || c.crowded, max(width, c.width)
 		f.legend = append(append(f.legend, entry{name: name, style: line(i)}), hiddenEntry...)
 	}
@@ -137,7 +140,7 @@ func outside(s analysis.Series, spans []analysis.Span) []analysis.Series {
 	keep := func(from, to int64) {
 		part := clip(s, from, to)
 		if n := part.Len(); n > 0 && part.T[n-1] < to {
-			part.T, part.V = append(part.T, to), append(part.V, part.V[n-1])
+			part.T, part.V = offheap.Append(part.T, to), offheap.Append(part.V, part.V[n-1])
 		}
 		if part.Len() > 0 {
 			parts = append(parts, part)

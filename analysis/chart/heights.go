@@ -37,6 +37,8 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 	if err != nil {
 		return nil, err
 	}
+	defer orderer.Free()
+	defer peer.Free()
 	gap := analysis.StatsOf(tl, samples...).Gap
 	origin := orderer.T[0]
 	end := max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])

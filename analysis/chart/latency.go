@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -53,6 +54,7 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 			curve = append(curve, struct{ x, y float64 }{x, y})
 			lo, hi, end = min(lo, y), max(hi, y), max(end, x)
 		}
+		offheap.Free(values)
 		if same := slices.IndexFunc(curves, func(c stepCurve) bool { return coincide(c, curve) }); same >= 0 {
 			names[same] = bothNames(names[same], r.Name)
 			continue

@@ -178,7 +178,8 @@ func (a *album) overview() error {
 	var runs []chart.Run
 	for _, stream := range a.streams {
 		for _, r := range a.timelines[stream] {
-			if _, err := analysis.Gap(r.Timeline); err == nil {
+			if gap, err := analysis.Gap(r.Timeline); err == nil {
+				gap.Free()
 				runs = append(runs, chart.Run{Name: stream, Timeline: r.Timeline, Samples: r.Samples})
 			}
 		}

@@ -1,6 +1,9 @@
 package driver
 
-import "github.com/blockreel/blockreel/traces/event"
+import (
+	"github.com/blockreel/blockreel/internal/offheap"
+	"github.com/blockreel/blockreel/traces/event"
+)
 
 // orderer is the part of the orderer's ledger that the committer lacks. The blocks are the
 // Source's; of those that were sent it keeps the places.
@@ -28,7 +31,7 @@ func (o *orderer) send() Arrival {
 	if len(o.sent) == cap(o.sent) && o.first > len(o.sent)/2 {
 		o.sent, o.first = append(o.sent[:0], o.sent[o.first:]...), 0
 	}
-	o.sent = append(o.sent, o.unsent)
+	o.sent = offheap.Append(o.sent, o.unsent)
 	o.unsent++
 	return o.source.At(o.unsent - 1)
 }

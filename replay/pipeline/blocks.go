@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+
+	"github.com/blockreel/blockreel/internal/offheap"
 )
 
 // Blocks are what a stream's blocks bring with them, in columns: value i belongs to
@@ -98,11 +100,14 @@ type Columns struct {
 
 // NewColumns returns columns for n blocks.
 func NewColumns(n int) *Columns {
-	all := make([]int64, 7*n)
-	next := func() []int64 {
-		c := all[:n:n]
-		all = all[n:]
-		return c
-	}
+	next := func() []int64 { return offheap.Make[int64](n) }
 	return &Columns{next(), next(), next(), next(), next(), next(), next()}
+}
+
+// Free gives the memory of the columns back, which the collector may not do of long ones.
+func (c *Columns) Free() {
+	for _, column := range [][]int64{c.Sent, c.Received, c.AtDoor, c.Enqueued, c.Dequeued, c.Validated, c.Committed} {
+		offheap.Free(column)
+	}
+	*c = Columns{}
 }

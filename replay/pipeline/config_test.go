@@ -83,7 +83,7 @@ func TestPurity(t *testing.T) {
 	}
 	imports := map[string]bool{
 		"cmp": true, "errors": true, "fmt": true, "math": true, "math/bits": true, "strconv": true, "time": true,
-		"github.com/blockreel/blockreel/traces/event": true,
+		"github.com/blockreel/blockreel/traces/event": true, "github.com/blockreel/blockreel/internal/offheap": true, // memory, no more
 	}
 	durations := map[string]bool{
 		"Duration": true, "Nanosecond": true, "Microsecond": true, "Millisecond": true, "Second": true, "Hour": true,

@@ -1,6 +1,9 @@
 package pipeline
 
-import "github.com/blockreel/blockreel/traces/event"
+import (
+	"github.com/blockreel/blockreel/internal/offheap"
+	"github.com/blockreel/blockreel/traces/event"
+)
 
 // parcel is a block on its way from the orderer to the door.
 type parcel struct {
@@ -33,9 +36,10 @@ func (f *flight) push(p parcel) {
 }
 
 func (f *flight) grow() {
-	ring := make([]parcel, max(16, 2*len(f.ring)))
+	ring := offheap.Make[parcel](max(16, 2*len(f.ring)))
 	for i := range f.n {
 		ring[i] = f.ring[(f.head+i)&(len(f.ring)-1)]
 	}
+	offheap.Free(f.ring)
 	f.ring, f.head = ring, 0
 }

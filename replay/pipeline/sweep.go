@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -42,6 +43,15 @@ type Scratch struct {
 	columns  *Columns
 }
 
+// Free gives the memory back.
+func (c *Scratch) Free() {
+	offheap.Free(c.dequeued)
+	if c.columns != nil {
+		c.columns.Free()
+	}
+	*c = Scratch{}
+}
+
 // NewSweep prepares a sweep over sizes of cfg's buffer; cfg.Policy.N is not used.
 func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	cfg = cfg.WithBuffer(1)
@@ -61,7 +71,7 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	}
 	s.tail = at(b.Validate, n-1) + at(b.Commit, n-1)
 	s.service = sum(n, b.Validate, b.Commit, b.Turnaround)
-	s.offered = make([]int64, n)
+	s.offered = offheap.Make[int64](n)
 	latest := past
 	for i, t := range b.Offered {
 		latest = max(latest, t)
@@ -70,7 +80,7 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	if s.windowed {
 		return s, nil
 	}
-	s.arrives, s.intake = make([]int64, n), make([]int64, n)
+	s.arrives, s.intake = offheap.Make[int64](n), offheap.Make[int64](n)
 	link := sendState{link: cfg.Link, sent: past}
 	for i := range n {
 		bytes := at(b.Bytes, i)
@@ -80,9 +90,17 @@ func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
 	return s, nil
 }
 
+// Free gives the memory of the sweep back; its blocks are the caller's.
+func (s *Sweep) Free() {
+	for _, column := range [][]int64{s.offered, s.arrives, s.intake, s.service} {
+		offheap.Free(column)
+	}
+	*s = Sweep{}
+}
+
 // sum returns the sum of columns that may be nil, block by block.
 func sum(n int, columns ...[]int64) []int64 {
-	total := make([]int64, n)
+	total := offheap.Make[int64](n)
 	for _, c := range columns {
 		for i, v := range c {
 			total[i] += v
@@ -131,7 +149,8 @@ func (c *Scratch) fit(s *Sweep) {
 		return
 	}
 	if cap(c.dequeued) < n {
-		c.dequeued = make([]int64, n)
+		offheap.Free(c.dequeued)
+		c.dequeued = offheap.Make[int64](n)
 	}
 	c.dequeued = c.dequeued[:n]
 }
