@@ -1,9 +1,12 @@
 package replay
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -83,6 +86,50 @@ func TestLedgersAreDescribed(t *testing.T) {
 			if strings.Contains(said, not) && (clock == Virtual || !strings.HasPrefix(not, "only")) {
 				t.Errorf("%s: %q is said in\n%s", clock, not, said)
 			}
+		}
+	}
+}
+
+// What holds for the ledgers of all streams is said without their names, and what does not with
+// that of its own.
+func TestStreamsShareTheirLedgers(t *testing.T) {
+	tr, payloads := sized(t, 60, 0, 100)
+	for _, n := range []int{60, 40} {
+		second := *tr.Timelines[0].Part(60-n, 60)
+		second.Peer = "other"
+		two := &traces.Trace{Header: tr.Header, Timelines: []*traces.Timeline{tr.Timelines[0], &second}}
+		two.Streams = []traces.Stream{tr.Streams[0], second.Stream}
+		for _, clock := range []string{Virtual, Wall} {
+			_, out := replayAll(t, two, Scenario{
+				Ledgers: []string{"badger"}, Clock: clock, Unpaced: true, Payloads: payloads,
+				open: func(_ context.Context, _ string, cfg ledger.Config) (committer, error) {
+					return &judging{known: known{dir: cfg.Dir}}, nil
+				},
+			})
+			said := append(out.Facts, out.Warnings...)
+			for _, once := range []string{"durability of badger: a block is on the disk when its commit returns", "stages of badger: "} {
+				i := slices.IndexFunc(said, func(s string) bool { return strings.HasPrefix(s, once) })
+				if n := strings.Count(strings.Join(said, "\n"), once); i < 0 || n != 1 {
+					t.Errorf("%s: %q is said %d times in %q", clock, once, n, said)
+				}
+			}
+			for _, f := range out.Facts {
+				if strings.Contains(f, "handing blocks to the ledger") && !strings.HasPrefix(f, "ch: ") && !strings.HasPrefix(f, "ch@other: ") {
+					t.Errorf("%q is of one stream", f)
+				}
+			}
+		}
+	}
+}
+
+// Without pace no stream has a backlog from before its cut.
+func TestUnpacedHasNoBacklog(t *testing.T) {
+	tr, payloads := sized(t, 60, 0, 100)
+	tr.Streams[0].Settings[traces.SettingCutBacklog] = "7"
+	for unpaced, want := range map[bool]string{true: "", false: "7"} {
+		results, _ := replayAll(t, tr, Scenario{Ledgers: []string{"badger"}, Buffers: []int{2}, Unpaced: unpaced, Payloads: payloads, open: known{}.opens(nil)})
+		if got := results[0].Trace.Streams[0].Settings[traces.SettingCutBacklog]; got != want {
+			t.Errorf("unpaced %v: a backlog of %q blocks, want %q", unpaced, got, want)
 		}
 	}
 }

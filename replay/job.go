@@ -113,6 +113,9 @@ func (s *Scenario) resultStream(m *Model, cfg pipeline.Config, set Setting) trac
 	stream.Settings[settingClock] = s.Clock
 	if s.Unpaced {
 		stream.Settings[settingUnpaced] = "true"
+		// All blocks are there at the start, and the peer is not busy with earlier ones.
+		delete(stream.Settings, traces.SettingCutBacklog)
+		delete(stream.Settings, traces.SettingBacklogBefore)
 	}
 	if load := s.load(); load != 1 {
 		stream.Settings[settingLoad] = strconv.FormatFloat(load, 'g', -1, 64)

@@ -268,6 +268,21 @@ func named(models []*Model, m *Model, lines []string) []string {
 	return out
 }
 
+// jointly are the lines of all jobs, each with the name of its stream but for those that all
+// of them have.
+func jointly(models []*Model, jobs []*job, of func(*job) []string) (lines []string) {
+	for i, j := range jobs {
+		for _, line := range of(j) {
+			if slices.ContainsFunc(jobs, func(other *job) bool { return !slices.Contains(of(other), line) }) {
+				lines = append(lines, named(models, models[i], []string{line})...)
+			} else {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
 // replay runs all streams under one setting; number is that of the repetition, 0 when there is
 // but one.
 func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model, set Setting, number int, o *Outcome, measured measuredServices) (Result, error) {
@@ -292,6 +307,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	out := Result{Setting: common(set, jobs), Run: number}
 	out.Alone = s.Unpaced && out.mode == ModeUnbounded
 	result := &traces.Trace{Header: traces.Header{Base: tr.Base, Tool: s.Tool, Source: "replay"}, Notes: inherit(tr)}
+	var late []string
 	for i, j := range jobs {
 		result.Streams = append(result.Streams, j.out.Stream)
 		result.Timelines = append(result.Timelines, j.out)
@@ -320,7 +336,7 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			text := j.late.label + ": " + j.late.text
 			note(traces.NoteFact, text)
 			if number == 0 {
-				j.facts = append(j.facts, text)
+				late = append(late, named(models, models[i], []string{text})...)
 			} else {
 				o.addLate(j.late)
 			}
@@ -330,10 +346,11 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 			out.Measured = append(out.Measured, *j.run)
 		}
 		out.Invalid = append(out.Invalid, strings.Join(j.invalid, "; "))
-		o.Facts = analysis.AppendNew(o.Facts, named(models, models[i], j.facts))
-		o.Warnings = analysis.AppendNew(o.Warnings, named(models, models[i], j.warnings))
 		o.Invalid = analysis.AppendNew(o.Invalid, named(models, models[i], j.invalid))
 	}
+	o.Facts = analysis.AppendNew(o.Facts, jointly(models, jobs, func(j *job) []string { return j.facts }))
+	o.Facts = analysis.AppendNew(o.Facts, late)
+	o.Warnings = analysis.AppendNew(o.Warnings, jointly(models, jobs, func(j *job) []string { return j.warnings }))
 	out.Trace = result
 	for _, j := range jobs {
 		j.free()
