@@ -98,7 +98,7 @@ says by how much their mean blocks differ: once on a busy machine is weak eviden
 	f.IntVar(&repeat, "repeat", 1, "drive the ledger so many times, each into a fresh directory")
 	f.Var(&bytes, "block-bytes", "size of a block where the trace does not tell it")
 	part.bind(f)
-	place.bind(c, "")
+	place.bind(c, "", "the number of CPUs")
 	outputFlag(c, &output, "cost model to write, - for stdout")
 	return c
 }

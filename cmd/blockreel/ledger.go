@@ -41,6 +41,8 @@ where a verdict depends on what a ledger does not hold, and differences are coun
 A ledger in files does not hold its blocks in memory: badger, which holds most, had 190 MB
 after 20,000 blocks of 33 kB. Badger and bbolt also map their files, whose pages count as
 resident (RSS) although the system takes them back when it needs the room.`,
+		Example: `  blockreel ledger list
+  blockreel ledger list --json`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if asJSON {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -120,9 +121,15 @@ func usagef(c *cobra.Command, format string, args ...any) error {
 // usageArgs makes a wrong number of arguments an error of usage.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
+		err := check(c, args)
+		switch {
+		case err == nil:
+			return nil
+		case strings.HasPrefix(err.Error(), "unknown command"):
 			return usageError{c.CommandPath(), err}
+		case len(args) == 0:
+			return usagef(c, "nothing is named: write %s", c.UseLine())
 		}
-		return nil
+		return usagef(c, "%s is not what it takes: write %s", strings.Join(args, " "), c.UseLine())
 	}
 }

@@ -30,8 +30,8 @@ func newReplay() *cobra.Command {
 		Long: `Replay plays a trace again under other settings and prints the figures of each. With -o it
 also writes a result trace for each, named by its setting, which every other command reads
 like a recorded one. The first line says by how much a replay with the trace's own settings
-differs from the trace: how far to trust the rest. (Where all was measured
-without pace, nothing follows from it, and it is not there.)
+differs from the trace: how far to trust the rest. (Where all was measured without pace,
+nothing follows from it, and it is not there.)
 
 By the virtual clock a replay takes the service times of the trace; a ledger other than
 "recorded" is first driven as fast as it goes, and its measured times are used; --cost
@@ -130,7 +130,7 @@ is taken over; how many were is told.`,
 		},
 	}
 	flags.bind(c, "the recorded one")
-	place.bind(c, "")
+	place.bind(c, "", "the number of CPUs")
 	measured.bind(c)
 	f := c.Flags()
 	f.StringVar(&ledgers, "ledger", "", "ledgers: recorded, "+ledgerNames()+" (recorded unless given)")

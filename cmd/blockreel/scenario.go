@@ -130,12 +130,13 @@ type ledgerPlace struct {
 	none               bool // no warm-up at all
 }
 
-// bind binds the flags; when says when they have a meaning, empty if always.
-func (l *ledgerPlace) bind(c *cobra.Command, when string) {
+// bind binds the flags; when says when they have a meaning, empty if always, and validators
+// how many there are unless it is said.
+func (l *ledgerPlace) bind(c *cobra.Command, when, validators string) {
 	f := c.Flags()
 	f.StringVar(&l.dir, "dir", "", when+"directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
 	f.BoolVar(&l.keep, "keep", false, when+"keep the ledgers' directories")
-	f.IntVar(&l.validators, "validators", 0, when+"transactions that a ledger validates at once, peer.validatorPoolSize (the number of CPUs unless given)")
+	f.IntVar(&l.validators, "validators", 0, when+"transactions that a ledger validates at once, peer.validatorPoolSize ("+validators+" unless given)")
 	f.IntVar(&l.warmup, "warmup", 0, when+"blocks at the start of a run that its figures leave out, 0 for none (a tenth, at most 100, unless given)")
 }
 
@@ -209,12 +210,12 @@ func parseLink(text string) (pipeline.Link, error) {
 		var bytes uint64
 		switch name {
 		case "latency":
-			if l.Latency, err = time.ParseDuration(value); err == nil && l.Latency <= 0 {
-				err = fmt.Errorf("it must be more than 0")
+			if l.Latency, err = time.ParseDuration(value); err != nil || l.Latency <= 0 {
+				err = errors.New("it must be a time above 0 with its unit")
 			}
 		case "bandwidth", "window":
-			if bytes, err = humanize.ParseBytes(strings.TrimSuffix(value, "/s")); err == nil && (bytes == 0 || bytes > 1<<50) {
-				err = fmt.Errorf("it must be more than 0")
+			if bytes, err = humanize.ParseBytes(strings.TrimSuffix(value, "/s")); err != nil || bytes == 0 || bytes > 1<<50 {
+				err = errors.New("it must be a size above 0")
 			}
 			if name == "window" {
 				l.Window = int64(bytes)

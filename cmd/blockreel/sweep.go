@@ -40,7 +40,12 @@ and error. These leave out the blocks of the warm-up; the curves count all block
   blockreel sweep run.reel --buffer 2,5,10..200/10 --scale commit=0.5 --json
   blockreel sweep run.reel --cost badger.cost,memory.cost --buffer 1..500
   blockreel sweep full.reel --cost badger.cost --check-wall=20 --dir /var/tmp`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 && checkWall == recordedBuffer {
+				return usagef(c, "is %s the N of --check-wall? Write --check-wall=%s", args[1], args[1])
+			}
+			return usageArgs(cobra.ExactArgs(1))(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if plot != "" && !slices.Contains(chart.Formats, filepath.Ext(plot)) {
 				return usagef(c, "--plot %s: name a .png, .svg or .pdf file", plot)
@@ -67,6 +72,9 @@ and error. These leave out the blocks of the warm-up; the curves count all block
 			}
 			if c.Flags().Changed("warmup") && check == nil {
 				return usagef(c, "--warmup belongs to --check-wall: in simulated time nothing has to warm up")
+			}
+			if c.Flags().Changed("validators") && check == nil {
+				return usagef(c, "--validators belongs to --check-wall: recorded services and those of a cost model were measured with their own")
 			}
 			place.apply(&s)
 			if check != nil { // they are the real ledger's
@@ -101,7 +109,7 @@ and error. These leave out the blocks of the warm-up; the curves count all block
 		},
 	}
 	flags.bind(c, "1 to 500, above 50 not each")
-	place.bind(c, "with --check-wall, ")
+	place.bind(c, "with --check-wall, ", "as many as the cost model was calibrated with")
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&plot, "plot", "", "draw the curve into this .png, .svg or .pdf file; with several ledgers one each, sweep-badger.png")

@@ -68,9 +68,9 @@ func (l *Load) validate() error {
 	case !slices.Contains(Profiles(), l.Profile):
 		return fmt.Errorf("arrival profile %q is unknown; known are %s", l.Profile, profileNames())
 	case !(l.Rate > 0 && l.Rate <= MaxRate):
-		return fmt.Errorf("rate of %v blocks/s: choose more than 0 and at most %g", l.Rate, MaxRate)
+		return fmt.Errorf("rate of %v blocks/s: choose more than 0 and at most %.0f", l.Rate, MaxRate)
 	case !(l.StartRate >= 0 && l.StartRate <= MaxRate):
-		return fmt.Errorf("start rate of %v blocks/s: choose 0 to %g", l.StartRate, MaxRate)
+		return fmt.Errorf("start rate of %v blocks/s: choose 0 to %.0f", l.StartRate, MaxRate)
 	case l.BurstBlocks < 0 || l.BurstBlocks > MaxBlocks:
 		return fmt.Errorf("bursts of %d blocks: choose 1 to %d", l.BurstBlocks, MaxBlocks)
 	case l.Blocks < 0 || l.Blocks > MaxBlocks:
