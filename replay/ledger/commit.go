@@ -156,7 +156,7 @@ func (l *Ledger) gatherState(c *candidate) {
 		b.startKey(stateTable)
 		b.data = append(b.data, s.key...)
 		b.startValue(stateTable)
-		deleted := s.new.deleted && l.first == 0
+		deleted := s.new.deleted && !l.partial()
 		if !deleted {
 			b.data = s.new.append(b.data)
 		}

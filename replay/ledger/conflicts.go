@@ -59,7 +59,9 @@ func (l *Ledger) current(i int, r fabric.Read) bool {
 }
 
 // older: the read saw the key as it was before the ledger's first block.
-func (l *Ledger) older(r fabric.Read) bool { return r.Exists && r.Version.Block < uint64(l.first) }
+func (l *Ledger) older(r fabric.Read) bool {
+	return l.partial() && r.Exists && r.Version.Block < uint64(l.first)
+}
 
 // believe takes for good what hangs on the state before the ledger's first block: a read that
 // saw a version from before, or no value, or a range query, whose results may be from before,
@@ -82,7 +84,7 @@ func (l *Ledger) repeats(ctx context.Context, namespace []byte, q *fabric.RangeQ
 	}
 	compare := l.compareReads(q.Reads)
 	switch {
-	case q.Summary != nil && l.first == 0:
+	case q.Summary != nil && !l.partial():
 		compare = compareSummary(q.Summary)
 	case q.Summary != nil:
 		compare = compareUnseen
@@ -92,7 +94,7 @@ func (l *Ledger) repeats(ctx context.Context, namespace []byte, q *fabric.RangeQ
 		same = compare(stateKey[len(prefix):], r)
 		return same
 	})
-	if same = same && compare(nil, result{}); same && l.first > 0 {
+	if same = same && compare(nil, result{}); same && l.partial() {
 		l.believe()
 	}
 	return same, err

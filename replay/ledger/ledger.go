@@ -23,7 +23,7 @@
 // within the block. So is its word that a policy is content without an endorsement that is
 // bad. All other codes are compared with the peer's, and Report counts the differences.
 //
-// A ledger that begins after block 0 does not have the values and ids from before. A read of a
+// A ledger that begins after block 1 does not have the values and ids from before. A read of a
 // key that no block has written since is taken for good if it saw a version from before, or
 // none, and so is a range query whose results agree with what is here; Report counts
 // these as believed. If the peer called such a transaction a conflict, or an id one that was
@@ -38,7 +38,7 @@
 // Private data is not in blocks. The hashes of a collection are validated and kept in the
 // state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
 // Fabric. Of a range query with more than 50 results hashes of a Merkle tree are recorded,
-// which is made again (merkle.go); a ledger that begins after block 0 lacks results for that,
+// which is made again (merkle.go); a ledger that begins after block 1 lacks results for that,
 // and believes it unless the block itself has changed the range.
 //
 // Each table has a savepoint: the height up to which it is complete, the last entry that a
@@ -133,6 +133,10 @@ func (l *Ledger) Height() event.Height { return l.height }
 
 // First returns the number of the ledger's first block.
 func (l *Ledger) First() event.BlockNum { return l.first }
+
+// partial: the ledger lacks blocks that may have written to the state. The genesis block is none
+// of these: it holds the channel's configuration alone.
+func (l *Ledger) partial() bool { return l.first > 1 }
 
 // Channel returns the name of the ledger's channel.
 func (l *Ledger) Channel() string { return l.channel }

@@ -256,7 +256,7 @@ func (l *Ledger) now(i int) stateValue {
 	case s.committed:
 		return s.old
 	}
-	return stateValue{deleted: l.first == 0, unknown: l.first > 0}
+	return stateValue{deleted: !l.partial(), unknown: l.partial()}
 }
 
 // mark is the key that says that a namespace has had metadata.

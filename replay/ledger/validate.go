@@ -150,7 +150,7 @@ func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 
 // forgets: ids that were in earlier blocks of the chain may not be in the index.
 func (l *Ledger) forgets() bool {
-	return l.first > 0 || l.window > 0 && uint64(l.height) > l.window
+	return l.partial() || l.window > 0 && uint64(l.height) > l.window
 }
 
 // adoptPolicies takes over what a peer found of policies and membership: that a transaction
