@@ -65,6 +65,9 @@ func (j *job) tellReport(spec string, r ledger.Report, log logHashes) {
 	case r.Compared > 0:
 		fact("%s of %s validation codes as the peer's", count(r.Compared), count(r.Compared))
 	}
+	if bare && r.Valid() < r.Transactions {
+		fact("%s of %s transactions were found invalid here, and not written", count(r.Transactions-r.Valid()), count(r.Transactions))
+	}
 	switch {
 	case r.DifferentHashes > 0:
 		warn("%s of %s commit hashes are not the peer's, the first is that of block %d: the ledger does not hold what the peer's does", count(r.DifferentHashes), count(r.ComparedHashes), r.FirstDifferent)

@@ -21,10 +21,14 @@ func TestTellReport(t *testing.T) {
 		facts, warnings []string
 	}{
 		{"made up", ledger.Report{Blocks: 9, MadeUp: 9, Transactions: 90}, logHashes{}, nil, nil},
-		{"an orderer's copy", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{}, []string{"carry no verdicts"}, nil},
-		{"an orderer's copy and a peer's log", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{equal: 9}, []string{"9 commit hashes begin as the peer's log"}, nil},
+		{"an orderer's copy", ledger.Report{Blocks: 9, Transactions: 90, Codes: [256]int64{0: 90}}, logHashes{}, []string{"carry no verdicts"}, nil},
 		{
-			"an orderer's copy of another ledger", ledger.Report{Blocks: 9, Transactions: 90}, logHashes{equal: 3, different: true, first: 7},
+			"an orderer's copy of what conflicts", ledger.Report{Blocks: 9, Transactions: 90, Codes: [256]int64{0: 50, 11: 40}}, logHashes{},
+			[]string{"carry no verdicts", "40 of 90 transactions were found invalid here, and not written"}, nil,
+		},
+		{"an orderer's copy and a peer's log", ledger.Report{Blocks: 9, Transactions: 90, Codes: [256]int64{0: 90}}, logHashes{equal: 9}, []string{"9 commit hashes begin as the peer's log"}, nil},
+		{
+			"an orderer's copy of another ledger", ledger.Report{Blocks: 9, Transactions: 90, Codes: [256]int64{0: 90}}, logHashes{equal: 3, different: true, first: 7},
 			nil, []string{"the commit hash of block 7, and so each behind it, is not the one that the peer's log tells (3 before it are): the ledger does not hold what the peer's does; the payloads carry no verdicts of a peer, so that transactions which it refused by a policy"},
 		},
 		{
