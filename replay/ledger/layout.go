@@ -137,7 +137,7 @@ type stateValue struct {
 	// unknown: if the key had a value before the ledger's first block, it still has it, and
 	// this version; else it has none. Only its metadata has been written since.
 	unknown bool
-	// forgotten: the key has a value, which is not kept any more. The memory ledger has such.
+	// forgotten: the key has a value, which the memory ledger does not keep any more.
 	forgotten bool
 	// metadata are marshalled entries; empty when there are none.
 	metadata, value []byte

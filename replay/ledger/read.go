@@ -109,7 +109,8 @@ type Value struct {
 	Metadata []byte
 }
 
-// State returns the newest value of a key.
+// State returns the newest value of a key. The memory ledger has those that the last blocks
+// wrote alone, and gives an error for others.
 func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error) {
 	if err := l.usable(); err != nil {
 		return Value{}, err

@@ -22,9 +22,10 @@ type Report struct {
 	// and ids that are older than the ledger's first block (or, ids, than what a ledger in
 	// memory keeps).
 	AdoptedPolicies, AdoptedPast int64
-	// ComparedHashes blocks had a commit hash that a peer recorded, and wrote nothing whose value
-	// is older than the ledger; of DifferentHashes what was written, or a validation code, is
-	// not the same here. FirstDifferent is the first of these.
+	// ComparedHashes blocks had a commit hash that a peer recorded, and changed no metadata of a
+	// value that is not here: one older than the ledger, or that a ledger in memory has forgotten.
+	// Of DifferentHashes what was written, or a validation code, is not the same here.
+	// FirstDifferent is the first of these.
 	ComparedHashes, DifferentHashes int64
 	FirstDifferent                  event.BlockNum
 	// Believed reads and range queries count as good, though they hang on what was in the state
