@@ -232,7 +232,7 @@ var charts = map[string]struct {
 		return BufferDepth(run(600, 4*ms, 8*ms), samples...)
 	}, []string{"blocks in the buffer", "metrics, every 50 ms", "not observed", "the committer starves"}},
 	"forecast": {func() (*Figure, error) { return PredictedVsMeasured(forecasts()) }, []string{
-		"The forecast is within ", "N = 2 from a run at N = 20", "latency p99.9", "greatest gap", "measured", ">+1 %<"}},
+		"The forecast", "N = 2 from a run at N = 20", "latency p99.9", "greatest gap", "measured", ">+1 %<"}},
 }
 
 func TestChartsInEveryFormat(t *testing.T) {

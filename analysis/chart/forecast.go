@@ -49,11 +49,24 @@ func PredictedVsMeasured(forecasts []analysis.Forecast) (*Figure, error) {
 	p.Add(bar(rows))
 	page := max(height, vg.Length(len(rows))*15+110)
 	return &Figure{
-		Title:    fmt.Sprintf("The forecast is within %s of what was measured", analysis.FormatShare(worst)),
+		Title:    forecastTitle(len(forecasts), worst),
 		Subtitle: analysis.FormatCounted(int64(len(forecasts)), "forecast") + ", " + analysis.FormatCounted(int64(bars), "figure"),
 		height:   page,
 		panels:   []panel{{Plot: p, weight: 1, left: 84, right: 160}},
 	}, nil
+}
+
+// forecastTitle says how far off the forecasts are at the most.
+func forecastTitle(forecasts int, worst float64) string {
+	const near = 0.1 // beyond it nothing is near enough for "within"
+	one, many := "The forecast is within %s of what was measured", "The forecasts are within %s of what was measured"
+	if worst > near {
+		one, many = "The forecast misses what was measured by up to %s", "The forecasts miss what was measured by up to %s"
+	}
+	if forecasts == 1 {
+		many = one
+	}
+	return fmt.Sprintf(many, analysis.FormatShare(worst))
 }
 
 // shares writes the ticks of another ticker in percent.

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -93,6 +94,7 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 	f := &Figure{height: height}
 	p := newPlot("", "")
 	var found peaks
+	var drawn []drawnGap // one a curve and entry of the legend
 	end, width, crowded := int64(0), int64(0), false
 	for i, r := range runs {
 		gap, err := analysis.Gap(r.Timeline)
@@ -102,24 +104,34 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 		origin, last := gap.T[0], gap.T[gap.Len()-1]
 		found.add(analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max)
 		end = max(end, last-origin)
+		unknown := analysis.HeightsUnknown(r.Timeline, r.Samples...)
+		found.unknown = found.unknown || len(unknown) > 0
+		if same := slices.IndexFunc(drawn, func(d drawnGap) bool { return len(unknown) == 0 && d.gap.Len() > 0 && sameGap(d.gap, gap) }); same >= 0 {
+			drawn[same].name = bothNames(drawn[same].name, r.Name)
+			f.legend[same].name = drawn[same].label()
+			continue
+		}
+		curve := drawnGap{name: r.Name, most: found.of[i]}
+		if len(unknown) == 0 {
+			curve.gap = gap
+		}
 		hidden, hiddenEntry := unseen(r.Timeline, r.Samples, origin, last, origin)
-		name := fmt.Sprintf("%s (at most %s)", r.Name, analysis.FormatCount(found.of[i]))
+		name := curve.label()
 		if len(runs) == 1 { // the times of several runs are not the same
 			p.Add(hidden, grid{})
 			name = "height gap"
 		} else {
 			hiddenEntry = nil
 		}
-		c := gapCurve{origin: origin, style: i, alone: len(runs) == 1}
-		unknown := analysis.HeightsUnknown(r.Timeline, r.Samples...)
-		found.unknown = found.unknown || len(unknown) > 0
+		c := gapCurve{origin: origin, style: len(drawn), alone: len(runs) == 1}
 		for _, part := range outside(gap, unknown) {
 			c.add(p, part, last-origin)
 			part.Free()
 		}
 		gap.Free()
 		crowded, width = crowded || c.crowded, max(width, c.width)
-		f.legend = append(append(f.legend, entry{name: name, style: line(i)}), hiddenEntry...)
+		f.legend = append(append(f.legend, entry{name: name, style: line(len(drawn))}), hiddenEntry...)
+		drawn = append(drawn, curve)
 	}
 	timeAxis(&p.X, sinceOffer, 0, float64(end))
 	countAxis(&p.Y, "height gap (blocks)", float64(found.of[found.greatest]))
@@ -131,6 +143,40 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 	}
 	f.panels = []panel{{Plot: p, weight: 1}}
 	return f, &found, nil
+}
+
+// A drawnGap is a curve of the chart, of one run or of several that would hide one another.
+type drawnGap struct {
+	name string
+	most int64
+	gap  analysis.Series // empty if parts of it are not known: no other is told to be the same
+}
+
+func (d *drawnGap) label() string {
+	return fmt.Sprintf("%s (at most %s)", d.name, analysis.FormatCount(d.most))
+}
+
+// sameGap reports whether one curve would hide the other: at many instants since the first
+// offer they are within a hundredth of the greatest gap.
+func sameGap(a, b analysis.Series) bool {
+	const instants = 500
+	last := max(a.T[a.Len()-1]-a.T[0], b.T[b.Len()-1]-b.T[0])
+	near := max(slices.Max(a.V), slices.Max(b.V)) / 100
+	i, j := 0, 0
+	for n := range int64(instants + 1) {
+		// last may be days, in ns: not last*n.
+		at := last/instants*n + last%instants*n/instants
+		for i+1 < a.Len() && a.T[i+1]-a.T[0] <= at {
+			i++
+		}
+		for j+1 < b.Len() && b.T[j+1]-b.T[0] <= at {
+			j++
+		}
+		if d := a.V[i] - b.V[j]; d > near || -d > near {
+			return false
+		}
+	}
+	return true
 }
 
 // outside returns the parts of a series that lie in none of the spans, which are in order.

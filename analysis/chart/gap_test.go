@@ -112,3 +112,27 @@ func TestTitlesOfWhatWasNotObserved(t *testing.T) {
 		}
 	}
 }
+
+// Gaps that would hide one another are one curve with both names; others are not.
+func TestGapsThatCoincide(t *testing.T) {
+	f, err := GapBySetting([]Run{
+		{Name: "N = 20", Timeline: run(500, 4*ms, 8*ms)}, {Name: "N = 2", Timeline: run(500, 4*ms, 30*ms)}, {Name: "N = 200", Timeline: run(500, 4*ms, 8*ms)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.legend) != 2 || !strings.HasPrefix(f.legend[0].name, "N = 20, 200 (at most ") || !strings.HasPrefix(f.legend[1].name, "N = 2 (") {
+		t.Errorf("legend %+v", f.legend)
+	}
+}
+
+func TestForecastTitle(t *testing.T) {
+	for want, got := range map[string]string{
+		"The forecast is within 6 % of what was measured":    forecastTitle(1, 0.06),
+		"The forecasts miss what was measured by up to 85 %": forecastTitle(3, 0.85),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
