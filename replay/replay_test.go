@@ -303,20 +303,20 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, s := range map[string]replay.Scenario{
-		"--block-bytes":      {Link: pipeline.Link{Bandwidth: 1 << 20}},
-		"no clock":           {Clock: "sundial"},
-		"replay them apart":  {Clock: replay.Wall, Speed: 2, Ledgers: []string{"memory", "recorded"}},
-		"choose one of them": {Clock: replay.Wall, Speed: 2, Unpaced: true},
-		"are the same":       {Repeat: 2},
-		"choose 1 to 25":     {Clock: replay.Wall, Repeat: 26},
-		"wall clock":         {Speed: 2},
-		"buffer mode":        {Mode: "magic"},
-		"no preset":          {Preset: "fabric-9"},
-		"is unknown":         {Ledgers: []string{"granite"}},
-		"measures its own":   {Ledgers: []string{"memory"}, Scale: half},
-		"services are needed":      {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
-		"a sweep answers":    {Buffers: make([]int, 1001)},
-		"latency is":         {Link: pipeline.Link{Latency: -time.Second}},
+		"--block-bytes":       {Link: pipeline.Link{Bandwidth: 1 << 20}},
+		"no clock":            {Clock: "sundial"},
+		"replay them apart":   {Clock: replay.Wall, Speed: 2, Ledgers: []string{"memory", "recorded"}},
+		"choose one of them":  {Clock: replay.Wall, Speed: 2, Unpaced: true},
+		"are the same":        {Repeat: 2},
+		"choose 1 to 25":      {Clock: replay.Wall, Repeat: 26},
+		"wall clock":          {Speed: 2},
+		"buffer mode":         {Mode: "magic"},
+		"no preset":           {Preset: "fabric-9"},
+		"is unknown":          {Ledgers: []string{"granite"}},
+		"measures its own":    {Ledgers: []string{"memory"}, Scale: half},
+		"services are needed": {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
+		"a sweep answers":     {Buffers: make([]int, 1001)},
+		"latency is":          {Link: pipeline.Link{Latency: -time.Second}},
 	} {
 		_, err := all(tr, s)
 		if err == nil || !strings.Contains(err.Error(), want) {
