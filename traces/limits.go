@@ -40,13 +40,9 @@ const (
 	// MaxValue bounds every instant, count, size and duration, and −MaxValue instants
 	// from below: 36 years in ns. So no difference or sum of two of them overflows.
 	MaxValue = 1 << 60
-	// MaxCells bounds the memory of a trace that is read as a whole: blocks ×
-	// columns, summed over its streams, and two a sample; 2^28 are 2 GiB.
-	MaxCells = 1 << 28
-
 	// freeCells is how many cells a trace may span without holding values for
 	// them, and cellsPerValue how many more each value that it holds allows. So a
-	// small file with far-apart block numbers cannot take MaxCells of memory.
+	// small file with far-apart block numbers cannot take MaxCells.
 	freeCells     = 1 << 24
 	cellsPerValue = 64
 

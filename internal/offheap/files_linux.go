@@ -29,8 +29,7 @@ func (m *mappings) get(n int) []byte {
 		return nil
 	}
 	defer f.Close() // the mapping has the file
-	// All of it, for a page that finds no room when it is written ends the process.
-	if unix.Fallocate(int(f.Fd()), 0, 0, int64(n)) != nil {
+	if zero(f, n) != nil {
 		return nil
 	}
 	b, err := unix.Mmap(int(f.Fd()), 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -45,6 +44,24 @@ func (m *mappings) get(n int) []byte {
 		go m.trim()
 	}
 	return b
+}
+
+// zeros are written a megabyte at a time: so the system's cache holds them in large pieces, each
+// of which is mapped at its first touch.
+var zeros [1 << 20]byte
+
+// zero writes n zeros. A hole would do as well until the disk is full: a page that finds no room
+// when it is touched ends the process. And the pages of a hole come one by one, each four times as
+// slowly as one of the heap.
+func zero(f *os.File, n int) error {
+	for n > 0 {
+		m, err := f.Write(zeros[:min(n, len(zeros))])
+		if err != nil {
+			return err
+		}
+		n -= m
+	}
+	return nil
 }
 
 // put unmaps the file at this address, if there is one.
