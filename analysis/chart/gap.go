@@ -101,6 +101,7 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
+		defer gap.Free() // later ones are held against it
 		origin, last := gap.T[0], gap.T[gap.Len()-1]
 		found.add(analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max)
 		end = max(end, last-origin)
@@ -128,7 +129,6 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 			c.add(p, part, last-origin)
 			part.Free()
 		}
-		gap.Free()
 		crowded, width = crowded || c.crowded, max(width, c.width)
 		f.legend = append(append(f.legend, entry{name: name, style: line(len(drawn))}), hiddenEntry...)
 		drawn = append(drawn, curve)

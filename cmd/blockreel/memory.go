@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// traceMemory is the memory up to which a command that works on traces lets garbage pile up.
-// A trace of a million blocks and what a replay makes of it take 300 MB, as columns that cost
-// the collector nothing: without a limit it would let as much garbage lie beside them.
-const traceMemory = 400 << 20
+// traceMemory is the memory up to which a command that works on traces lets garbage pile up. A
+// replay of any trace has less than 100 MB in use on the heap, a ledger on the disk with it up to
+// 200: without a limit the collector would let as much garbage lie beside them.
+const traceMemory = 300 << 20
 
 // sparing makes the program keep to traceMemory as far as what is in use allows. GOMEMLIMIT
 // counts more.

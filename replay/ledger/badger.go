@@ -15,6 +15,9 @@ import (
 )
 
 const (
+	// badgerPages is how much of its files may be mapped in: its heap takes the more.
+	badgerPages = 96 << 20
+
 	badgerMemTables = 3
 	// badgerReserve is how many memtables of room on the disk Badger is left beside a value
 	// log: those it flushes, and the tables that a compaction of them writes.
@@ -107,7 +110,7 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
-	s.pages = newPages(cfg.Dir, s.hold)
+	s.pages = newPages(cfg.Dir, badgerPages, s.hold)
 	err := errors.New("not opened") // badger.Open may panic
 	defer func() {
 		if err != nil {
@@ -252,7 +255,7 @@ func (s *badgerStore) write(_ context.Context, b *batch) error {
 	if err := txn.Commit(); err != nil {
 		return err
 	}
-	s.pages.touched(len(b.data))
+	s.pages.look()
 	return nil
 }
 

@@ -89,7 +89,7 @@ func TestFootprint(t *testing.T) {
 		{BadgerNoSync, 300},
 		{"leveldb:sync=false", 200},
 		{"pebble:sync=false", 200},
-		{"bbolt:sync=false", 250},
+		{"bbolt:sync=false", 400},
 	} {
 		t.Run(c.spec, func(t *testing.T) {
 			t.Parallel()

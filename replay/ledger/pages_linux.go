@@ -11,11 +11,8 @@ import (
 )
 
 const (
-	// mappedPages is how many bytes of mapped files a process may have resident, its own
-	// program among them, before a ledger lets go of those that are its.
-	mappedPages = 96 << 20
-	// pagesUnseen is how many bytes a ledger may touch between two looks at how many are
-	// resident, and pagesAround what the kernel maps around a page that is.
+	// pagesUnseen is how many bytes a ledger may read between two looks at how many are
+	// resident, and pagesAround what the kernel maps at least around a page that is read.
 	pagesUnseen = 16 << 20
 	pagesAround = 64 << 10
 )
@@ -35,7 +32,10 @@ type pages struct {
 	hold   func(use func(stays func(name string) bool))
 	statm  *os.File
 	unseen int
-	most   int
+	// bound is how many bytes of mapped files the process may have resident, its own
+	// program among them, before a ledger lets go of those that are its; most is that, or more
+	// when the others are not this ledger's.
+	bound, most int
 }
 
 // mappedDirs counts the stores that have a directory's files mapped. Those of a directory that
@@ -47,8 +47,8 @@ var mappedDirs = struct {
 
 // newPages is to be called before the directory's files are mapped, and close after they are
 // not any more. Where the system does not say what is resident, it bounds nothing.
-func newPages(dir string, hold func(use func(stays func(name string) bool))) *pages {
-	p := &pages{hold: hold, most: mappedPages}
+func newPages(dir string, bound int, hold func(use func(stays func(name string) bool))) *pages {
+	p := &pages{hold: hold, bound: bound, most: bound}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
 		p.dir, err = filepath.EvalSymlinks(dir) // as the kernel has it
@@ -78,19 +78,27 @@ func (p *pages) close() {
 	}
 }
 
-// touched says that so many bytes in one place have been read or written.
+// touched says that so many bytes in one place have been read.
 func (p *pages) touched(bytes int) {
-	if p.unseen += bytes + pagesAround; p.unseen < pagesUnseen || p.statm == nil {
+	if p.unseen += bytes + pagesAround; p.unseen >= pagesUnseen {
+		p.look()
+	}
+}
+
+// look lets go of what is too much. It is for after every commit: what a commit touches all over
+// the files depends on the engine.
+func (p *pages) look() {
+	p.unseen = 0
+	if p.statm == nil {
 		return
 	}
-	p.unseen = 0
 	now := p.resident()
 	if now >= p.most {
 		p.letGo()
 		now = p.resident()
-		p.most = now + mappedPages/2 // what is left is not this ledger's
+		p.most = now + p.bound/2 // what is left is not this ledger's
 	}
-	p.most = max(mappedPages, min(p.most, now+mappedPages/2))
+	p.most = max(p.bound, min(p.most, now+p.bound/2))
 }
 
 // resident is how many bytes of files the process has mapped and in memory.
