@@ -28,8 +28,7 @@ type SweepPoint struct {
 	// Starved is the time, in ns, during which the committer was idle although the orderer
 	// held blocks that it lacked, less the same of a buffer without limits. A recorded run
 	// does not tell what that would be: [StreamStats].Starved leaves out a block's usual way
-	// to an idle committer instead. For replays of real runs it was less than this by up to
-	// 0.2 % of the makespan.
+	// to an idle committer instead, and counts what is late although the door is open.
 	Starved int64 `json:"starved_ns"`
 	// BufferBytes is the memory that the admitted blocks can take: the bytes of the
 	// largest window of 2N + 2 blocks.

@@ -89,6 +89,12 @@ func (s *StreamStats) judge(skip int64) (Bottleneck, string) {
 	worked := fmt.Sprintf("the committer was busy %s of the time", FormatShare(share(busy, span)))
 	if share(starved, span) > smallGain {
 		worked += fmt.Sprintf(" and starved %s", FormatShare(share(starved, span)))
+		if s.StarvedOpen() {
+			worked += " although the door was open"
+		}
+	}
+	if s.StarvedOpen() {
+		won = 0
 	}
 	committing := share(makespan-faster, span) > smallSpeedup
 	switch {
@@ -156,15 +162,22 @@ func (s *StreamStats) judgeStarving(hungry string) (Bottleneck, string) {
 	if n, ok := s.Buffer.Get(); ok {
 		buffer = fmt.Sprintf("a buffer of N = %d", n)
 	}
-	atDoor, known := s.StarvedAtDoor.Get()
-	if known && share(atDoor, s.Starved.Or(0)) < mostlyOpen {
+	if s.StarvedOpen() {
 		return BottleneckDelivery, fmt.Sprintf(
 			"%s although the door of %s was open: the link or the peer's intake is too slow, and a larger buffer wins nothing", hungry, buffer)
 	}
-	if !known {
+	if !s.StarvedAtDoor.Known() {
 		return BottleneckBuffer, fmt.Sprintf("%s with %s (the trace does not tell a shut door from a slow delivery)", hungry, buffer)
 	}
 	return BottleneckBuffer, fmt.Sprintf("%s behind %s", hungry, buffer)
+}
+
+// StarvedOpen reports whether the committer starved with the door open, as far as the trace
+// tells: no larger buffer wins that back.
+func (s *StreamStats) StarvedOpen() bool {
+	atDoor, known := s.StarvedAtDoor.Get()
+	starved := s.Starved.Or(0)
+	return known && starved > 0 && share(atDoor, starved) < mostlyOpen
 }
 
 // orNothing writes a gain of the makespan, or that there is none worth a word.

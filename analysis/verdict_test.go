@@ -13,16 +13,21 @@ const ms = 1_000_000
 // polled returns a run of n blocks that were all offered at once, each taking 5 ms,
 // in batches of six between which the committer starves for 70 ms. The door is shut
 // meanwhile, or else the blocks are late on the link.
-func polled(n int, door bool) *traces.Timeline {
+func polled(n int, door bool) *traces.Timeline { return stalled(n, 6, 70, door) }
+
+// stalls is polled with batches of so many blocks and stalls of 15 ms.
+func stalls(n, batch int, door bool) *traces.Timeline { return stalled(n, batch, 15, door) }
+
+func stalled(n, batch int, stall int64, door bool) *traces.Timeline {
 	c := map[event.Kind][]int64{}
 	at, arrived := int64(0), int64(0)
 	for i := range n {
-		if i%6 == 0 && i > 0 {
-			arrived = at + 70*ms
+		if i%batch == 0 && i > 0 {
+			arrived = at + stall*ms
 		}
 		reached := arrived
 		if door {
-			reached = max(arrived-90*ms, 0)
+			reached = max(arrived-(stall+20)*ms, 0)
 		}
 		popped := max(at, arrived)
 		at = popped + 5*ms
@@ -58,6 +63,10 @@ func TestVerdicts(t *testing.T) {
 			"starved 69.8 % of the time behind a buffer of N = 2", "from 9.93 s to at best 3 s"}},
 		"polled, INFO": {withoutDoor, BottleneckBuffer, []string{"does not tell a shut door from a slow delivery", "at best 3 s"}},
 		"slow link":    {polled(600, false), BottleneckDelivery, []string{"although the door of a buffer of N = 2 was open", "wins nothing"}},
+		// Busy 95 % of the time: that the door was open counts there, too.
+		"few stalls, door shut": {stalls(600, 60, true), BottleneckCommitter, []string{"and starved 4.3 %: a larger buffer wins at most 4.3 %"}},
+		"few stalls, door open": {stalls(600, 60, false), BottleneckCommitter, []string{
+			"and starved 4.3 % although the door was open: a larger buffer wins nothing"}},
 		"steady": {queue(1000, 50*ms, 5*ms), BottleneckOrderer, []string{
 			"kept up: it was never more than 1 block behind", "busy 10 % of the time", "about 10 times their rate"}},
 		"down":    {down, BottleneckCommitter, []string{"a larger buffer wins nothing", "took its first block 60 s after", "from then on the committer was busy 100 %"}},

@@ -181,6 +181,23 @@ var charts = map[string]struct {
 	"one gap": {func() (*Figure, error) { return GapBySetting(runs(1)) }, []string{"blocks behind with N = 2"}},
 	"depth": {func() (*Figure, error) { return BufferDepth(run(600, 4*ms, 8*ms)) }, []string{
 		"The buffer of N = 2 ran dry: the committer starved ", "full: 2N + 1 = 5", "a block stands at the door", "the committer starves", "One second of it"}},
+	// Every 50th block comes 30 ms late, and the door is never shut.
+	"depth, door open": {func() (*Figure, error) {
+		tl := run(600, 5*ms, 4*ms+ms/2)
+		done := int64(0)
+		for i := range tl.Len() {
+			offered := int64(i) * 5 * ms
+			at := max(offered, done) + ms/5
+			if i%50 == 49 {
+				at += 30 * ms
+			}
+			done = at + 9*ms/2
+			for k, v := range map[event.Kind]int64{event.AtDoor: at, event.Enqueued: at, event.Dequeued: at, event.Validated: at + 2*ms, event.Committed: done} {
+				tl.MakeColumn(k)[i] = v
+			}
+		}
+		return BufferDepth(tl)
+	}, []string{"The committer was busy ", "although the door of the buffer of N = 2 was open"}},
 	"short depth": {func() (*Figure, error) { return BufferDepth(run(50, 4*ms, 8*ms)) }, []string{"full: 2N + 1 = 5"}},
 	"percentiles": {func() (*Figure, error) { return LatencyPercentiles(runs(3)) }, []string{
 		"99 % of the blocks are delivered within ", ">50 %<", ">90 %<", ">99 %<", "delivery latency ("}},

@@ -223,11 +223,14 @@ func (d *depthChart) title(tl *traces.Timeline) string {
 	if n, ok := s.Buffer.Get(); ok {
 		size = fmt.Sprintf("The buffer of N = %d", n)
 	}
+	small := strings.ToLower(size[:1]) + size[1:]
 	switch {
+	case makespan > 0 && starved*1000 > makespan && s.StarvedOpen():
+		return fmt.Sprintf("The committer was busy %s of the time and starved %s although the door of %s was open",
+			analysis.FormatShare(s.Utilization.Or(0)), analysis.FormatShare(float64(starved)/float64(makespan)), small)
 	case makespan > 0 && starved*1000 > makespan && s.Busy.Or(0) > starved:
 		return fmt.Sprintf("The committer was busy %s of the time and starved %s: %s ran dry",
-			analysis.FormatShare(s.Utilization.Or(0)), analysis.FormatShare(float64(starved)/float64(makespan)),
-			strings.ToLower(size[:1])+size[1:])
+			analysis.FormatShare(s.Utilization.Or(0)), analysis.FormatShare(float64(starved)/float64(makespan)), small)
 	case makespan > 0 && starved*1000 > makespan:
 		return fmt.Sprintf("%s ran dry: the committer starved %s of the time", size,
 			analysis.FormatShare(float64(starved)/float64(makespan)))

@@ -23,13 +23,14 @@ type LedgerSweep struct {
 func Sweep(w io.Writer, s *analysis.Sweep) error {
 	t := table{remarks: true}
 	t.add(sweepHeading...)
-	for _, row := range sweepTable(s) {
+	rows := sweepTable(s)
+	for _, row := range rows {
 		t.add(row...)
 	}
 	if err := t.write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, recommendation(s))
+	_, err := fmt.Fprintln(w, notShown(len(rows), len(s.Points))+recommendation(s))
 	return err
 }
 
@@ -37,12 +38,18 @@ func Sweep(w io.Writer, s *analysis.Sweep) error {
 func LedgerSweeps(w io.Writer, sweeps []LedgerSweep) error {
 	t := table{left: 1, remarks: true}
 	t.add(append([]string{"ledger"}, sweepHeading...)...)
+	shown, all := 0, 0
 	for _, s := range sweeps {
-		for _, row := range sweepTable(s.Sweep) {
+		rows := sweepTable(s.Sweep)
+		shown, all = shown+len(rows), all+len(s.Points)
+		for _, row := range rows {
 			t.add(append([]string{s.Ledger}, row...)...)
 		}
 	}
 	if err := t.write(w); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, notShown(shown, all)); err != nil {
 		return err
 	}
 	for _, s := range sweeps {
@@ -51,6 +58,14 @@ func LedgerSweeps(w io.Writer, sweeps []LedgerSweep) error {
 		}
 	}
 	return nil
+}
+
+// notShown is a line that says that not all rows were written; empty when all were.
+func notShown(rows, points int) string {
+	if rows == points {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d rows; --json has all\n", rows, points)
 }
 
 var sweepHeading = []string{"N", "makespan", "max gap", "p50", "p95", "p99", "max", "starved", "memory", ""}

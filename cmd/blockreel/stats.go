@@ -23,9 +23,13 @@ metrics, the stages are averages per interval and the verdict is derived from th
 of the buffer's depth, and says so.
 
 Starved is the time during which the committer was idle although the orderer held blocks
-that it lacked, longer than such a block's way takes. A sweep knows what a buffer without
-limits would do and prints as starved what a buffer adds to that. For the same run the two
-have differed by up to 0.2 % of the makespan.`,
+that it lacked, longer than such a block's usual way takes; a larger buffer can win back
+only the part of it during which a block stood at the door. The starved time of a sweep is
+another figure: that of a replay, less what the same replay starves with a buffer without
+limits. Blocks that are late although the door is open count here and not there; a block's
+usual way is left out here, and there only where it is waited for without limits, too; and
+a replay is not quite the run. So the two can differ by percents of the makespan: compare
+stats with stats and sweeps with sweeps.`,
 		Example: `  blockreel stats run.reel
   blockreel stats what-if/*.reel
   blockreel stats --json run.reel | jq '.streams[].latency_ns.p99'`,

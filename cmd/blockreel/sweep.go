@@ -29,7 +29,7 @@ the curve: makespan, gap, latency, the time that the committer starves because o
 buffer, and the memory that the admitted blocks can take. It recommends the smallest N
 that starves the committer for less than 0.1 % of the makespan. Starved here is what a
 buffer adds to the time that one without limits would starve; stats, which cannot know
-that, leaves out a block's usual way instead, and prints up to 0.2 % of the makespan less.
+that, leaves out a block's usual way instead: stats --help says how the two differ.
 
 With --cost the services are those that cost models forecast, one curve a ledger; see
 calibrate. The errors of each model on held-out blocks are printed with it, and --check-wall
