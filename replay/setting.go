@@ -116,6 +116,22 @@ func (s *Scenario) settings() []Setting {
 	return all
 }
 
+// ResultNames are the names of the results of a replay, in their order.
+func (s Scenario) ResultNames() []string {
+	s = s.withDefaults()
+	var all []string
+	for round := range max(s.Repeat, 1) {
+		for _, set := range s.settings() {
+			r := Result{Setting: set}
+			if s.Repeat > 1 {
+				r.Run = round + 1
+			}
+			all = append(all, r.Name())
+		}
+	}
+	return all
+}
+
 // config returns m's pipeline under the scenario with buffer n, 0 for the recorded one,
 // in a mode.
 func (s *Scenario) config(m *Model, n int, mode string) (pipeline.Config, error) {

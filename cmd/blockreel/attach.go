@@ -61,13 +61,17 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 			if len(blocks) == 0 {
 				return usagef(c, "no file of blocks is named: give --blocks")
 			}
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			if payload != "full" && payload != "none" {
 				return usagef(c, "--payload %q is neither full nor none", payload)
 			}
 			cfg.SizesOnly = payload == "none"
+			var err error
+			if cfg.Files, err = blockFiles(c, blocks, output); err != nil {
+				return err
+			}
 			tr, err := loadTrace(c, args[0])
 			if err != nil {
 				return err
@@ -80,7 +84,7 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 			if cfg.Stored, err = storedPayloads(in, tr); err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			if err := attachBlocks(c, tr, cfg, blocks, output); err != nil {
+			if err := attachBlocks(c, tr, cfg, output); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "wrote %s\n", output)
@@ -96,17 +100,27 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 	return c
 }
 
-// attachBlocks writes tr with what the named files hold to output.
-func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, blocks []string, output string) error {
-	stderr := c.ErrOrStderr()
-	var total int64
-	for _, path := range blocks {
+// blockFiles are the files that --blocks names, none of which is output.
+func blockFiles(c *cobra.Command, named []string, output string) (all []blockfile.Source, err error) {
+	for _, path := range named {
 		files, err := blockfile.Expand(path)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("--blocks: %w", err)
 		}
-		cfg.Files = append(cfg.Files, files...)
+		for _, f := range files {
+			if err := spareInputs(c, output, f.Path); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, files...)
 	}
+	return all, nil
+}
+
+// attachBlocks writes tr with what the files of cfg hold to output.
+func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, output string) error {
+	stderr := c.ErrOrStderr()
+	var total int64
 	for _, f := range cfg.Files {
 		if info, err := os.Stat(f.Path); err == nil {
 			total += info.Size()

@@ -52,7 +52,7 @@ says by how much their mean blocks differ: once on a busy machine is weak eviden
   blockreel sweep run.reel --cost badger.cost --buffer 1..500`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			if spec == "" {

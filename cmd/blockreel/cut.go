@@ -32,7 +32,7 @@ the range too: a peer that has just joined the channel needs them of "blockreel 
   blockreel cut run.jsonl -o run.reel`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			cfg, err := part.config(c)

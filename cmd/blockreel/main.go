@@ -93,6 +93,8 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 		SilenceErrors: true,
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+
+		PersistentPreRunE: refuseEmpty,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(

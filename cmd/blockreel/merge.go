@@ -33,7 +33,7 @@ transactions. Traces without a common block are joined with --trust-clocks alone
   blockreel merge morning.reel afternoon.reel --trust-clocks -o day.reel`,
 		Args: usageArgs(cobra.MinimumNArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			if cfg.Tolerance <= 0 {

@@ -53,7 +53,7 @@ stream, that file is written; otherwise the charts go into the directory.`,
   blockreel plot what-if/n2.reel what-if/n20.reel what-if/n200.reel --chart gap,latency -o charts`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			for _, name := range only {
@@ -74,7 +74,7 @@ stream, that file is written; otherwise the charts go into the directory.`,
 			case slices.Contains([]string{".bmp", ".gif", ".jpg", ".jpeg", ".eps", ".webp"}, ext):
 				return usagef(c, "-o %s: charts are written as %s", output, strings.Join(chart.Formats, ", "))
 			}
-			a := album{c: c, only: only, target: output, extension: "." + format}
+			a := album{c: c, only: only, inputs: args, target: output, extension: "." + format}
 			for _, path := range args {
 				tr, err := loadTrace(c, path)
 				if err != nil {
@@ -124,6 +124,7 @@ func runLabel(path string, tr *traces.Trace) string {
 type album struct {
 	c                 *cobra.Command
 	only              []string
+	inputs            []string
 	target, extension string
 	files             map[string]string // of a run, by its label
 	streams           []string          // in order of appearance
@@ -220,6 +221,9 @@ func (a *album) save(kind, stream, run string, figure func() (*chart.Figure, err
 	path := a.path(kind, stream, run)
 	if slices.Contains(a.written, path) {
 		return fmt.Errorf("several charts for the one file %s: give a directory", path)
+	}
+	if err := spareInputs(a.c, path, a.inputs...); err != nil { // a trace may have a chart's name
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

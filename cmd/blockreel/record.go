@@ -21,10 +21,11 @@ func outputFlag(c *cobra.Command, path *string, what string) {
 	c.Flags().StringVarP(path, "output", "o", "", what+" (required)")
 }
 
-// needOutput is the error of a command line without -o.
-func needOutput(c *cobra.Command, path string) error {
+// needOutput is the error of a command line without -o, or whose output is one of the files
+// that are read.
+func needOutput(c *cobra.Command, path string, inputs ...string) error {
 	if path == "" {
 		return usagef(c, "say where to write with -o")
 	}
-	return nil
+	return spareInputs(c, path, inputs...)
 }

@@ -144,6 +144,11 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	return c
 }
 
+// files are those that the flags name to be read.
+func (fl *fabricFlags) files() []string {
+	return append([]string{fl.profile, fl.ordererCA, fl.cert, fl.key}, fl.peerCAs...)
+}
+
 // config checks the command line and reads the files that it names.
 func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err error) {
 	switch {
@@ -154,7 +159,7 @@ func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err erro
 	case fl.queue < 1 || fl.duration < 0 || fl.metricsEvery <= 0:
 		return usagef(c, "--payload-queue, --duration and --metrics-every are above 0")
 	}
-	if err := needOutput(c, fl.output); err != nil {
+	if err := needOutput(c, fl.output, fl.files()...); err != nil {
 		return err
 	}
 	modes := map[string]fabricnet.Payload{"none": fabricnet.PayloadNone, "headers": fabricnet.PayloadHeaders, "full": fabricnet.PayloadFull}

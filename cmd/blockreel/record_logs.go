@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
+	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/recorder/attach"
 	"github.com/blockreel/blockreel/recorder/fabriclog"
 	"github.com/blockreel/blockreel/traces"
@@ -60,7 +62,16 @@ blocks; see "blockreel attach".`,
 			if err := logSources(c, &cfg, orderers, peers, named); err != nil {
 				return err
 			}
-			return recordLogs(c, cfg, blocks, output)
+			for _, log := range slices.Concat(cfg.Orderers, cfg.Peers) {
+				if err := spareInputs(c, output, log.Path); err != nil {
+					return err
+				}
+			}
+			files, err := blockFiles(c, blocks, output)
+			if err != nil {
+				return err
+			}
+			return recordLogs(c, cfg, files, output)
 		},
 	}
 	f := c.Flags()
@@ -118,7 +129,7 @@ func logSources(c *cobra.Command, cfg *fabriclog.Config, orderers, peers, named 
 	return nil
 }
 
-func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []string, output string) error {
+func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []blockfile.Source, output string) error {
 	stderr := c.ErrOrStderr()
 	var total int64
 	for _, sources := range [][]fabriclog.Source{cfg.Orderers, cfg.Peers} {
@@ -140,11 +151,11 @@ func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []string, output 
 		err = saveTrace(c, output, tr)
 	} else {
 		// Of several channels' ledgers, those that --channel leaves out are passed over.
-		only := attach.Config{}
+		only := attach.Config{Files: blocks}
 		if len(cfg.Channels) == 1 {
 			only.Channel = cfg.Channels[0]
 		}
-		err = attachBlocks(c, tr, only, blocks, output)
+		err = attachBlocks(c, tr, only, output)
 	}
 	if err != nil {
 		return err

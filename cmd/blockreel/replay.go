@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,10 @@ is taken over; how many were is told.`,
 			if s.Costs, err = loadCosts(costs); err != nil {
 				return err
 			}
+			read := slices.Concat(args, costs, []string{flags.services, measured.path})
+			if err := spareFromResults(c, output, s, measured.plot, read); err != nil {
+				return err
+			}
 			tr, err := flags.load(c, args[0], &s)
 			if err != nil {
 				return err
@@ -143,6 +148,23 @@ is taken over; how many were is told.`,
 	f.StringVarP(&output, "output", "o", "", "directory for the result traces (none are written unless given)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// spareFromResults refuses results, in the directory or in the chart of --against, in whose
+// places there are files that are read.
+func spareFromResults(c *cobra.Command, dir string, s replay.Scenario, plot string, read []string) error {
+	if err := spareInputs(c, plot, read...); err != nil || dir == "" {
+		return err
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return usagef(c, "-o %s is a file: a directory is wanted, in which each setting gets a trace of its own", dir)
+	}
+	for _, name := range s.ResultNames() {
+		if err := spareInputs(c, resultPath(dir, name), read...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withoutSyncs makes the ledgers that are real, of which there must be one, those that do

@@ -73,6 +73,7 @@ with Fabric's names, do so at --metrics. Port 0 takes free ones.`,
 	f.BoolVar(&network.cfg.Listen.Public, "public", false, "allow --listen addresses that other machines can reach")
 	f.BoolVar(&network.cfg.MutualTLS, "mutual-tls", false, "demand certificates of clients")
 	f.StringVar(&fl.metrics, "metrics", "127.0.0.1:9443", "loopback address of the orderer's metrics page; the peers take the ports that follow (none if empty)")
+	emptyMeansNone(f, "metrics")
 	f.BoolVar(&fl.asJSON, "json", false, "print where everything is as a JSON object")
 	return c
 }

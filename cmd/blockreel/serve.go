@@ -86,7 +86,7 @@ Anybody who signs the request may read; --client-ca demands a TLS certificate. T
 			if err := tls.load(c, &cfg); err != nil {
 				return err
 			}
-			if err := record.config(c, args[0], &cfg); err != nil {
+			if err := record.config(c, &cfg, args[0], tls.cert, tls.key, tls.clientCA); err != nil {
 				return err
 			}
 			return serveTrace(c, args[0], listen, cfg)

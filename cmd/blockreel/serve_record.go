@@ -43,9 +43,9 @@ func (r *serveRecord) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&r.more, "setting", nil, "another setting of the peers to keep in --record, NAME=VALUE; repeatable")
 }
 
-// config checks the flags, and reads the files that they name. input is the trace to
-// serve.
-func (r *serveRecord) config(c *cobra.Command, input string, cfg *serve.Config) error {
+// config checks the flags, and reads the files that they name. inputs are the trace to
+// serve and what else is read.
+func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...string) error {
 	if r.output == "" {
 		for _, flag := range []string{"peer", "until-caught-up", "buffer-blocks", "fabric-version", "setting"} {
 			if c.Flags().Changed(flag) {
@@ -66,10 +66,10 @@ func (r *serveRecord) config(c *cobra.Command, input string, cfg *serve.Config) 
 	case len(r.peerCAs) > 1 && len(r.peerCAs) != len(r.peers):
 		return usagef(c, "--tlsRootCertFiles is given %d times for %d peers: give one for all or one for each", len(r.peerCAs), len(r.peers))
 	}
-	in, err := os.Stat(input)
-	if out, err2 := os.Stat(r.output); err == nil && err2 == nil && os.SameFile(in, out) {
-		return usagef(c, "--record %s would replace the trace that is served", r.output)
+	if err := spareInputs(c, r.output, append(inputs, r.files()...)...); err != nil {
+		return err
 	}
+	var err error
 	record := &serve.Recording{Path: r.output, UntilCaughtUp: r.untilCaughtUp, Tool: tool}
 	if record.Settings, err = r.settings(c); err != nil {
 		return err

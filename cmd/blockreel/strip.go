@@ -22,7 +22,7 @@ every figure and forecast stays the same.`,
 		Example: `  blockreel strip full.reel -o small.reel`,
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := needOutput(c, output); err != nil {
+			if err := needOutput(c, output, args...); err != nil {
 				return err
 			}
 			tr, err := loadTrace(c, args[0])

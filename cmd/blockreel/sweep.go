@@ -61,6 +61,11 @@ and error. These leave out the blocks of the warm-up; the curves count all block
 			if s.Costs, err = loadCosts(costs); err != nil {
 				return err
 			}
+			for _, path := range sweepPlots(plot, s.Costs) {
+				if err := spareInputs(c, path, slices.Concat(args, costs, []string{flags.services})...); err != nil {
+					return err
+				}
+			}
 			var driven []string
 			if check != nil {
 				for _, m := range s.Costs {

@@ -14,6 +14,7 @@ import (
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/analysis/report"
 	"github.com/blockreel/blockreel/replay"
+	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -87,7 +88,7 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 			return err
 		}
 	}
-	if err := plotSweeps(c, results, plot); err != nil {
+	if err := plotSweeps(c, results, sweepPlots(plot, s.Costs)); err != nil {
 		return err
 	}
 	var checks []replay.Check
@@ -103,19 +104,27 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 	return errors.Join(stopped, err)
 }
 
-func plotSweeps(c *cobra.Command, results []*replay.SweepResult, plot string) error {
-	if plot == "" {
+// sweepPlots are the files that --plot names: the one, or of several cost models one each.
+func sweepPlots(plot string, costs []*cost.Model) []string {
+	if plot == "" || len(costs) < 2 {
+		return []string{plot}
+	}
+	var all []string
+	for _, m := range costs {
+		ext := filepath.Ext(plot)
+		all = append(all, strings.TrimSuffix(plot, ext)+"-"+replay.FileName(m.Ledger)+ext)
+	}
+	return all
+}
+
+func plotSweeps(c *cobra.Command, results []*replay.SweepResult, plots []string) error {
+	if plots[0] == "" {
 		return nil
 	}
-	for _, r := range results {
-		path := plot
-		if len(results) > 1 {
-			ext := filepath.Ext(plot)
-			path = strings.TrimSuffix(plot, ext) + "-" + replay.FileName(r.Ledger) + ext
-		}
+	for i, r := range results {
 		drawn := *r
 		drawn.Peer = strings.TrimPrefix(r.Peer+" on "+r.Ledger+", forecast", " ")
-		if err := saveSweep(c, &drawn, path); err != nil {
+		if err := saveSweep(c, &drawn, plots[i]); err != nil {
 			return err
 		}
 	}

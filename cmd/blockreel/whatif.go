@@ -94,13 +94,16 @@ func (w *whatIf) add(r replay.Result) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(w.dir, r.Name()+".reel")
+	path := resultPath(w.dir, r.Name())
 	if err := traces.WriteFile(path, r.Trace); err != nil {
 		return err
 	}
 	w.written = append(w.written, path)
 	return nil
 }
+
+// resultPath is the file of a result in a directory of them.
+func resultPath(dir, name string) string { return filepath.Join(dir, name+".reel") }
 
 // addRun puts a run to the others of its setting and stream.
 func (w *whatIf) addRun(setting string, real bool, s analysis.StreamStats) {
