@@ -51,7 +51,7 @@ func refuseEmpty(c *cobra.Command, args []string) (err error) {
 		return usagef(c, "an argument is empty: write %s (was a shell variable not set?)", c.UseLine())
 	}
 	c.Flags().Visit(func(f *pflag.Flag) {
-		empty := f.Value.String() == ""
+		empty := f.Value.Type() == "string" && f.Value.String() == "" // others parse what they get
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			empty = len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")
 		}
