@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,9 @@ import (
 
 // maxBufferList bounds what a range like 1..1000000000 may ask for.
 const maxBufferList = 100_000
+
+// maxBuffer is the largest buffer size; a Fabric peer with so many blocks in memory is none.
+const maxBuffer = 1 << 30
 
 // bufferList is a flag of buffer sizes: numbers and ranges, 2,20,100..200 or
 // 10..500/10 with a step.
@@ -59,10 +63,13 @@ func parseRange(part string) (from, to, step int, err error) {
 	if err == nil && stepped {
 		step, err = strconv.Atoi(stepText)
 	}
+	if errors.Is(err, strconv.ErrRange) || err == nil && (from > maxBuffer || to > maxBuffer) {
+		return 0, 0, 0, fmt.Errorf("%q: a buffer size is at most %d blocks", part, maxBuffer)
+	}
 	if err != nil || stepped && !ranged {
 		return 0, 0, 0, fmt.Errorf("%q is neither a number (20) nor a range (1..500, 10..500/10)", part)
 	}
-	if from < 1 || to < from || step < 1 || to > 1<<30 {
+	if from < 1 || to < from || step < 1 {
 		return 0, 0, 0, fmt.Errorf("%q: a buffer size is at least 1 and a range goes upwards", part)
 	}
 	return from, to, step, nil

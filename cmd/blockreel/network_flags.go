@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/network"
 	"github.com/blockreel/blockreel/replay/pipeline"
@@ -31,10 +32,10 @@ func newNetworkFlags(c *cobra.Command) *networkFlags {
 	f.IntVar(&cfg.Blocks, "blocks", 0, "end the offers after so many blocks on each channel")
 	f.Var(&n.perBlock, "tx-per-block", "transactions of a block, or a range of which each block draws its own (1..50)")
 	f.IntVar(&cfg.Writes, "writes", 0, "state writes of a block (2 a transaction unless given)")
-	f.Var(&n.blockBytes, "block-bytes", "size of a block (of a range of transactions about 3.2 kB each unless given)")
+	f.Var(&n.blockBytes, "block-bytes", "size of a block (of more than 10 transactions or a range of them about 3.2 kB each unless given)")
 	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels")
 	f.IntVar(&cfg.Orgs, "orgs", cfg.Orgs, "organizations; the peer of each has every channel")
-	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs")
+	f.IntVar(&cfg.Orgs, "peers", cfg.Orgs, "the same as --orgs: give one of the two")
 	f.IntVar(&n.buffer, "buffer", 0, "N, peer.gossip.state.blockBufferSize (the preset's unless given)")
 	f.StringVar(&cfg.Preset, "preset", cfg.Preset, "pipeline: "+strings.Join(pipeline.Presets(), ", "))
 	f.StringVar(&cfg.Ledger, "ledger", cfg.Ledger, "ledger of the peers: "+ledgerNames())
@@ -51,6 +52,9 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 	if cfg.Pipeline, ok = pipeline.Preset(cfg.Preset); !ok {
 		return cfg, usagef(c, "--preset %q is unknown; choose one of %s", cfg.Preset, strings.Join(pipeline.Presets(), ", "))
 	}
+	if c.Flags().Changed("orgs") && c.Flags().Changed("peers") {
+		return cfg, usagef(c, "--orgs and --peers say the same, as each organization has one peer: give one of the two")
+	}
 	if c.Flags().Changed("buffer") {
 		if n.buffer < 1 {
 			return cfg, usagef(c, "--buffer %d: choose 1 or more blocks", n.buffer)
@@ -63,7 +67,9 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 			return cfg, err
 		}
 	}
-	n.shapes(c, &cfg)
+	if err := n.shapes(c, &cfg); err != nil {
+		return cfg, err
+	}
 	if err := cfg.Validate(); err != nil {
 		return cfg, usagef(c, "%w", err)
 	}
@@ -80,19 +86,25 @@ func (n *networkFlags) config(c *cobra.Command) (network.Config, error) {
 
 // shapes sets what blocks hold. With a range of transactions writes and bytes follow from
 // these, unless they are given.
-func (n *networkFlags) shapes(c *cobra.Command, cfg *network.Config) {
+func (n *networkFlags) shapes(c *cobra.Command, cfg *network.Config) error {
 	writes := cfg.Writes
 	if n.perBlock.isRange() {
 		cfg.Shapes = network.Mixed(n.perBlock.from, n.perBlock.to)
 	} else {
-		cfg.Shapes = network.Shapes{Transactions: n.perBlock.from, Writes: 2 * n.perBlock.from, Bytes: int(n.blockBytes)}
+		of := network.Mixed(n.perBlock.from, n.perBlock.from)
+		cfg.Shapes = network.Shapes{Transactions: n.perBlock.from, Writes: 2 * n.perBlock.from, Bytes: max(int(n.blockBytes), of.Bytes+of.BytesEach*n.perBlock.from)}
 	}
 	if c.Flags().Changed("writes") {
 		cfg.Writes, cfg.WritesEach = writes, 0
 	}
 	if c.Flags().Changed("block-bytes") {
 		cfg.Bytes, cfg.BytesEach = int(n.blockBytes), 0
+		if least := cfg.LeastBytes(); cfg.Bytes < least*95/100 {
+			return usagef(c, "--block-bytes %d: %s and %s of a block take about %s without any payload: give that or more",
+				cfg.Bytes, analysis.FormatCounted(int64(n.perBlock.to), "transaction"), analysis.FormatCounted(int64(cfg.Writes+cfg.WritesEach*n.perBlock.to), "write"), analysis.FormatBytes(int64(least)))
+		}
 	}
+	return nil
 }
 
 const noSyncUsage = "let ledgers leave durability to the operating system (option sync=false); the trace says so"

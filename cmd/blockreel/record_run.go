@@ -43,6 +43,9 @@ WHOLE" joins what is in them.`,
 			if c.Flags().Changed("blocks") && flags.cfg.Blocks < 1 {
 				return usagef(c, "--blocks %d: give a number above 0, or --duration", flags.cfg.Blocks)
 			}
+			if c.Flags().Changed("duration") && flags.cfg.Duration <= 0 {
+				return usagef(c, "--duration %v: give a time above 0, or --blocks", flags.cfg.Duration)
+			}
 			if flags.cfg.Blocks > 0 && !c.Flags().Changed("duration") {
 				flags.cfg.Duration = 0
 			}

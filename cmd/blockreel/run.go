@@ -50,8 +50,8 @@ with Fabric's names, do so at --metrics. Port 0 takes free ones.`,
   blockreel record fabric --connection-profile net/connection.json --from oldest -o run.reel`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if fl.duration < 0 {
-				return usagef(c, "--duration is above 0")
+			if c.Flags().Changed("duration") && fl.duration <= 0 {
+				return usagef(c, "--duration %v: give a time above 0, or leave it out to run until Ctrl-C", fl.duration)
 			}
 			network.cfg.Duration, network.cfg.Linger = fl.duration, true
 			peers, err := following(fl.listen, network.cfg.Orgs)

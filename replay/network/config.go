@@ -187,9 +187,15 @@ func (c *Config) settings() traces.Settings {
 	s[traces.SettingLedger] = c.Ledger
 	s[settingProfile] = string(c.Profile)
 	s[settingRate] = strconv.FormatFloat(c.Rate, 'g', -1, 64)
-	s.SetInt(settingTransactions, int64(c.Transactions))
-	s.SetInt(settingWrites, int64(c.Writes))
-	s.SetInt(settingBytes, int64(c.Bytes))
+	least, most := c.of(c.Transactions), c.of(c.most())
+	for name, span := range map[string][2]int{
+		settingTransactions: {least.Transactions, most.Transactions}, settingWrites: {least.Writes, most.Writes}, settingBytes: {least.Bytes, most.Bytes},
+	} {
+		s[name] = strconv.Itoa(span[0])
+		if span[1] != span[0] {
+			s[name] += ".." + strconv.Itoa(span[1])
+		}
+	}
 	for name, more := range map[string]int{settingMost: c.MaxTransactions, settingWritesEach: c.WritesEach, settingBytesEach: c.BytesEach} {
 		if more != 0 {
 			s.SetInt(name, int64(more))

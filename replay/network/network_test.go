@@ -248,7 +248,7 @@ func TestBlocksOfManySizes(t *testing.T) {
 		tr, _ := record(t, within(t), n)
 		for i, tl := range tr.Timelines {
 			set := tl.Settings
-			for name, want := range map[string]string{settingTransactions: "1", settingMost: "6", settingWritesEach: "2", settingBytesEach: "3200", settingSeed: fmt.Sprint(seed)} {
+			for name, want := range map[string]string{settingTransactions: "1..6", settingWrites: "2..12", settingBytes: "4100..20100", settingMost: "6", settingWritesEach: "2", settingBytesEach: "3200", settingSeed: fmt.Sprint(seed)} {
 				if set[name] != want {
 					t.Errorf("setting %s is %q, want %q", name, set[name], want)
 				}
@@ -357,5 +357,20 @@ func TestCapacity(t *testing.T) {
 	cancel()
 	if _, err := Capacity(ended, c, time.Second); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
+	}
+}
+
+// A block that shall have no bytes has those that Shapes tells of.
+func TestLeastBytes(t *testing.T) {
+	for _, s := range []Shapes{{Transactions: 1, Writes: 2}, {Transactions: 10, Writes: 500}, {Transactions: 3, WritesEach: 4}} {
+		c := small()
+		c.Channels, c.Orgs, c.Blocks, c.Profile = 1, 1, 3, Constant
+		c.Shapes = s
+		n := opened(t, c)
+		tr, _ := record(t, within(t), n)
+		got, want := tr.Timelines[0].Value(event.Bytes, 1), int64(s.LeastBytes())
+		if got < want*96/100 || got > want*104/100 {
+			t.Errorf("%+v: a block has %d bytes, and %d were told", s, got, want)
+		}
 	}
 }

@@ -36,6 +36,14 @@ func (s *Shapes) of(n int) mint.Shape {
 	return mint.Shape{Transactions: n, Writes: s.Writes + n*s.WritesEach, Bytes: s.Bytes + n*s.BytesEach}
 }
 
+// LeastBytes is about what the largest block takes with nothing in it but what must be:
+// headers, signatures, certificates, keys. One that shall have fewer bytes has these.
+func (s *Shapes) LeastBytes() int {
+	const block, transaction, write = 860, 2490, 25
+	largest := s.of(s.most())
+	return block + transaction*largest.Transactions + write*largest.Writes
+}
+
 // draw returns a function that gives the shape of each block of a channel in turn.
 func (s Shapes) draw(seed uint64, channel int) func() mint.Shape {
 	if s.MaxTransactions == 0 {
