@@ -13,10 +13,13 @@ type LedgerRun struct {
 	Setting string `json:"setting"`
 	Run     int    `json:"run"`
 	// Ledger is the spec of the ledger, Buffer is N; not known: it was unbounded.
-	Ledger  string          `json:"ledger"`
-	Buffer  Optional[int64] `json:"buffer"`
-	Channel string          `json:"channel"`
-	Peer    string          `json:"peer"`
+	Ledger string          `json:"ledger"`
+	Buffer Optional[int64] `json:"buffer"`
+	// Validators is how many transactions were validated at once; not known of made-up blocks,
+	// whose validation takes the trace's time.
+	Validators Optional[int64] `json:"validators"`
+	Channel    string          `json:"channel"`
+	Peer       string          `json:"peer"`
 	// Warmup is the number of blocks at the start that no figure below counts but the
 	// sizes in bytes; Blocks of those that they count.
 	Warmup int64 `json:"warmup_blocks"`

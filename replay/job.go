@@ -128,13 +128,17 @@ func (s *Scenario) resultStream(m *Model, cfg pipeline.Config, set Setting) trac
 	switch {
 	case set.cost != nil:
 		stream.Settings[traces.SettingStateDatabase] = set.cost.Ledger
-		delete(stream.Settings, traces.SettingValidatorPool)
-		if n := set.cost.Machine.Validators; n > 0 {
+		if !set.cost.MadeUp {
+			delete(stream.Settings, traces.SettingValidatorPool)
+		}
+		if n := set.cost.Machine.Validators; n > 0 && !set.cost.MadeUp {
 			stream.Settings.SetInt(traces.SettingValidatorPool, int64(n))
 		}
 	case set.Ledger != RecordedLedger:
 		stream.Settings[traces.SettingStateDatabase] = set.Ledger
-		stream.Settings.SetInt(traces.SettingValidatorPool, int64(s.validators()))
+		if s.hasPayloads(m) { // made-up blocks take the trace's time, with its own validators
+			stream.Settings.SetInt(traces.SettingValidatorPool, int64(s.validators()))
+		}
 	}
 	if set.Ledger != RecordedLedger {
 		stream.Settings[traces.SettingLedger] = set.Ledger

@@ -658,7 +658,21 @@ func TestValidatorsAreTold(t *testing.T) {
 	tr.Timelines[0].Settings[traces.SettingStateDatabase] = "goleveldb"
 	synctest.Test(t, func(t *testing.T) {
 		real := Scenario{plainTimers: true, Ledgers: []string{"badger"}, Clock: Wall, Validators: 3, Payloads: payloads, open: known{}.opens(nil)}
-		results, _ := replayAll(t, tr, real)
+		results, out := replayAll(t, tr, real)
+		if said := strings.Join(out.Facts, "\n"); !strings.Contains(said, "own blocks, and 3 validators") || results[0].Measured[0].Validators != analysis.Known(int64(3)) {
+			t.Errorf("validators are not told: %s", said)
+		}
+		bare := real // its blocks are made up: nobody validates
+		bare.Payloads = nil
+		madeUp, out := replayAll(t, tr, bare)
+		if said := strings.Join(out.Warnings, "\n"); !strings.Contains(said, "3 validators changed nothing") || madeUp[0].Measured[0].Validators.Known() ||
+			madeUp[0].Trace.Timelines[0].Settings[traces.SettingValidatorPool] != "cpus" {
+			t.Errorf("validators of made-up blocks: %s; %v", said, madeUp[0].Trace.Timelines[0].Settings)
+		}
+		bare.Clock, bare.Scale, bare.LedgerDir, bare.Validators = "", ledger.Unscaled(), t.TempDir(), 1000
+		if c, err := Calibrate(t.Context(), tr, bare); err != nil || c.Machine.Validators == 1000 || !strings.Contains(strings.Join(c.Warnings, "\n"), "1,000 validators changed nothing") {
+			t.Errorf("calibrated with made-up blocks: %v, %+v", err, c)
+		}
 		real.Clock, real.Scale, real.LedgerDir = "", ledger.Unscaled(), t.TempDir()
 		c, err := Calibrate(t.Context(), tr, real)
 		if err != nil {

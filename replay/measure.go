@@ -70,7 +70,11 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 	if cfg.Machine.Directory, err = s.ledgersIn(); err != nil {
 		return nil, err
 	}
-	cfg.Machine.Validators, cfg.Machine.Date = s.validators(), time.Now().UTC().Format(time.DateOnly)
+	cfg.Machine.Validators = s.validators()
+	if cfg.MadeUp { // they have validated nothing, however many were asked for
+		cfg.Machine.Validators = (&Scenario{}).validators()
+	}
+	cfg.Machine.Date = time.Now().UTC().Format(time.DateOnly)
 	s.countBlocks([]*Model{m}, runs, runs)
 	places := cost.Sample(n, runs)
 	obs := make([]cost.Observation, 0, len(places)*runs)
@@ -206,7 +210,7 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 	virtual.Clock, virtual.Costs = Virtual, []*cost.Model{model}
 	wall.Clock, wall.Ledgers, wall.Progress = Wall, []string{model.Ledger}, report
 	virtual.Validators, virtual.Warmup = 0, 0
-	if wall.Validators == 0 {
+	if wall.Validators == 0 && !model.MadeUp && wall.Payloads != nil {
 		wall.Validators = model.Machine.Validators
 	}
 	forecast, _, err := one(virtual)
@@ -231,7 +235,7 @@ func CheckWall(ctx context.Context, tr *traces.Trace, s Scenario, model *cost.Mo
 		c := Check{Ledger: model.Ledger, Warmup: measured.Measured[i].Warmup, Forecast: analysis.Forecast{Name: name, Differences: analysis.Compare(&want, &got)}}
 		if i == 0 {
 			c.Facts, c.Warnings, c.Invalid = out.Facts, slices.Clone(out.Warnings), out.Invalid
-			if n := model.Machine.Validators; n > 0 && n != wall.validators() {
+			if n := model.Machine.Validators; n > 0 && !model.MadeUp && n != wall.validators() {
 				c.Warnings = append(c.Warnings, fmt.Sprintf("%s: the forecast is of %d validators, and the run had %d", model.Ledger, n, wall.validators()))
 			}
 		}

@@ -213,7 +213,7 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 		j.warnings = append(j.warnings, fmt.Sprintf("%s does not wait for the disk: its commits are faster than durable ones", spec))
 	}
 	if whole {
-		j.facts = append(j.facts, "validation and commits of real ledgers were measured with the trace's own blocks")
+		j.facts = append(j.facts, "validation and commits of real ledgers were measured with the trace's own blocks, and "+analysis.FormatCounted(int64(s.validators()), "validator"))
 		return
 	}
 	fact := "commits of real ledgers were measured with made-up blocks of the trace's shape"
@@ -221,6 +221,9 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 		fact += "; validation takes the trace's own time"
 	}
 	j.facts = append(j.facts, fact)
+	if s.Validators > 0 {
+		j.warnings = append(j.warnings, fmt.Sprintf("%s changed nothing: blocks that are made up have no signatures to validate, and the time is the trace's (attach the peer's blocks)", analysis.FormatCounted(int64(s.Validators), "validator")))
+	}
 	j.warnings = slices.Concat(j.warnings, j.model.assumptions(), j.model.allValid(), j.model.noValidation())
 	if s.Payloads == nil {
 		return

@@ -87,7 +87,8 @@ type Scenario struct {
 	LedgerDir string
 	Keep      bool
 	// Validators is how many transactions a real ledger validates at once. 0: as many as
-	// the program uses CPUs. Recorded and forecast services were measured with their own.
+	// the program uses CPUs. Recorded and forecast services were measured with their own, and
+	// made-up blocks take the trace's time.
 	Validators int
 	// Tool names the program for the headers of result traces.
 	Tool string

@@ -102,6 +102,9 @@ func (s *Scenario) alarm() *driver.Alarm {
 func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
 	r.Unpaced, r.Ledger = s.Unpaced, j.set.Ledger
+	if s.hasPayloads(j.model) {
+		r.Validators = analysis.Known(int64(s.validators()))
+	}
 	if !j.cfg.Policy.Unbounded {
 		r.Buffer = analysis.Known(int64(j.cfg.Policy.N))
 	}

@@ -136,7 +136,7 @@ func (l *ledgerPlace) bind(c *cobra.Command, when, validators string) {
 	f := c.Flags()
 	f.StringVar(&l.dir, "dir", "", when+"directory for ledgers while they are used, on the disk to measure (the system's temporary one unless given)")
 	f.BoolVar(&l.keep, "keep", false, when+"keep the ledgers' directories")
-	f.IntVar(&l.validators, "validators", 0, when+"transactions that a ledger validates at once, peer.validatorPoolSize ("+validators+" unless given)")
+	f.IntVar(&l.validators, "validators", 0, when+"transactions that a ledger validates at once, peer.validatorPoolSize ("+validators+" unless given); blocks that are made up have nothing to validate")
 	f.IntVar(&l.warmup, "warmup", 0, when+"blocks at the start of a run that its figures leave out, 0 for none (a tenth, at most 100, unless given)")
 }
 
