@@ -16,7 +16,10 @@ type Sweep struct {
 	// IdentityError is how a replay with the trace's own settings differs from it:
 	// how far to trust the points.
 	IdentityError Differences `json:"identity_error"`
-	Warnings      []string    `json:"warnings"`
+	// Trust says in a chart, in place of IdentityError, how far to trust the points of a forecast.
+	// Empty: these are no forecast.
+	Trust    string   `json:"-"`
+	Warnings []string `json:"warnings"`
 }
 
 // A SweepPoint is the figures for one N.
@@ -79,6 +82,18 @@ func (s *Sweep) Gain() Optional[float64] {
 		return Optional[float64]{}
 	}
 	return Known(float64(recorded-recommended) / float64(recorded))
+}
+
+// Sparse reports whether the sweep leaves out so many N that nothing is known between two of
+// them: more than each fourth, or all but one.
+func (s *Sweep) Sparse() bool {
+	for i := 1; i < len(s.Points); i++ {
+		n, next := s.Points[i-1].Buffer, s.Points[i].Buffer
+		if next > n+1 && 4*next > 5*n {
+			return true
+		}
+	}
+	return len(s.Points) == 1
 }
 
 // SmallestSuffices reports whether the recommended N is the smallest of the sweep: this

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -36,11 +37,13 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 	f := &Figure{height: height, Title: sweepTitle(s), Subtitle: sweepSubtitle(s)}
 	p := newPlot("", "")
 	timeAxis(&p.Y, "time", 0, most*1.12)
-	upper, lower := line(0), line(1)
 	addMarks(p, s, x, true)
-	p.Add(path{makespan, upper}, path{starved, lower})
-	f.legend = []entry{{name: "makespan", style: upper}, {name: "starved time of the committer", style: lower}}
-	f.panels = []panel{{Plot: p, weight: 1.7}}
+	f.legend = []entry{
+		addCurve(p, s, makespan, line(0), "makespan"),
+		addCurve(p, s, starved, line(1), "starved time of the committer"),
+	}
+	room := lettering(9, muted).Width(analysis.FormatCount(s.Points[len(s.Points)-1].Buffer)) / 2
+	f.panels = []panel{{Plot: p, weight: 1.7, right: room}}
 	if len(memory) > 0 {
 		m := newPlot("", "")
 		style := line(2)
@@ -50,9 +53,8 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 		m.Y.Tick.Marker = ticker{unit: unit, most: 4}
 		m.Y.Label.Text = "memory (" + name + ")"
 		addMarks(m, s, x, false)
-		m.Add(path{memory, style})
-		f.panels = append(f.panels, panel{Plot: m, weight: 1})
-		f.legend = append(f.legend, entry{name: "memory of the largest 2N + 2 blocks", style: style})
+		f.panels = append(f.panels, panel{Plot: m, weight: 1, right: room})
+		f.legend = append(f.legend, addCurve(m, s, memory, style, "memory of the largest 2N + 2 blocks"))
 		f.height = tall
 	}
 	for i := range f.panels {
@@ -61,6 +63,21 @@ func SweepCurve(s *analysis.Sweep) (*Figure, error) {
 	}
 	f.panels[len(f.panels)-1].X.Label.Text = "N, peer.gossip.state.blockBufferSize (blocks)"
 	return f, nil
+}
+
+// addCurve draws a curve over N and returns its entry in the legend. Of a sparse sweep that is
+// the points alone, joined by no more than a hint: between them nothing was computed.
+func addCurve(p *plot.Plot, s *analysis.Sweep, points stepCurve, style draw.LineStyle, name string) entry {
+	e := entry{name: name, style: style}
+	if s.Sparse() {
+		full := style.Color.(color.NRGBA)
+		style.Color, style.Width, style.Dashes = tint(full, 0.35), 0.6, []vg.Length{1, 3}
+		e.style, e.dot = style, full
+		p.Add(path{points, style}, dots{points, full})
+		return e
+	}
+	p.Add(path{points, style})
+	return e
 }
 
 // A bufferAxis is the axis of N.
@@ -119,6 +136,10 @@ func sweepTitle(s *analysis.Sweep) string {
 		return fmt.Sprintf("The committer starves at every N up to %s: %s of %s at the last",
 			analysis.FormatCount(last.Buffer), analysis.ApproxDuration(last.Starved), analysis.ApproxDuration(last.Makespan))
 	}
+	which := ""
+	if s.Sparse() {
+		which = ", of those swept,"
+	}
 	switch {
 	case s.SmallestSuffices() && n <= 1:
 		return fmt.Sprintf("This load does not need the buffer: N = %d is enough", n)
@@ -127,17 +148,17 @@ func sweepTitle(s *analysis.Sweep) string {
 	}
 	if gain, ok := s.Gain().Get(); ok {
 		if was := s.RecordedBuffer.Or(0); was != n {
-			return fmt.Sprintf("N = %d is enough and wins %s over the recorded N = %d", n, analysis.FormatGain(gain), was)
+			return fmt.Sprintf("N = %d%s is enough and wins %s over the recorded N = %d", n, which, analysis.FormatGain(gain), was)
 		}
-		return fmt.Sprintf("The recorded N = %d is just enough", n)
+		return fmt.Sprintf("The recorded N = %d%s is just enough", n, which)
 	}
 	for _, p := range s.Points {
 		if p.Buffer == n {
-			return fmt.Sprintf("N = %d is enough: %s instead of %s with N = %d", n,
+			return fmt.Sprintf("N = %d%s is enough: %s instead of %s with N = %d", n, which,
 				analysis.ApproxDuration(p.Makespan), analysis.ApproxDuration(first.Makespan), first.Buffer)
 		}
 	}
-	return fmt.Sprintf("N = %d is enough", n)
+	return fmt.Sprintf("N = %d%s is enough", n, which)
 }
 
 func sweepSubtitle(s *analysis.Sweep) string {
@@ -146,7 +167,12 @@ func sweepSubtitle(s *analysis.Sweep) string {
 		text += " · "
 	}
 	text += analysis.FormatCounted(int64(len(s.Points)), "setting")
+	if s.Sparse() && len(s.Points) > 1 {
+		text += ", computed at the dots alone"
+	}
 	switch worst, ok := s.IdentityError.Worst().Get(); {
+	case s.Trust != "":
+		text += " · " + s.Trust
 	case !ok:
 	case worst == 0:
 		text += " · a replay with the trace's own settings gives it back"

@@ -128,7 +128,11 @@ func advice(s *analysis.Sweep) string {
 	if !ok {
 		return "recommended: none of these, the committer starves for more than 0.1 % of the makespan with each"
 	}
-	text := fmt.Sprintf("recommended: N = %d, the least with a starved time under 0.1 %% of the makespan", best)
+	least := "the least"
+	if s.Sparse() {
+		least += " of those swept"
+	}
+	text := fmt.Sprintf("recommended: N = %d, %s with a starved time under 0.1 %% of the makespan", best, least)
 	switch knee, ok := s.Knee.Get(); {
 	case s.SmallestSuffices() && best <= 1:
 		text = fmt.Sprintf("recommended: none in particular, this load does not need the buffer: already with N = %d the committer starves for less than 0.1 %% of the makespan", best)

@@ -88,13 +88,13 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 			return err
 		}
 	}
-	if err := plotSweeps(c, results, sweepPlots(plot, s.Costs)); err != nil {
-		return err
-	}
 	var checks []replay.Check
 	var stopped error
 	if check != nil {
 		checks, stopped = checkWall(c, tr, s, check)
+	}
+	if err := plotSweeps(c, results, checks, sweepPlots(plot, s.Costs)); err != nil {
+		return errors.Join(stopped, err)
 	}
 	if asJSON {
 		err = report.JSON(c.OutOrStdout(), sweepsJSON(results, checks))
@@ -117,18 +117,45 @@ func sweepPlots(plot string, costs []*cost.Model) []string {
 	return all
 }
 
-func plotSweeps(c *cobra.Command, results []*replay.SweepResult, plots []string) error {
+// plotSweeps draws the curve of each ledger, and beside it what its check has found, if there
+// was one.
+func plotSweeps(c *cobra.Command, results []*replay.SweepResult, checks []replay.Check, plots []string) error {
 	if plots[0] == "" {
 		return nil
 	}
 	for i, r := range results {
 		drawn := *r
 		drawn.Peer = strings.TrimPrefix(r.Peer+" on "+r.Ledger+", forecast", " ")
+		drawn.Trust = trust(r, checks)
 		if err := saveSweep(c, &drawn, plots[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// trust says in a chart how far to trust the forecast of a cost model.
+func trust(r *replay.SweepResult, checks []replay.Check) string {
+	text := fmt.Sprintf("cost model off by %s on average and %s at worst on blocks that were held out",
+		analysis.FormatShare(r.HeldOut.MeanFold), analysis.FormatRelative(r.HeldOut.WorstFold))
+	for _, check := range checks {
+		if check.Ledger != r.Ledger {
+			continue
+		}
+		text += " · against a run by the wall clock, " + check.Name
+		for _, d := range check.Differences {
+			if d.Figure == "makespan" {
+				text += ", makespan " + d.FormatError()
+			}
+		}
+		if doubt := check.Distrust(); doubt != "" {
+			text += ": " + doubt
+		}
+		if len(check.Invalid) > 0 {
+			text += " (the run is not valid: " + strings.Join(check.Invalid, "; ") + ")"
+		}
+	}
+	return text
 }
 
 // checkWall runs every ledger once in real time. With an error come the checks that were
