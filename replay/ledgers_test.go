@@ -28,7 +28,7 @@ import (
 type known struct {
 	validate, perTransaction, state time.Duration
 	seen                            *[]string
-	dir                             string
+	dir, server                     string
 	closed                          bool
 	check                           func(*block.Block) error
 }
@@ -51,6 +51,8 @@ func (k *known) Commit(ctx context.Context, b *block.Block) (block.Stages, error
 	}
 	return block.Stages{StateCommit: k.state}, pause(ctx, k.state)
 }
+
+func (k *known) Server() (string, bool) { return k.server, k.server != "" }
 
 func (k *known) Close() error {
 	k.closed = true
@@ -333,14 +335,17 @@ func TestServersAreLeftClean(t *testing.T) {
 	tr, payloads := sized(t, 20, time.Millisecond, 100)
 	synctest.Test(t, func(t *testing.T) {
 		var specs []string
-		results, _ := replayAll(t, tr, Scenario{
+		results, out := replayAll(t, tr, Scenario{
 			Ledgers: []string{"couchdb", "couchdb:batch=10", "couchdb:drop=false"}, Clock: Wall, Unpaced: true,
-			Payloads: payloads, open: known{}.opens(&specs),
+			Payloads: payloads, open: known{server: "express-pouchdb 4"}.opens(&specs),
 		})
 		if want := []string{"couchdb:drop=true", "couchdb:batch=10,drop=true", "couchdb:drop=false"}; !reflect.DeepEqual(specs, want) {
 			t.Errorf("opened %v, want %v", specs, want)
 		}
-		if m := results[0].Measured[0]; m.Disk.Known() || m.Written.Known() {
+		if facts, warnings := strings.Join(out.Facts, "\n"), strings.Join(out.Warnings, "\n"); !strings.Contains(facts, "the server of couchdb calls itself express-pouchdb 4") || !strings.Contains(warnings, "couchdb is not Apache CouchDB but express-pouchdb 4") {
+			t.Errorf("facts %s, warnings %s", facts, warnings)
+		}
+		if m := results[0].Measured[0]; m.Disk.Known() || m.Written.Known() || !strings.Contains(m.NotMeasured, "nor does the server tell the size") {
 			t.Errorf("%v bytes on a server's disk, %v written", m.Disk, m.Written)
 		}
 	})

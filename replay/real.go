@@ -80,6 +80,7 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		defer blocks.alarm.Close()
 	}
 	s.realFacts(j, spec, whole)
+	j.tellServer(spec, l)
 	reporter, reports := l.(interface {
 		Report() ledger.Report
 		Usage() (ledger.Usage, error)
@@ -168,9 +169,10 @@ func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, firs
 // the ledger has said before it was closed.
 func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
 	if b, _ := ledger.Find(spec); b.HasOption(func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
-		j.storage.missing = "a part of " + b.Name + " is on a server, and what that writes is not seen here"
-		if engine.DiskBytes > 0 {
+		if j.storage.missing = "a part of " + b.Name + " is on a server, and what that writes is not seen here"; engine.DiskBytes > 0 {
 			j.storage.disk = analysis.Known(engine.DiskBytes)
+		} else {
+			j.storage.missing += "; nor does the server tell the size of what it has"
 		}
 		return nil
 	}
@@ -230,6 +232,24 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 	}
 	if n := s.Payloads.Count(j.model.Stream.Channel, j.model.First, j.model.Len()); n > 0 {
 		j.warnings = append(j.warnings, fmt.Sprintf("the trace holds %d of the %d blocks: all are made up (attach the others, or cut with --from and --to)", n, j.model.Len()))
+	}
+}
+
+// tellServer names the server that has a part of the ledger, if one has.
+func (j *job) tellServer(spec string, l committer) {
+	served, ok := l.(interface {
+		Server() (name string, other bool)
+	})
+	if !ok {
+		return
+	}
+	name, other := served.Server()
+	if name == "" {
+		return
+	}
+	j.facts = append(j.facts, fmt.Sprintf("the server of %s calls itself %s", spec, name))
+	if other {
+		j.warnings = append(j.warnings, fmt.Sprintf("the server of %s is not Apache CouchDB but %s: the figures are that server's, and say nothing of a peer's CouchDB", spec, name))
 	}
 }
 

@@ -88,18 +88,22 @@ func sweepLedgers(c *cobra.Command, tr *traces.Trace, s replay.Scenario, check *
 			return err
 		}
 	}
+	plots := sweepPlots(plot, s.Costs)
+	if err := plotSweeps(c, results, nil, plots); err != nil {
+		return err
+	}
 	var checks []replay.Check
 	var stopped error
 	if check != nil {
 		checks, stopped = checkWall(c, tr, s, check)
 	}
-	if err := plotSweeps(c, results, checks, sweepPlots(plot, s.Costs)); err != nil {
-		return errors.Join(stopped, err)
-	}
 	if asJSON {
 		err = report.JSON(c.OutOrStdout(), sweepsJSON(results, checks))
 	} else {
 		err = printChecks(c, checks, said)
+	}
+	if len(checks) > 0 { // the charts say now what was found
+		err = errors.Join(err, plotSweeps(c, results, checks, plots))
 	}
 	return errors.Join(stopped, err)
 }

@@ -225,8 +225,15 @@ func (s *couchDBStore) usage(u *Usage) error {
 	}
 	u.WrittenBytes = 0 // CouchDB does not tell its own
 	size, err := s.db.Size(context.Background())
-	u.DiskBytes += size
+	if u.DiskBytes += size; size == 0 {
+		u.DiskBytes = 0 // the files here are not all
+	}
 	return err
+}
+
+func (s *couchDBStore) server() (name string, other bool) {
+	is := s.db.Server()
+	return is.Name, is.Other
 }
 
 func (s *couchDBStore) close() error {

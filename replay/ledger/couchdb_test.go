@@ -263,3 +263,37 @@ func TestCouchDBPassword(t *testing.T) {
 		t.Errorf("the ledger's name is %q", l.Name())
 	}
 }
+
+// A server is named as it names itself; one that does not tell the size of the state leaves that
+// of the ledger unknown.
+func TestCouchDBServerIsTold(t *testing.T) {
+	type fields = map[string]any
+	for _, tc := range []struct {
+		welcome fields
+		name    string
+		other   bool
+	}{
+		{nil, "CouchDB 3.3.3 of The Apache Software Foundation", false},
+		{fields{"couchdb": "Welcome", "version": "3.1.1"}, "CouchDB 3.1.1", false},
+		{fields{"express-pouchdb": "Welcome!", "version": "4.2.0", "vendor": fields{"name": "PouchDB authors", "version": "4.2.0"}}, "express-pouchdb 4.2.0 of PouchDB authors", true},
+		{fields{"couchdb": "Welcome", "version": "3.3.3", "vendor": fields{"name": "IBM\nCloudant", "version": "8158"}}, "CouchDB 3.3.3 of IBM?Cloudant 8158", true},
+		{fields{"couchdb": "Welcome", "version": 3, "vendor": "none"}, "CouchDB", false},
+	} {
+		s := httptest.NewServer(&couchtest.Server{Welcome: tc.welcome, Sizeless: tc.other})
+		l := open(t, "couchdb:url="+s.URL, Config{Dir: t.TempDir(), Channel: "ch1"})
+		commit(t, l, testBlock(0))
+		if name, other := l.Server(); name != tc.name || other != tc.other {
+			t.Errorf("%v: %q, %v", tc.welcome, name, other)
+		}
+		if u, err := l.Usage(); err != nil || (u.DiskBytes > 0) == tc.other {
+			t.Errorf("%v: %+v, %v", tc.welcome, u, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	}
+	if name, _ := open(t, Memory, Config{Channel: "ch1"}).Server(); name != "" {
+		t.Errorf("a ledger in memory has a server, %q", name)
+	}
+}

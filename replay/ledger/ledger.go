@@ -201,6 +201,18 @@ func (l *Ledger) Usage() (Usage, error) {
 	return u, nil
 }
 
+// Server is what the server that has a part of the ledger calls itself, and whether that is
+// another product than the backend is named after; empty: there is no server.
+func (l *Ledger) Server() (name string, other bool) {
+	s, ok := l.store.(interface {
+		server() (name string, other bool)
+	})
+	if !ok {
+		return "", false
+	}
+	return s.server()
+}
+
 // skipGone forgives a file that a compaction has removed meanwhile.
 func skipGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

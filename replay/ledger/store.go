@@ -84,7 +84,8 @@ type meter interface {
 
 // Usage is what a ledger takes.
 type Usage struct {
-	// DiskBytes is the size of all its files, in bytes.
+	// DiskBytes is the size of all its files, in bytes; 0 when it has none, or when a part of
+	// them is on a server that does not tell.
 	DiskBytes int64
 	// LogicalBytes are the keys and values that were handed to the backend since the
 	// ledger was opened.

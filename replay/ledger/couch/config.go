@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Defaults of a Config, those of Fabric's ledger.state.couchDBConfig.
@@ -130,6 +131,7 @@ func (c *Config) validate() (*url.URL, error) {
 type DB struct {
 	cfg       Config
 	server    *url.URL // without credentials
+	is        Server
 	http      *http.Client
 	transport *http.Transport
 	revisions revisions
@@ -172,6 +174,17 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
+// A Server is what a server says of itself when it is greeted.
+type Server struct {
+	// Name is what it calls itself, with its version and vendor where it tells them.
+	Name string
+	// Other: it says that it is something else than Apache's CouchDB.
+	Other bool
+}
+
+// Server is the one that has answered.
+func (db *DB) Server() Server { return db.is }
+
 // greet looks whether a CouchDB answers.
 func (db *DB) greet(ctx context.Context) error {
 	var welcome map[string]json.RawMessage
@@ -183,7 +196,40 @@ func (db *DB) greet(ctx context.Context) error {
 	if !couch && !pouch {
 		return fmt.Errorf("%s answers, but not as CouchDB does: is it the right address?", db.server)
 	}
+	var version string
+	var vendor struct{ Name, Version string }
+	_ = json.Unmarshal(welcome["version"], &version) // what is not there, or is no text, it does not tell
+	_ = json.Unmarshal(welcome["vendor"], &vendor)
+	product := "CouchDB"
+	if !couch {
+		product = "express-pouchdb"
+	}
+	db.is = Server{Name: product + said(" ", version), Other: !couch || vendor.Name != "" && !strings.Contains(vendor.Name, "Apache")}
+	if vendor.Name != "" {
+		db.is.Name += " of" + said(" ", vendor.Name)
+		if vendor.Version != version {
+			db.is.Name += said(" ", vendor.Version)
+		}
+	}
 	return nil
+}
+
+// said is what a server has said of itself, behind a separator, if it has, so that it fits into a
+// line.
+func said(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	const most = 40
+	if short := []rune(text); len(short) > most {
+		text = string(short[:most]) + "…"
+	}
+	return before + strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // begin makes the database, if need be, and sees to it that it is this ledger's. Whoever is

@@ -29,6 +29,11 @@ func Start(t testing.TB) string {
 
 // Server is an http.Handler that answers as CouchDB 3 does, from memory.
 type Server struct {
+	// Welcome is what it answers a greeting with; nil: what CouchDB 3 does.
+	Welcome map[string]any
+	// Sizeless: it does not tell the size of a database, as PouchDB's.
+	Sizeless bool
+
 	mu  sync.Mutex
 	dbs map[string]*database
 }
@@ -79,7 +84,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	db := s.dbs[name]
 	switch {
 	case name == "":
-		answer = map[string]any{"couchdb": "Welcome", "version": "3.3.3"}
+		if answer = s.Welcome; s.Welcome == nil {
+			answer = map[string]any{"couchdb": "Welcome", "version": "3.3.3", "vendor": map[string]string{"name": "The Apache Software Foundation"}}
+		}
 	case rest == "" && r.Method == http.MethodPut && db == nil:
 		s.dbs[name] = &database{docs: make(map[string]*document)}
 		code, answer = http.StatusCreated, map[string]bool{"ok": true}
@@ -90,6 +97,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case rest == "" && r.Method == http.MethodDelete:
 		delete(s.dbs, name)
 		answer = map[string]bool{"ok": true}
+	case rest == "" && r.Method == http.MethodGet && s.Sizeless:
+		answer = map[string]any{"db_name": name, "doc_count": db.count()}
 	case rest == "" && r.Method == http.MethodGet:
 		answer = map[string]any{"db_name": name, "doc_count": db.count(), "sizes": map[string]int{"file": 4096 + 100*len(db.docs)}}
 	case rest == "_all_docs" && r.Method == http.MethodPost:
