@@ -133,6 +133,9 @@ func differences(dst, from, to []int64, with ...[]int64) []int64 {
 	dst = dst[:0]
 next:
 	for i, v := range to {
+		if i%offheap.Breath == 0 {
+			offheap.Breathe()
+		}
 		if v == event.Missing || from[i] == event.Missing {
 			continue
 		}

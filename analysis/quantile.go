@@ -32,9 +32,11 @@ func Summarize(values []int64) *Quantiles {
 	}
 	q := &Quantiles{Count: int64(len(values)), Min: values[0], Max: values[0]}
 	sum := 0.0
-	for _, v := range values {
-		sum += float64(v)
-		q.Min, q.Max = min(q.Min, v), max(q.Max, v)
+	for piece := range offheap.Pieces(values) {
+		for _, v := range piece {
+			sum += float64(v)
+			q.Min, q.Max = min(q.Min, v), max(q.Max, v)
+		}
 	}
 	q.Mean = sum / float64(len(values))
 	// Once rank k stands in its place, every higher rank is to its right.

@@ -270,6 +270,9 @@ func sumCommitted(tl *traces.Timeline, k event.Kind) Optional[int64] {
 	var total int64
 	known := false
 	for i, done := range tl.Column(event.Committed) {
+		if i%offheap.Breath == 0 {
+			offheap.Breathe()
+		}
 		if done == event.Missing {
 			continue
 		}
@@ -287,15 +290,17 @@ func sumCommitted(tl *traces.Timeline, k event.Kind) Optional[int64] {
 
 // bounds returns the least and the greatest of the observed values and their number.
 func bounds(col []int64) (least, greatest int64, n int) {
-	for _, v := range col {
-		if v == event.Missing {
-			continue
+	for piece := range offheap.Pieces(col) {
+		for _, v := range piece {
+			if v == event.Missing {
+				continue
+			}
+			if n == 0 {
+				least, greatest = v, v
+			}
+			least, greatest = min(least, v), max(greatest, v)
+			n++
 		}
-		if n == 0 {
-			least, greatest = v, v
-		}
-		least, greatest = min(least, v), max(greatest, v)
-		n++
 	}
 	return least, greatest, n
 }

@@ -615,7 +615,7 @@ func TestPayloadsAreStreamed(t *testing.T) {
 // What is written is counted where the system tells it.
 func TestWritten(t *testing.T) {
 	dir := t.TempDir()
-	m := newMeter(dir)
+	m := newMeter(dir, 1)
 	if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 1<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,20 @@ type storage struct {
 	missing string
 }
 
+// mostKept is how many blocks a run into a real ledger may have for what it tells of them to be kept on
+// the heap, a hundred bytes or so each. That of more lies on the disk, and would count as written.
+const mostKept = 1 << 18
+
 // meter measures what is written below a directory.
 type meter struct {
 	before int64
 	known  bool
 }
 
-func newMeter(dir string) meter {
+// newMeter makes a meter for a run of so many blocks.
+func newMeter(dir string, blocks int) meter {
 	before, ok := written()
-	return meter{before, ok && counts(dir)}
+	return meter{before, ok && counts(dir) && blocks <= mostKept}
 }
 
 // written is what was written since the meter was made; not known where that is not

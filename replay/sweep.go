@@ -297,10 +297,16 @@ func (w *walker) point(n int) (analysis.SweepPoint, error) {
 	offered := w.blocks.Offered
 	gap, held := 0, 0 // held: blocks committed when block i is offered
 	for i, t := range w.tail {
+		if i%offheap.Breath == 0 {
+			offheap.Breathe()
+		}
 		w.committed[i] += t
 		w.latency[i] = w.committed[i] - offered[i]
 	}
 	for i, t := range offered {
+		if i%offheap.Breath == 0 {
+			offheap.Breathe()
+		}
 		if i+1 < len(offered) && offered[i+1] == t {
 			continue // the height at this instant is that of the last block offered in it
 		}

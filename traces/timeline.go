@@ -105,9 +105,11 @@ func (t *Timeline) Value(k event.Kind, i int) int64 {
 // Observed counts the blocks for which kind k was observed.
 func (t *Timeline) Observed(k event.Kind) int {
 	n := 0
-	for _, v := range t.columns[k] {
-		if v != event.Missing {
-			n++
+	for piece := range offheap.Pieces(t.columns[k]) {
+		for _, v := range piece {
+			if v != event.Missing {
+				n++
+			}
 		}
 	}
 	return n

@@ -33,8 +33,7 @@ func newLedgerList() *cobra.Command {
 		Long: `List tells what --ledger may be: a name, or a name with options as in
 badger:sync=false,compression=zstd. Sizes take a unit: 64MB.
 
-What all of them judge alike: range queries recorded as hashes of a Merkle tree are not executed
-again and count as good, every endorsement must verify though Fabric asks the channel's policy,
+What all of them judge alike: every endorsement must verify though Fabric asks the channel's policy,
 and certificates are not checked against its organizations. The peer's own code is taken over
 where a verdict depends on what a ledger does not hold, and differences are counted.
 

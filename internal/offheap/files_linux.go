@@ -18,8 +18,10 @@ var files = mappings{at: map[uintptr][]byte{}}
 type mappings struct {
 	mu sync.Mutex
 	at map[uintptr][]byte
-	// trimming: a goroutine lets pages go.
-	trimming bool
+	// breathing: a goroutine lets pages go.
+	breathing bool
+	statm     *os.File // nil: not opened yet, or what is resident is not known
+	least     int      // bytes that the process had of mapped files
 }
 
 // get maps a new file of n zeros; nil when that cannot be.
@@ -39,9 +41,9 @@ func (m *mappings) get(n int) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at[uintptr(unsafe.Pointer(unsafe.SliceData(b)))] = b
-	if !m.trimming {
-		m.trimming = true
-		go m.trim()
+	if !m.breathing {
+		m.breathing = true
+		m.begin()
 	}
 	return b
 }
@@ -76,54 +78,75 @@ func (m *mappings) put(address uintptr) {
 	}
 }
 
-// trimEvery is the time between two looks at what is resident. In it a loop over a column
+// breatheEvery is the time between two looks at what is resident. In it a loop over a column
 // touches some 50 MB.
-const trimEvery = 10 * time.Millisecond
+const breatheEvery = 10 * time.Millisecond
 
-// trim lets the pages of all files go whenever the process has more than resident bytes beyond
-// the least that it had. They stay in the system's cache, or go to the disk, and come back when
-// they are touched.
-func (m *mappings) trim() {
-	statm, err := os.Open("/proc/self/statm")
-	if err != nil {
-		return // what is resident is not known, and the system's to bound
+// begin starts the goroutine that breathes while there are files.
+func (m *mappings) begin() {
+	if m.statm == nil {
+		m.statm, _ = os.Open("/proc/self/statm") // without it nothing is known to be too much
+		m.least = m.shared()
 	}
-	defer statm.Close()
-	ticker := time.NewTicker(trimEvery)
-	defer ticker.Stop()
-	least := shared(statm)
-	for range ticker.C {
-		now := shared(statm)
-		least = min(least, now)
-		if !m.letGo(now-least > resident) {
-			return
+	go func() {
+		ticker := time.NewTicker(breatheEvery)
+		defer ticker.Stop()
+		for range ticker.C {
+			if m.breathe(); m.end() {
+				return
+			}
 		}
-	}
+	}()
 }
 
-// letGo lets all pages go if it shall, and reports whether there are files.
-func (m *mappings) letGo(shall bool) bool {
+// end reports whether there are no files any more, for whose sake somebody breathes.
+func (m *mappings) end() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.breathing = len(m.at) > 0
+	return !m.breathing
+}
+
+// breathe lets the pages of all files go if the process has more than resident bytes beyond the
+// least that it had. They stay in the system's cache, or go to the disk, and come back when they
+// are touched.
+func (m *mappings) breathe() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.at) == 0 {
-		m.trimming = false
-		return false
+		return
 	}
-	if shall {
-		for _, b := range m.at {
-			// Of a shared mapping this drops no data, whatever its name says. Where it
-			// fails, more stays resident.
-			_ = unix.Madvise(b, unix.MADV_DONTNEED)
-		}
+	now := m.shared()
+	if m.least = min(m.least, now); now-m.least > resident {
+		m.letGo()
 	}
-	return true
+}
+
+func (m *mappings) inUse() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range m.at {
+		n += len(b)
+	}
+	return n
+}
+
+func (m *mappings) letGo() {
+	for _, b := range m.at {
+		// Of a shared mapping this drops no data, whatever its name says. Where it
+		// fails, more stays resident.
+		_ = unix.Madvise(b, unix.MADV_DONTNEED)
+	}
 }
 
 // shared is how many bytes of mapped files the process has in its memory; statm tells it as
 // the third of its numbers, in pages.
-func shared(statm *os.File) int {
+func (m *mappings) shared() int {
+	if m.statm == nil {
+		return 0
+	}
 	var buf [128]byte
-	n, _ := statm.ReadAt(buf[:], 0)
+	n, _ := m.statm.ReadAt(buf[:], 0)
 	fields := bytes.Fields(buf[:n])
 	if len(fields) < 3 {
 		return 0

@@ -1,31 +1,27 @@
 package offheap
 
-import (
-	"os"
-	"testing"
-)
+import "testing"
 
-func letGo() { files.letGo(true) }
+func letGo() {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	files.letGo()
+}
 
 // What is let go is in the process's memory no more.
 func TestResident(t *testing.T) {
-	statm, err := os.Open("/proc/self/statm")
-	if err != nil {
-		t.Skip(err)
-	}
-	defer statm.Close()
 	const size = 32 << 20
 	c := Make[int64](size / 8)
 	for i := range c {
 		c[i] = 1
 	}
 	// The goroutine that lets go leaves as little as this alone.
-	if got := shared(statm); got < size {
+	if got := files.shared(); got < size {
 		t.Skipf("%d bytes of mapped files after %d were written: the system does not tell, or does not map", got, size)
 	}
-	before := shared(statm)
+	before := files.shared()
 	letGo()
-	if after := shared(statm); after > before-size/2 {
+	if after := files.shared(); after > before-size/2 {
 		t.Errorf("%d bytes of mapped files, %d before", after, before)
 	}
 	Free(c)

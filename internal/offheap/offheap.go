@@ -13,17 +13,29 @@ package offheap
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
+	"sync/atomic"
 	"unsafe"
 )
 
 // resident is how many bytes of long columns may stay in the process's memory.
 const resident = 48 << 20
 
+// kept counts those who want columns on the heap.
+var kept atomic.Int32
+
+// KeepOnHeap has columns that are made from now on lie on the heap, until end is called: it is for
+// who measures what the process writes to the disk.
+func KeepOnHeap() (end func()) {
+	kept.Add(1)
+	return func() { kept.Add(-1) }
+}
+
 // Make returns a column of n zeros. T must be free of pointers.
 func Make[T any](n int) []T {
 	size := int(unsafe.Sizeof(*new(T)))
-	if n*size < long {
+	if n*size < long || kept.Load() > 0 {
 		return make([]T, n)
 	}
 	if t := reflect.TypeFor[T](); !plain(t) {
@@ -48,7 +60,7 @@ func Append[T any](c []T, v ...T) []T {
 // grown moves c to where there is room for n more.
 func grown[T any](c []T, n int) []T {
 	to := Make[T](max(64, len(c)+max(len(c), n)))[:len(c)]
-	copy(to, c)
+	copyAll(to, c)
 	Free(c)
 	return to
 }
@@ -56,17 +68,49 @@ func grown[T any](c []T, n int) []T {
 // Clone returns a copy of c.
 func Clone[T any](c []T) []T {
 	to := Make[T](len(c))
-	copy(to, c)
+	copyAll(to, c)
 	return to
 }
 
-// Free gives back the memory of a whole column; of a part of one, or of any other slice, it does
-// nothing. Neither c nor any part of it may be used after it.
+func copyAll[T any](to, from []T) {
+	for piece := range Pieces(from) {
+		to = to[copy(to, piece):]
+	}
+}
+
+// Pieces divides c for a loop that does so little with each value that it would touch more in a
+// moment than what may be resident.
+func Pieces[T any](c []T) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for len(c) > Breath {
+			if !yield(c[:Breath]) {
+				return
+			}
+			c = c[Breath:]
+			Breathe()
+		}
+		yield(c)
+	}
+}
+
+// Breathe holds what of the long columns is resident to its bound. Somebody does it a hundred
+// times a second; loops that are run on all processors at once, or that are very fast, do it
+// themselves once in a while.
+func Breathe() { files.breathe() }
+
+// Breath is how many values of a few columns such a loop may take between two breaths.
+const Breath = 1 << 19
+
+// Free gives back the memory of a column, of which c has at least the first value; neither it nor any
+// part of it may be used after that. Of any other slice it does nothing.
 func Free[T any](c []T) {
 	if cap(c) > 0 {
 		files.put(uintptr(unsafe.Pointer(unsafe.SliceData(c))))
 	}
 }
+
+// InUse is how many bytes of columns lie off the heap.
+func InUse() int { return files.inUse() }
 
 // plain reports whether values of t hold no pointers.
 func plain(t reflect.Type) bool {

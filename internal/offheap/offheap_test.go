@@ -49,7 +49,7 @@ func TestAppendKeepsValues(t *testing.T) {
 	Free(d)
 }
 
-// Of a part Free does nothing, nor of what it has never seen.
+// Of a part without the first value Free does nothing, nor of what it has never seen.
 func TestFreeOfParts(t *testing.T) {
 	c := Make[int64](much)
 	c[much-1] = 7
@@ -60,6 +60,20 @@ func TestFreeOfParts(t *testing.T) {
 		t.Error("the column is gone with its part")
 	}
 	Free(c)
+}
+
+func TestKeepOnHeap(t *testing.T) {
+	end := KeepOnHeap()
+	c := Make[int64](much)
+	c[0] = 1
+	letGo()
+	end()
+	d := Make[int64](much)
+	Free(d)
+	Free(c)
+	if c[0] != 1 { // it is the collector's
+		t.Error("a column on the heap was freed")
+	}
 }
 
 func TestPointersArePanic(t *testing.T) {

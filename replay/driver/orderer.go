@@ -26,6 +26,12 @@ func (o *orderer) coming() Arrival { return o.source.At(o.offered) }
 // behind reports whether there are blocks that the machine was not given yet.
 func (o *orderer) behind() bool { return o.unsent < o.offered }
 
+// free gives the memory back.
+func (o *orderer) free() {
+	offheap.Free(o.sent)
+	o.sent = nil
+}
+
 // send returns the next block for the machine.
 func (o *orderer) send() Arrival {
 	if len(o.sent) == cap(o.sent) && o.first > len(o.sent)/2 {

@@ -70,6 +70,12 @@ func newRun(s Stream) (*run, error) {
 	return r, r.pull()
 }
 
+// free gives back what only the run needs.
+func (r *run) free() {
+	r.machine.Free()
+	r.orderer.free()
+}
+
 // pull looks at the Source's next block.
 func (r *run) pull() error {
 	if r.orderer.dry() {

@@ -10,6 +10,7 @@ func Virtual(ctx context.Context, s Stream) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer r.free()
 	const lookUp = 1 << 14 // events between two looks at ctx
 	for i := 1; ; i++ {
 		t, w := r.next()

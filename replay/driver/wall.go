@@ -59,6 +59,7 @@ func (w Wall) Run(ctx context.Context, streams ...Stream) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		defer r.free()
 		runs[i] = r
 	}
 	results := make([]Result, len(streams))

@@ -35,6 +35,12 @@ func (f *flight) push(p parcel) {
 	f.n++
 }
 
+// free gives the memory back.
+func (f *flight) free() {
+	offheap.Free(f.ring)
+	*f = flight{}
+}
+
 func (f *flight) grow() {
 	ring := offheap.Make[parcel](max(16, 2*len(f.ring)))
 	for i := range f.n {

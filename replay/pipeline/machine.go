@@ -78,6 +78,10 @@ func New(cfg Config, height event.Height) (*Machine, error) {
 	}, nil
 }
 
+// Free gives the machine's memory back, which the collector may not do of a long queue. It is not to
+// be used after that.
+func (m *Machine) Free() { m.flight.free() }
+
 // Wants reports whether the sender is free for the orderer's next block.
 func (m *Machine) Wants() bool { return !m.waiting && m.sentAt == never }
 

@@ -144,6 +144,7 @@ func (c *Scratch) fit(s *Sweep) {
 	n := s.blocks.Len()
 	if s.windowed {
 		if c.columns == nil || len(c.columns.Sent) != n {
+			c.Free()
 			c.columns = NewColumns(n)
 		}
 		return

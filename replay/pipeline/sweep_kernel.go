@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -27,8 +28,16 @@ func (s *Sweep) one(n int, scratch *Scratch) Point {
 
 // walk takes a lane over all blocks.
 func (s *Sweep) walk(l *lane, dequeued []int64, capacity int) {
+	for from := 0; from < len(dequeued); from += offheap.Breath {
+		s.stretch(l, dequeued, capacity, from, min(from+offheap.Breath, len(dequeued)))
+		offheap.Breathe()
+	}
+}
+
+// stretch takes a lane over the blocks from from to before to.
+func (s *Sweep) stretch(l *lane, dequeued []int64, capacity, from, to int) {
 	retry, resume, wake := int64(s.cfg.Policy.Retry), int64(s.cfg.Intake.Resume), int64(s.cfg.Wake)
-	for i := range dequeued {
+	for i := from; i < to; i++ {
 		door := max(s.arrives[i], l.enqueued) + s.intake[i] + l.resume
 		l.enqueued, l.resume = door, 0
 		if i >= capacity && door < dequeued[i-capacity] {
