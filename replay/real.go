@@ -162,9 +162,14 @@ func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, firs
 	if b, _ := ledger.Find(spec); !s.Keep && !strings.Contains(spec, "drop=") && b.HasOption(func(o ledger.Option) bool { return o.Name == "drop" }) {
 		spec = ledger.With(spec, "drop=true")
 	}
-	return open(ctx, spec, ledger.Config{
+	l, err := open(ctx, spec, ledger.Config{
 		Dir: dir, Channel: j.model.Stream.Channel, First: first, Validators: s.validators(),
 	})
+	if failed := (*ledger.OpenError)(nil); errors.As(err, &failed) {
+		// Neither the directory nor all of the options are the caller's.
+		err = fmt.Errorf("open the ledger: %w", failed.Err)
+	}
+	return l, err
 }
 
 // measureStorage sets what a closed ledger takes and what was written for it. Of one that

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -264,6 +265,14 @@ func (t *Timeline) firstInstant(i int) int64 {
 	return first
 }
 
+// rounded is a time for people; a trace of less than milliseconds has its own.
+func rounded(t event.Time) time.Duration {
+	if d := t.Duration(); d.Abs() < time.Millisecond {
+		return d
+	}
+	return t.Duration().Round(time.Millisecond)
+}
+
 // reach says which blocks and instants a trace has, for errors.
 func (t *Trace) reach() string {
 	s := "the trace has no blocks"
@@ -280,7 +289,7 @@ func (t *Trace) reach() string {
 			}
 		}
 		if x.Start != event.Missing {
-			part += fmt.Sprintf(", offered or first seen from %v to %v", x.Start.Duration(), x.End.Duration())
+			part += fmt.Sprintf(", offered or first seen from %v to %v", rounded(x.Start), rounded(x.End))
 		}
 		if s == "the trace has no blocks" {
 			s = part

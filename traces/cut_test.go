@@ -317,3 +317,15 @@ func TestIndexRebuilt(t *testing.T) {
 }
 
 var _ io.ReadSeeker = (*counting)(nil)
+
+// The error of a range without a block tells times that can be read.
+func TestCutTellsRoundedTimes(t *testing.T) {
+	tl := NewTimeline(Stream{Channel: "c"}, 10, 2)
+	offered := tl.MakeColumn(event.Offered)
+	offered[0], offered[1] = 40_239_916, 9_790_173_129
+	tr := &Trace{Header: Header{Streams: []Stream{tl.Stream}}, Timelines: []*Timeline{tl}}
+	_, err := tr.Cut(CutConfig{FromBlock: 5000})
+	if err == nil || !strings.Contains(err.Error(), "blocks 10 to 11, offered or first seen from 40ms to 9.79s") {
+		t.Error(err)
+	}
+}

@@ -111,6 +111,9 @@ func blockFiles(c *cobra.Command, named []string, output string) (all []blockfil
 			if err := spareInputs(c, output, f.Path); err != nil {
 				return nil, err
 			}
+			if isTrace(f.Path) {
+				return nil, usagef(c, "--blocks %s holds no blocks of Fabric: it is a trace; name a peer's ledger files, or fetched blocks", f.Path)
+			}
 		}
 		all = append(all, files...)
 	}
@@ -129,9 +132,10 @@ func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, output 
 	bar := progress(stderr, total, "reading blocks", true)
 	cfg.Progress = func(bytes int64) { _ = bar.Set64(bytes) }
 	var report attach.Report
-	write := func(w io.Writer) (err error) {
-		report, err = attach.Write(c.Context(), w, tr, cfg)
-		return err
+	var failed error
+	write := func(w io.Writer) error {
+		report, failed = attach.Write(c.Context(), w, tr, cfg)
+		return failed
 	}
 	var err error
 	if output == "-" {
@@ -140,6 +144,9 @@ func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, output 
 		err = outfile.WritePrivate(output, write) // payloads are somebody's ledger
 	}
 	_ = bar.Finish()
+	if errors.Is(failed, blockfile.ErrUnknown) { // the output has no part in it
+		return fmt.Errorf("--blocks: %w", failed)
+	}
 	if err != nil {
 		return err
 	}

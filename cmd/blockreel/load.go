@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,9 @@ import (
 // or its text twin. It tells on stderr what a damaged one has lost.
 func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 	sparing()
+	if isDirectory(path) {
+		return nil, inDirectory(path)
+	}
 	in, err := openInput(c, path)
 	if err != nil {
 		return nil, err
@@ -23,9 +28,13 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 	defer in.Close()
 	buffered := bufio.NewReaderSize(in, 1<<20)
 	var tr *traces.Trace
-	if first, _ := buffered.Peek(1); len(first) == 1 && first[0] == '{' {
+	first, _ := buffered.Peek(1)
+	switch text := len(first) == 1 && first[0] == '{'; {
+	case text && isCostModel(buffered):
+		return nil, fmt.Errorf("%s is a cost model and no trace: give it to sweep or replay with --cost, beside a trace", path)
+	case text:
 		tr, err = traces.ReadText(buffered)
-	} else {
+	default:
 		tr, err = traces.Read(buffered)
 	}
 	if err != nil {
@@ -39,6 +48,35 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest%s", path, tr.Loss, hint)
 	}
 	return tr, nil
+}
+
+// isCostModel looks at the beginning of a text.
+func isCostModel(text *bufio.Reader) bool {
+	head, _ := text.Peek(64)
+	return bytes.Contains(head, []byte(`"blockreel_cost"`))
+}
+
+// isTrace reports whether a file is a trace, which is not looked at further.
+func isTrace(path string) bool {
+	if !isFile(path) { // what comes from a pipe is gone once it is read
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, err = traces.NewReader(f, traces.ReaderConfig{SkipData: true})
+	return err == nil
+}
+
+// inDirectory is the error of a directory where a trace is wanted.
+func inDirectory(path string) error {
+	pattern := filepath.Join(path, "*.reel")
+	if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+		return fmt.Errorf("%s is a directory: name the traces in it, %s", path, pattern)
+	}
+	return fmt.Errorf("%s is a directory, and there is no .reel file in it: name a trace", path)
 }
 
 func isFile(path string) bool {

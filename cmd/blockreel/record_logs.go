@@ -66,6 +66,9 @@ blocks; see "blockreel attach".`,
 				if err := spareInputs(c, output, log.Path); err != nil {
 					return err
 				}
+				if isTrace(log.Path) {
+					return usagef(c, "%s is a trace already, and no log: blockreel stats %s prints its figures", log.Path, log.Path)
+				}
 			}
 			files, err := blockFiles(c, blocks, output)
 			if err != nil {

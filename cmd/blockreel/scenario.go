@@ -171,11 +171,24 @@ func interrupted(err error, when string) error {
 	if !errors.Is(err, context.Canceled) {
 		return err
 	}
-	text := "interrupted " + when + ": there is no result"
-	if kept := (*replay.KeptError)(nil); errors.As(err, &kept) {
-		text += "; the ledger as far as it came is kept in " + kept.Dir
+	return errors.New("interrupted " + when + ": there is no result" + whatIsKept(err))
+}
+
+// interruptedDuring says which setting an interrupt has stopped, with which the error of a
+// replay begins; those before it have results.
+func interruptedDuring(err error) error {
+	when := ""
+	if setting, _, stopped := strings.Cut(err.Error(), ": "); stopped {
+		when = " during " + setting
 	}
-	return errors.New(text)
+	return errors.New("interrupted" + when + "; the settings above were finished" + whatIsKept(err))
+}
+
+func whatIsKept(err error) string {
+	if kept := (*replay.KeptError)(nil); errors.As(err, &kept) {
+		return "; the ledger as far as it came is kept in " + kept.Dir
+	}
+	return ""
 }
 
 func (l *ledgerPlace) apply(s *replay.Scenario) {

@@ -26,4 +26,16 @@ func TestInterrupted(t *testing.T) {
 			t.Errorf("%v: %q, want %q", tc.err, got, tc.want)
 		}
 	}
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("N = 20 on badger:sync=false: %w", context.Canceled), "interrupted during N = 20 on badger:sync=false; the settings above were finished"},
+		{kept, "interrupted during N = 20; the settings above were finished; the ledger as far as it came is kept in /ssd/blockreel-1"},
+		{context.Canceled, "interrupted; the settings above were finished"},
+	} {
+		if got := interruptedDuring(tc.err).Error(); got != tc.want {
+			t.Errorf("%v: %q, want %q", tc.err, got, tc.want)
+		}
+	}
 }

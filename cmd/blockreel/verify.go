@@ -29,6 +29,10 @@ told, but are no damage.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			var failed []error
 			for _, path := range args {
+				if isDirectory(path) {
+					failed = append(failed, inDirectory(path))
+					continue
+				}
 				if err := verifyFile(c, path, asJSON); err != nil {
 					failed = append(failed, fmt.Errorf("%s: %w", path, err))
 				}

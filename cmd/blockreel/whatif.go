@@ -51,7 +51,7 @@ func (w *whatIf) run(c *cobra.Command, tr *traces.Trace, s replay.Scenario) erro
 	_ = bar.Finish()
 	switch {
 	case errors.Is(err, context.Canceled) && len(w.streams) > 0:
-		err = fmt.Errorf("interrupted; what is above was finished: %w", err)
+		err = interruptedDuring(err)
 	case err != nil:
 		for _, path := range w.written { // a failed command leaves no file
 			err = errors.Join(err, os.Remove(path))

@@ -46,6 +46,15 @@ func (c Config) validate() error {
 // maxChannel is longer than Fabric lets a channel's name be.
 const maxChannel = 1 << 10
 
+// OpenError is a backend that could not be opened, for a reason of its own.
+type OpenError struct {
+	Spec, Dir string
+	Err       error
+}
+
+func (e *OpenError) Error() string { return fmt.Sprintf("ledger %q in %s: %v", e.Spec, e.Dir, e.Err) }
+func (e *OpenError) Unwrap() error { return e.Err }
+
 // Open opens the ledger that spec names, a backend's name with its options after
 // a colon: memory, badger, badger:sync=false. A ledger that was broken off in the
 // middle of a block is brought to that block's end.
@@ -72,7 +81,7 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, err)
 	}
 	if l.store, err = guarded(ctx, k, cfg); err != nil {
-		return nil, fmt.Errorf("ledger %q in %s: %w", spec, cfg.Dir, plain(err))
+		return nil, &OpenError{Spec: spec, Dir: cfg.Dir, Err: plain(err)}
 	}
 	err = l.load(ctx, cfg)
 	if err == nil {
