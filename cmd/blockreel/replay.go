@@ -58,6 +58,10 @@ Columns of a run into ledgers:
   block         from pop to commit: the stages and what they leave of it, which a cost
                 model calls other_commit
 
+How long does a peer that is 40,000 blocks behind take on another ledger? 40,000 ÷ (blocks/s
+of a run into it with --clock wall --unpaced --buffer and the peer's N − blocks/s that arrive
+meanwhile, the offered rate of stats).
+
 --json has the same as numbers, in names that end in their units (_ns, _bytes, _per_s):
 every run in streams and ledger_runs, of repeated ones median, min and max in
 stream_settings (all blocks) and ledger_settings (after the warm-up), and in comparisons
