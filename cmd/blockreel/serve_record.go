@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -66,10 +67,15 @@ func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...stri
 	case len(r.peerCAs) > 1 && len(r.peerCAs) != len(r.peers):
 		return usagef(c, "--tlsRootCertFiles is given %d times for %d peers: give one for all or one for each", len(r.peerCAs), len(r.peers))
 	}
-	if err := spareInputs(c, r.output, append(inputs, r.files()...)...); err != nil {
-		return err
+	streams, err := filepath.Glob(r.output + ".stream*") // they are written until the end
+	if err != nil {
+		streams = nil // the name is no pattern
 	}
-	var err error
+	for _, path := range append(streams, r.output) {
+		if err := spareInputs(c, path, append(inputs, r.files()...)...); err != nil {
+			return err
+		}
+	}
 	record := &serve.Recording{Path: r.output, UntilCaughtUp: r.untilCaughtUp, Tool: tool}
 	if record.Settings, err = r.settings(c); err != nil {
 		return err
