@@ -11,13 +11,9 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
-	badgertable "github.com/dgraph-io/badger/v4/table"
 )
 
 const (
-	// badgerPages is how much of its files may be mapped in: its heap takes the more.
-	badgerPages = 96 << 20
-
 	badgerMemTables = 3
 	// badgerReserve is how many memtables of room on the disk Badger is left beside a value
 	// log: those it flushes, and the tables that a compaction of them writes.
@@ -69,7 +65,6 @@ type badgerStore struct {
 	space space       // a mapped file on a full disk ends the process
 	most  int         // bytes of a value in one piece
 	view  *badger.Txn // for the reads since the last write; nil when there were none
-	pages *pages
 	key   []byte
 }
 
@@ -110,18 +105,13 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	if err := checkBadgerTables(b); err != nil {
 		return nil, err
 	}
-	s.pages = newPages(cfg.Dir, badgerPages, s.hold)
-	err := errors.New("not opened") // badger.Open may panic
-	defer func() {
-		if err != nil {
-			s.pages.close()
-		}
-	}()
-	if s.db, err = badger.Open(b); errors.Is(err, badger.ErrTruncateNeeded) {
+	var err error
+	switch s.db, err = badger.Open(b); {
+	case errors.Is(err, badger.ErrTruncateNeeded):
 		return nil, errUnfinished
-	} else if err != nil && strings.Contains(err.Error(), "Another process is using this Badger database") {
+	case err != nil && strings.Contains(err.Error(), "Another process is using this Badger database"):
 		return nil, errInUse // Badger hides the cause
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	return s, nil
@@ -141,7 +131,6 @@ func (s *badgerStore) read(_ context.Context, t table, keys [][]byte, each func(
 		if err = s.value(item, func(v []byte) { each(i, v) }); err != nil {
 			return err
 		}
-		s.pages.touched(int(item.ValueSize()))
 	}
 	return nil
 }
@@ -165,7 +154,6 @@ func (s *badgerStore) scan(_ context.Context, t table, from, to []byte, each fun
 		if err != nil || !more {
 			return err
 		}
-		s.pages.touched(int(item.ValueSize()))
 	}
 	return nil
 }
@@ -252,11 +240,7 @@ func (s *badgerStore) write(_ context.Context, b *batch) error {
 			}
 		}
 	}
-	if err := txn.Commit(); err != nil {
-		return err
-	}
-	s.pages.look()
-	return nil
+	return txn.Commit()
 }
 
 func (s *badgerStore) beginView() {
@@ -274,29 +258,7 @@ func (s *badgerStore) endView() {
 
 func (s *badgerStore) close() error {
 	s.endView()
-	defer s.pages.close()
 	return s.db.Close()
-}
-
-// hold is for pages. Between two commits nothing maps or unmaps a file of the value log: commits
-// extend, cut and begin them before they return, nothing is collected. Tables are
-// unmapped when a compaction has replaced them, and nobody reads them: an iterator holds
-// those that were there before it and are after.
-func (s *badgerStore) hold(use func(stays func(name string) bool)) {
-	was := make(map[string]bool)
-	for _, t := range s.db.Tables() {
-		was[badgertable.IDToFilename(t.ID)] = true
-	}
-	txn := s.db.NewTransaction(false)
-	defer txn.Discard()
-	it := txn.NewIterator(badger.DefaultIteratorOptions)
-	defer it.Close()
-	held := make(map[string]bool)
-	for _, t := range s.db.Tables() {
-		name := badgertable.IDToFilename(t.ID)
-		held[name] = was[name]
-	}
-	use(func(name string) bool { return held[name] || strings.HasSuffix(name, ".vlog") })
 }
 
 // badgerLog hands Badger's messages on to a structured log.

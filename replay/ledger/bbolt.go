@@ -14,10 +14,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// bboltPages is how much of its file may be mapped in. A commit writes keys all over the file, and
-// the kernel maps much around each: with half of it commits took a sixth longer.
-const bboltPages = 256 << 20
-
 var bboltBackend = Backend{
 	Name: "bbolt",
 	Options: []Option{
@@ -38,9 +34,8 @@ var bboltBackend = Backend{
 // writes the pages that have changed and syncs, then the page that makes them count and syncs
 // again. There is no cache but the operating system's.
 type bboltStore struct {
-	db    *bolt.DB
-	fill  [tables]float64
-	pages *pages
+	db   *bolt.DB
+	fill [tables]float64
 }
 
 const bboltFile = "ledger.db"
@@ -61,7 +56,6 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 		s.fill[t] = float64(o.count("fill")) / 100
 	}
 	s.fill[blockTable] = 1 // appended to only
-	s.pages = newPages(cfg.Dir, bboltPages, s.hold)
 	err = guardPages(func() error {
 		s.db, err = bolt.Open(path, 0o644, &bolt.Options{
 			// Another process may have it open: long enough for one that is just closing.
@@ -83,20 +77,13 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 			return nil
 		})
 	})
-	switch {
-	case err != nil && s.db != nil:
-		return nil, errors.Join(err, s.close())
-	case err != nil:
-		s.pages.close()
+	if err != nil && s.db != nil {
+		err = errors.Join(err, s.close())
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// hold is for pages. The file is mapped anew when it grows, which is while it is written to: on
-// the goroutine that uses the store.
-func (s *bboltStore) hold(use func(stays func(name string) bool)) {
-	use(func(name string) bool { return name == bboltFile })
 }
 
 // guardPages makes an error of what bbolt does about a damaged page: it panics, or reads
@@ -128,7 +115,6 @@ func (s *bboltStore) read(_ context.Context, t table, keys [][]byte, each func(i
 		for i, key := range keys {
 			if value := bucket.Get(key); value != nil {
 				each(i, value)
-				s.pages.touched(len(value))
 			}
 		}
 		return nil
@@ -142,14 +128,13 @@ func (s *bboltStore) scan(_ context.Context, t table, from, to []byte, each func
 			if !each(k, v) {
 				break
 			}
-			s.pages.touched(len(v))
 		}
 		return nil
 	})
 }
 
 func (s *bboltStore) write(_ context.Context, b *batch) error {
-	err := guardPages(func() error {
+	return guardPages(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			for t := range table(tables) {
 				bucket := tx.Bucket([]byte(t.String()))
@@ -169,8 +154,6 @@ func (s *bboltStore) write(_ context.Context, b *batch) error {
 			return nil
 		})
 	})
-	s.pages.look()
-	return err
 }
 
 // usage counts the pages that transactions have made anew, all of which are written.
@@ -180,7 +163,4 @@ func (s *bboltStore) usage(u *Usage) error {
 	return nil
 }
 
-func (s *bboltStore) close() error {
-	defer s.pages.close()
-	return s.db.Close()
-}
+func (s *bboltStore) close() error { return s.db.Close() }
