@@ -38,7 +38,7 @@ func (m *Model) calibrate() {
 		m.fact("transit, intake and wake-up are part of the service: the trace does not tell them from it, and the identity error is small by construction")
 	}
 	preset := m.Config.Intake
-	if p := m.Config.Policy; p.Retry > 0 && !p.Unbounded && !p.NonBlocking {
+	if m.Config.Policy.Retry > 0 {
 		switch {
 		case m.sees(event.AtDoor) && m.sees(event.Enqueued):
 			m.measureDoor()

@@ -30,7 +30,7 @@ const (
 // block less, now and then, has the same effect on the pace.
 func (m *Model) fitPoll() {
 	policy := m.Config.Policy
-	if policy.Retry == 0 || policy.Unbounded || policy.NonBlocking {
+	if policy.Retry == 0 {
 		return
 	}
 	last, refills, total := -1, 0, int64(0)
@@ -48,15 +48,20 @@ func (m *Model) fitPoll() {
 	}
 	target := m.Measured.Value(event.Dequeued, last)
 	whole := m.blocks(ledger.Unscaled())
-	out, blocks := pipeline.NewColumns(last+1), whole.First(last+1)
-	defer freeBlocks(whole, out)
+	defer offheap.Free(whole.Service)
+	blocks := whole.Part(0, last+1)
 	missed := func(poll int64) int64 {
 		cfg := m.Config
 		cfg.Policy.Retry = time.Duration(poll)
-		if err := pipeline.Solve(cfg, blocks, out); err != nil {
+		popped := int64(0)
+		err := solve(cfg, blocks, func(_ int, out *pipeline.Columns) bool {
+			popped = out.Dequeued[len(out.Dequeued)-1]
+			return true
+		})
+		if err != nil {
 			return never // what cannot be solved fits nothing
 		}
-		return out.Dequeued[last] - target
+		return popped - target
 	}
 	low, high := int64(pipeline.EnqueueRetry), int64(longestPoll)
 	best, least := int64(policy.Retry), abs(missed(int64(policy.Retry)))
@@ -93,31 +98,22 @@ func (m *Model) tryExact() bool {
 			return false
 		}
 	}
-	if m.Config.Policy.NonBlocking {
-		return false
-	}
 	m.exactTransits()
 	m.exactTurnarounds()
-	out, blocks := pipeline.NewColumns(n), m.blocks(ledger.Unscaled())
-	defer freeBlocks(blocks, out)
-	if err := pipeline.Solve(m.Config, blocks, out); err != nil {
-		return false
-	}
-	for _, c := range []struct {
-		kind event.Kind
-		got  []int64
-	}{
-		{event.Received, out.Received}, {event.Enqueued, out.Enqueued},
-		{event.Dequeued, out.Dequeued}, {event.Committed, out.Committed},
-	} {
-		for i, want := range tl.Column(c.kind) {
-			if c.got[i] != want {
+	blocks := m.blocks(ledger.Unscaled())
+	defer offheap.Free(blocks.Service)
+	err := solve(m.Config, blocks, func(from int, out *pipeline.Columns) bool {
+		for i, popped := range out.Dequeued {
+			k := from + i
+			if m.Exact = out.Received[i] == tl.Value(event.Received, k) && out.Enqueued[i] == tl.Value(event.Enqueued, k) &&
+				popped == tl.Value(event.Dequeued, k) && popped+tail(m.Times[k]) == tl.Value(event.Committed, k); !m.Exact {
 				return false
 			}
 		}
-	}
-	m.Exact = true
-	return true
+		return true
+	})
+	m.Exact = m.Exact && err == nil
+	return m.Exact
 }
 
 // exactTransits takes the transit of a block from its receipt, where the receiver was
@@ -157,21 +153,39 @@ func (m *Model) exactTurnarounds() {
 	}
 }
 
-// freeBlocks frees what blocks has given, and what was solved of it.
-func freeBlocks(b pipeline.Blocks, out *pipeline.Columns) {
-	offheap.Free(b.Validate)
-	offheap.Free(b.Commit)
-	out.Free()
-}
-
-// blocks returns the model's blocks with the services that scale makes of them, which are
-// columns of their own.
+// blocks returns the model's blocks with the services that scale makes of them, which are a
+// column of their own.
 func (m *Model) blocks(scale ledger.Scale) pipeline.Blocks {
 	b := m.Blocks
-	b.Validate, b.Commit, b.Turnaround = offheap.Make[int64](m.Len()), offheap.Make[int64](m.Len()), m.Turnaround
+	b.Service = offheap.Make[int64](m.Len())
 	for i, t := range m.Times {
-		t = scale.Apply(t)
-		b.Validate[i], b.Commit[i] = int64(bounded(int64(t.Validate))), int64(bounded(int64(t.Commit)))
+		b.Service[i] = tail(scale.Apply(t)) + at(m.Turnaround, i)
 	}
 	return b
+}
+
+// tail is the time from a block's pop to its commit.
+func tail(t ledger.Times) int64 {
+	return int64(bounded(int64(t.Validate)) + bounded(int64(t.Commit)))
+}
+
+// solved is the number of blocks that are solved at once.
+const solved = 4096
+
+// solve solves the blocks under cfg, window by window, until each returns false.
+func solve(cfg pipeline.Config, b pipeline.Blocks, each func(from int, out *pipeline.Columns) bool) error {
+	s, err := pipeline.NewSolver(cfg)
+	if err != nil {
+		return err
+	}
+	var out pipeline.Columns
+	for from := 0; from < b.Len(); from += solved {
+		if err := s.Next(b.Part(from, min(from+solved, b.Len())), &out); err != nil {
+			return err
+		}
+		if !each(from, &out) {
+			break
+		}
+	}
+	return nil
 }

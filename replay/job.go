@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -220,25 +219,14 @@ func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measur
 			}
 		}
 		j.keepStages()
-		result, err := driver.Virtual(ctx, j.stream())
-		if err != nil {
+		if _, err := driver.Virtual(ctx, j.stream()); err != nil {
 			return err
 		}
-		j.tellDrops(result)
 		if len(jobs) > 1 && !set.virtualLedger() {
 			j.warnings = append(j.warnings, alone(len(jobs)))
 		}
 	}
 	return nil
-}
-
-// tellDrops warns of blocks that a non-blocking buffer has refused.
-func (j *job) tellDrops(r driver.Result) {
-	if r.Dropped > 0 {
-		j.warnings = append(j.warnings, fmt.Sprintf(
-			"N = %d: the non-blocking buffer dropped %d of %d blocks, and %d were committed: Fabric would fetch the others again, which is not modelled; the figures are those of the blocks before the first drop",
-			j.cfg.Policy.N, r.Dropped, r.Offered, r.Committed))
-	}
 }
 
 // keepStages puts the parts of the commits into the result, where they are known.

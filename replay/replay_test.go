@@ -76,20 +76,13 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestNonBlocking: what a non-blocking buffer drops is never committed, and the
-// committer waits for it.
+// A trace that an earlier version made with a non-blocking buffer is refused.
 func TestNonBlocking(t *testing.T) {
-	out := run(t, sample(t, "fabric-2.5-burst-n20"), replay.Scenario{Mode: replay.ModeNonBlocking})
-	tl := out.Results[0].Trace.Timelines[0]
-	n := tl.Observed(event.Committed)
-	if n == 0 || n == tl.Len() {
-		t.Errorf("%d of %d blocks committed: want some dropped in a burst", n, tl.Len())
-	}
-	if tl.Observed(event.Offered) != tl.Len() {
-		t.Errorf("%d of %d blocks offered", tl.Observed(event.Offered), tl.Len())
-	}
-	if said := strings.Join(out.Warnings, "\n"); !strings.Contains(said, "dropped") || !strings.Contains(notes(out.Results[0].Trace), "dropped") {
-		t.Errorf("nothing is said of the drops: %s", said)
+	tr := run(t, sample(t, "fabric-2.5-burst-n20"), replay.Scenario{}).Results[0].Trace
+	tr.Timelines[0].Stream.Settings["pipeline_mode"] = "non-blocking"
+	_, err := replay.NewModel(tr.Timelines[0], replay.ModelConfig{})
+	if err == nil || !strings.Contains(err.Error(), "the buffer was non-blocking, which this version cannot replay") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -310,7 +303,7 @@ func TestRefusals(t *testing.T) {
 		"are the same":        {Repeat: 2},
 		"choose 1 to 25":      {Clock: replay.Wall, Repeat: 26},
 		"wall clock":          {Speed: 2},
-		"buffer mode":         {Mode: "magic"},
+		"buffer policy":         {Mode: "magic"},
 		"no preset":           {Preset: "fabric-9"},
 		"is unknown":          {Ledgers: []string{"granite"}},
 		"measures its own":    {Ledgers: []string{"memory"}, Scale: half},

@@ -25,10 +25,9 @@ const (
 
 // Modes of the payloads buffer.
 const (
-	ModeFabric      = "fabric"       // Fabric's rule: a threshold and a poll
-	ModeIdeal       = "ideal"        // the door opens the instant there is room
-	ModeUnbounded   = "unbounded"    // the door is never shut
-	ModeNonBlocking = "non-blocking" // blocks too far ahead of the ledger are dropped
+	ModeFabric    = pipeline.Fabric
+	ModeIdeal     = pipeline.Ideal
+	ModeUnbounded = pipeline.Unbounded
 )
 
 // RecordedLedger is the name of the ledger that takes the service times of the trace.
@@ -48,7 +47,7 @@ type Scenario struct {
 	// Preset gives the receiver's hand, and N if Buffers is empty, of another version
 	// of Fabric. Empty: as recorded.
 	Preset string
-	// Mode of the buffer. Empty: as recorded.
+	// Mode is the buffer's policy, one of pipeline.Policies. Empty: as recorded.
 	Mode string
 	// Link replaces the recorded link where its fields are not zero; latency comes on
 	// top of each block's recorded transit.
@@ -129,10 +128,10 @@ func (s *Scenario) validate() error {
 	if err := s.validateClock(); err != nil {
 		return err
 	}
-	switch s.Mode {
-	case "", ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking:
-	default:
-		return fmt.Errorf("there is no buffer mode %q; choose %s, %s, %s or %s", s.Mode, ModeFabric, ModeIdeal, ModeUnbounded, ModeNonBlocking)
+	if s.Mode != "" {
+		if _, err := pipeline.ParsePolicy(s.Mode); err != nil {
+			return err
+		}
 	}
 	if err := s.validateLedgers(); err != nil {
 		return err

@@ -74,14 +74,8 @@ func (s Setting) under(policy pipeline.Policy) Setting {
 	if s.Buffer == 0 {
 		s.Buffer = policy.N
 	}
-	switch {
-	case s.mode != "":
-	case policy.Unbounded:
-		s.mode = ModeUnbounded
-	case policy.NonBlocking:
-		s.mode = ModeNonBlocking
-	case policy.Retry == 0:
-		s.mode = ModeIdeal
+	if s.mode == "" && policy.Name != pipeline.Fabric {
+		s.mode = policy.Name
 	}
 	return s
 }
@@ -136,31 +130,28 @@ func (s Scenario) ResultNames() []string {
 // in a mode.
 func (s *Scenario) config(m *Model, n int, mode string) (pipeline.Config, error) {
 	cfg := m.Config
-	if was := cfg.Policy; n != 0 && mode == "" && (was.Unbounded || was.NonBlocking || was.Retry == 0) {
+	if n != 0 && mode == "" && cfg.Policy.Name != pipeline.Fabric {
 		return cfg, fmt.Errorf("stream %s: its buffer was not Fabric's, so that a size says nothing: choose --mode fabric or --mode ideal", m.Stream.Name())
 	}
-	if n != 0 {
-		cfg.Policy.N = n
-		cfg.Policy.Unbounded = false
+	if mode != "" {
+		var err error
+		if cfg.Policy, err = cfg.Policy.As(mode); err != nil {
+			return cfg, err
+		}
+		if cfg.Policy.Retry > 0 && m.Config.Policy.Retry == 0 {
+			cfg.Policy.Retry += pollLateness
+		}
+	}
+	if cfg.Policy.Bounded() {
+		if n == 0 && cfg.Policy.N == 0 {
+			n = s.presetBuffer(m)
+		}
+		if n != 0 {
+			cfg.Policy.N = n
+		}
 	}
 	if p, ok := pipeline.Preset(s.Preset); ok {
 		cfg.Hand = p.Hand
-	}
-	switch mode {
-	case ModeFabric:
-		cfg.Policy.NonBlocking, cfg.Policy.Unbounded = false, false
-		if cfg.Policy.Retry == 0 {
-			cfg.Policy.Retry = pipeline.EnqueueRetry + pollLateness
-		}
-		if cfg.Policy.N == 0 {
-			cfg.Policy.N = s.presetBuffer(m)
-		}
-	case ModeIdeal:
-		cfg.Policy = pipeline.Policy{N: cfg.Policy.N}
-	case ModeUnbounded:
-		cfg.Policy = pipeline.Policy{Unbounded: true}
-	case ModeNonBlocking:
-		cfg.Policy = pipeline.Policy{N: cfg.Policy.N, NonBlocking: true}
 	}
 	if s.Link.Latency != 0 {
 		cfg.Link.Latency = s.Link.Latency

@@ -136,7 +136,7 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 		g.Go(func() error {
 			walkers := make([]walker, len(curves))
 			for i, c := range curves {
-				walkers[i] = walker{curve: c, committed: offheap.Make[int64](c.len()), latency: offheap.Make[int64](c.len())}
+				walkers[i] = newWalker(c)
 			}
 			var pooled []int64
 			defer func() {
@@ -146,21 +146,22 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 				offheap.Free(pooled)
 			}()
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {
-				if err := ctx.Err(); err != nil {
-					return err
+				batch := (i - w*n/workers) % together
+				if batch == 0 {
+					for j := range walkers {
+						if err := walkers[j].sweep(ctx, s.Buffers[i:min(i+together, (w+1)*n/workers)]); err != nil {
+							return err
+						}
+					}
 				}
 				pooled = pooled[:0]
 				for j := range walkers {
-					p, err := walkers[j].point(s.Buffers[i])
-					if err != nil {
-						return err
-					}
-					r.Streams[j].Points[i] = p
+					r.Streams[j].Points[i] = walkers[j].point(batch)
 					if len(walkers) > 1 {
 						pooled = offheap.Append(pooled, walkers[j].latency...)
 					}
 				}
-				r.Points[i] = together(r.Streams, i, pooled)
+				r.Points[i] = joint(r.Streams, i, pooled)
 				if s.Progress != nil {
 					mu.Lock()
 					done++
@@ -174,8 +175,8 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 	return g.Wait()
 }
 
-// together makes one point of those of all streams.
-func together(streams []analysis.Sweep, i int, latency []int64) analysis.SweepPoint {
+// joint makes one point of those of all streams.
+func joint(streams []analysis.Sweep, i int, latency []int64) analysis.SweepPoint {
 	if len(streams) == 1 {
 		return streams[0].Points[i]
 	}
@@ -234,7 +235,7 @@ func worse(a, b analysis.Differences) bool {
 
 // A curve is one stream ready for a sweep.
 type curve struct {
-	sweep  *pipeline.Sweep
+	cfg    pipeline.Config
 	blocks pipeline.Blocks
 	sized  bool
 	// tail is, for each block, the time from its pop to its commit.
@@ -245,9 +246,7 @@ type curve struct {
 }
 
 func (c *curve) free() {
-	c.sweep.Free()
-	offheap.Free(c.blocks.Validate)
-	offheap.Free(c.blocks.Commit)
+	offheap.Free(c.blocks.Service)
 	offheap.Free(c.tail)
 }
 
@@ -258,71 +257,96 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &curve{blocks: m.blocks(s.Scale), sized: m.sized, tail: offheap.Make[int64](m.Len())}
-	for i := range c.tail {
-		c.tail[i] = c.blocks.Validate[i] + c.blocks.Commit[i]
+	c := &curve{cfg: cfg, blocks: m.blocks(s.Scale), sized: m.sized, tail: offheap.Make[int64](m.Len())}
+	for i, t := range m.Times {
+		c.tail[i] = tail(s.Scale.Apply(t))
 	}
-	if c.sweep, err = pipeline.NewSweep(cfg, c.blocks); err != nil {
-		return nil, err
-	}
-	var unlimited [1]pipeline.Point
-	var scratch pipeline.Scratch
-	defer scratch.Free()
-	if err := c.sweep.Run([]int{min(max(m.Len(), 1), pipeline.MaxBuffer)}, unlimited[:], &scratch); err != nil {
+	unlimited, err := c.sweep([]int{min(max(m.Len(), 1), pipeline.MaxBuffer)}, func(int, int, []int64) {})
+	if err != nil {
 		return nil, err
 	}
 	c.floor = int64(unlimited[0].Starved)
 	return c, nil
 }
 
+// sweep takes sizes over all blocks. It calls each with the pops of a window that begins with
+// block from.
+func (c *curve) sweep(sizes []int, each func(lane, from int, dequeued []int64)) ([]pipeline.Point, error) {
+	s, err := pipeline.NewSweep(c.cfg, sizes)
+	if err != nil {
+		return nil, err
+	}
+	for from := 0; from < c.len(); from += solved {
+		err := s.Next(c.blocks.Part(from, min(from+solved, c.len())), func(lane int, dequeued []int64) { each(lane, from, dequeued) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.Points(), nil
+}
+
+// together is the number of sizes that a walker takes over the blocks at once.
+const together = 3
+
 // walker is one processor's part of the sweep of a curve.
 type walker struct {
 	*curve
-	scratch            pipeline.Scratch
-	committed, latency []int64 // of the last point
+	found     []pipeline.Point
+	committed [together][]int64 // for each of found
+	latency   []int64           // of the last point
+}
+
+func newWalker(c *curve) walker {
+	w := walker{curve: c, latency: offheap.Make[int64](c.len())}
+	for i := range w.committed {
+		w.committed[i] = offheap.Make[int64](c.len())
+	}
+	return w
 }
 
 func (w *walker) free() {
-	w.scratch.Free()
-	offheap.Free(w.committed)
+	for _, c := range w.committed {
+		offheap.Free(c)
+	}
 	offheap.Free(w.latency)
 }
 
-// point finds the figures for buffer size n.
-func (w *walker) point(n int) (analysis.SweepPoint, error) {
-	found, err := w.sweep.Dequeued(n, w.committed, &w.scratch)
-	if err != nil {
-		return analysis.SweepPoint{}, err
-	}
-	offered := w.blocks.Offered
-	gap, held := 0, 0 // held: blocks committed when block i is offered
-	for i, t := range w.tail {
-		if i%offheap.Breath == 0 {
-			offheap.Breathe()
+// sweep finds the commits for buffer sizes.
+func (w *walker) sweep(ctx context.Context, sizes []int) (err error) {
+	w.found, err = w.curve.sweep(sizes, func(lane, from int, dequeued []int64) {
+		committed, tail := w.committed[lane][from:], w.tail[from:]
+		for i, popped := range dequeued {
+			committed[i] = popped + tail[i]
 		}
-		w.committed[i] += t
-		w.latency[i] = w.committed[i] - offered[i]
-	}
+	})
+	return errors.Join(err, ctx.Err())
+}
+
+// point returns the figures for one of the sizes of the last sweep.
+func (w *walker) point(lane int) analysis.SweepPoint {
+	found, committed, offered := w.found[lane], w.committed[lane], w.blocks.Offered
+	gap, held := 0, 0 // held: blocks committed when block i is offered
 	for i, t := range offered {
 		if i%offheap.Breath == 0 {
 			offheap.Breathe()
 		}
+		w.latency[i] = committed[i] - t
 		if i+1 < len(offered) && offered[i+1] == t {
 			continue // the height at this instant is that of the last block offered in it
 		}
-		for held < len(w.committed) && w.committed[held] <= t {
+		for held < len(committed) && committed[held] <= t {
 			held++
 		}
 		gap = max(gap, i+1-held)
 	}
 	return analysis.SweepPoint{
-		Buffer:      int64(n),
-		Makespan:    int64(found.End) - offered[0],
+		Buffer:      int64(found.N),
+		Makespan:    committed[len(committed)-1] - offered[0],
 		MaxGap:      int64(gap),
 		Latency:     analysis.Summarize(w.latency),
 		Starved:     max(int64(found.Starved)-w.floor, 0),
-		BufferBytes: window(w.blocks.Bytes, 2*n+2, w.sized),
-	}, nil
+		BufferBytes: window(w.blocks.Bytes, 2*found.N+2, w.sized),
+	}
 }
 
 // window is the largest number of bytes of k blocks in a row; not known without sizes.

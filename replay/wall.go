@@ -48,7 +48,6 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 			return err
 		}
 		for i, r := range results {
-			jobs[i].tellDrops(r)
 			jobs[i].tellTime(r)
 		}
 		return nil
@@ -105,7 +104,7 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	if s.hasPayloads(j.model) {
 		r.Validators = analysis.Known(int64(s.validators()))
 	}
-	if !j.cfg.Policy.Unbounded {
+	if j.cfg.Policy.Bounded() {
 		r.Buffer = analysis.Known(int64(j.cfg.Policy.N))
 	}
 	r.Disk = j.storage.disk

@@ -36,7 +36,7 @@ type scenarioFlags struct {
 func (s *scenarioFlags) bind(c *cobra.Command, unless string) {
 	f := c.Flags()
 	f.Var(&s.buffers, "buffer", "values of N, blockBufferSize ("+unless+" unless given)")
-	f.StringVar(&s.mode, "mode", "", "buffer: fabric, ideal (no poll), unbounded, non-blocking (as recorded unless given)")
+	f.StringVar(&s.mode, "mode", "", "buffer policy: "+strings.Join(pipeline.Policies(), ", ")+" (as recorded unless given); ideal does not poll")
 	f.StringVar(&s.preset, "preset", "", "receiver and default N of another Fabric: "+strings.Join(pipeline.Presets(), ", "))
 	f.StringVar(&s.scale, "scale", "", "scale the recorded services: validation=1,commit=0.5; also parts of the commit by Fabric's names: state_validation, block_and_pvtdata_commit, state_commit, history_commit")
 	f.StringVar(&s.link, "link", "", "link: latency=5ms,bandwidth=12.5MB,window=1MB (bandwidth a second)")

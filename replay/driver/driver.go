@@ -77,9 +77,9 @@ type Observer interface {
 // Result is what a driver can say of a stream at the end.
 type Result struct {
 	// Offered, Committed: the blocks offered by the orderer and committed by the peer.
-	// Dropped: those that a non-blocking buffer refused. Ignored: those that came twice
-	// or too late. A committer that lacks a block for ever leaves blocks uncommitted.
-	Offered, Committed, Dropped, Ignored int
+	// Ignored: those that came twice or too late. A committer that lacks a block for ever
+	// leaves blocks uncommitted.
+	Offered, Committed, Ignored int
 	// End is the instant of the last event.
 	End event.Time
 	// Lag tells how late a wall run was; zero for a virtual one.

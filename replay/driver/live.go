@@ -18,8 +18,7 @@ import (
 type LiveStream struct {
 	// Index is the stream's number in the events that the Observer gets.
 	Index int
-	// Config is the peer's; its Link must be zero, since the connection is the link, and
-	// its buffer a blocking one.
+	// Config is the peer's; its Link must be zero, since the connection is the link.
 	Config pipeline.Config
 	// Height is the height of the peer's ledger at the start, and so the number of
 	// the block that its receiver and its committer wait for.
@@ -66,8 +65,8 @@ func runLive(ctx context.Context, s LiveStream, alarm *Alarm) (Result, error) {
 	switch {
 	case s.Receiver == nil || s.Ledger == nil:
 		return Result{}, fmt.Errorf("stream %d: a live stream needs a receiver and a ledger", s.Index)
-	case s.Config.Link != pipeline.Link{} || s.Config.Policy.NonBlocking:
-		return Result{}, fmt.Errorf("stream %d: a live stream has a real link and a blocking buffer: leave the link out", s.Index)
+	case s.Config.Link != pipeline.Link{}:
+		return Result{}, fmt.Errorf("stream %d: a live stream has a real link: leave Config.Link zero", s.Index)
 	}
 	m, err := pipeline.New(s.Config, s.Height)
 	if err != nil {
@@ -95,7 +94,6 @@ type live struct {
 	alarm   *Alarm
 	clock   clock
 	late    lateness
-	outputs []pipeline.Output
 	now     event.Time // of the machine
 	armed   event.Time // what the alarm is set to
 	result  Result
@@ -159,7 +157,7 @@ func (l *live) events(ctx context.Context) error {
 		wake, timed := l.machine.Wake()
 		if timed && wake <= now {
 			l.late.add(time.Duration(now - wake))
-			l.step(pipeline.Input{Kind: pipeline.Tick, At: now})
+			l.act(l.machine.Tick(l.at(now)))
 			continue
 		}
 		if !l.asked && !l.ended && l.machine.Receives() {
@@ -207,7 +205,7 @@ func (l *live) receive(a arrived) error {
 	l.expected++
 	l.result.Offered++
 	l.held = append(l.held, a.Block)
-	l.step(pipeline.Input{Kind: pipeline.Offer, At: l.clock.at(a.At), Block: a.Number, Bytes: int64(a.Bytes)})
+	l.act(l.machine.Offer(l.at(l.clock.at(a.At)), a.Number, int64(a.Bytes), 0))
 	return nil
 }
 
@@ -229,16 +227,20 @@ func (l *live) learn(f finished) error {
 		l.observe(part.kind, n, int64(part.took))
 	}
 	l.current = block.Block{}
-	l.step(pipeline.Input{Kind: pipeline.Ready, At: l.clock.at(time.Now()), Block: n})
+	l.act(l.machine.Ready(l.at(l.clock.at(time.Now())), n))
 	return nil
 }
 
-// step gives the machine an input, no earlier than the last one, and acts on what it says.
-func (l *live) step(in pipeline.Input) {
-	in.At = max(in.At, l.now)
-	l.now, l.result.End = in.At, in.At
-	l.outputs = l.machine.Step(l.outputs[:0], in)
-	for _, o := range l.outputs {
+// at lets the time come to t, if it has not gone beyond it, and returns it.
+func (l *live) at(t event.Time) event.Time {
+	l.now = max(t, l.now)
+	l.result.End = l.now
+	return l.now
+}
+
+// act does what follows from what the machine says.
+func (l *live) act(happens []pipeline.Output) {
+	for _, o := range happens {
 		if o.Kind == event.Sent {
 			continue // the orderer knows better
 		}

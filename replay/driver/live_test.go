@@ -52,7 +52,7 @@ func TestLiveEqualsVirtual(t *testing.T) {
 		cfg, b := randomRun(seed, 100)
 		cfg.Link, b.Transit = pipeline.Link{}, make([]int64, b.Len())
 		for i := range b.Offered {
-			b.Validate[i], b.Commit[i], b.Turnaround[i] = validate, commit, 0
+			b.validate[i], b.commit[i], b.turnaround[i] = validate, commit, 0
 		}
 		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
 		synctest.Test(t, func(t *testing.T) {
@@ -164,12 +164,11 @@ func TestLiveFails(t *testing.T) {
 			}
 		})
 	}
-	linked, dropping := cfg, cfg
+	linked := cfg
 	linked.Link.Latency = 1
-	dropping.Policy.NonBlocking = true
 	for _, s := range []LiveStream{
 		{Config: cfg, Ledger: &sleeper{}}, {Config: cfg, Receiver: &line{}},
-		{Config: linked, Ledger: &sleeper{}, Receiver: &line{}}, {Config: dropping, Ledger: &sleeper{}, Receiver: &line{}},
+		{Config: linked, Ledger: &sleeper{}, Receiver: &line{}},
 		{Ledger: &sleeper{}, Receiver: &line{}},
 	} {
 		if _, err := Live(t.Context(), s); err == nil {

@@ -30,7 +30,6 @@ const (
 type run struct {
 	Stream
 	machine *pipeline.Machine
-	outputs []pipeline.Output
 	now     event.Time
 	result  Result
 
@@ -71,10 +70,7 @@ func newRun(s Stream) (*run, error) {
 }
 
 // free gives back what only the run needs.
-func (r *run) free() {
-	r.machine.Free()
-	r.orderer.free()
-}
+func (r *run) free() { r.orderer.free() }
 
 // pull looks at the Source's next block.
 func (r *run) pull() error {
@@ -125,13 +121,13 @@ func (r *run) do(t event.Time, w what) error {
 	case completion:
 		r.complete()
 	case timer:
-		r.step(pipeline.Input{Kind: pipeline.Tick, At: t})
+		r.act(r.machine.Tick(t))
 	case offer:
 		r.offer()
 		return r.pull()
 	case send:
 		a := r.orderer.send()
-		r.step(pipeline.Input{Kind: pipeline.Offer, At: t, Block: a.Number, Bytes: int64(a.Bytes), Transit: a.Transit})
+		r.act(r.machine.Offer(t, a.Number, int64(a.Bytes), a.Transit))
 	}
 	return nil
 }
@@ -161,7 +157,6 @@ func (r *run) complete() {
 		r.observeStages(n)
 		if d := r.current.Service.Turnaround; d > 0 && r.start == nil {
 			r.work, r.until = turning, r.now+event.Time(d)
-			r.step(pipeline.Input{Kind: pipeline.Committed, At: r.now, Block: n})
 			return
 		}
 		r.ready()
@@ -173,7 +168,7 @@ func (r *run) complete() {
 // ready lets the committer come back for the next block.
 func (r *run) ready() {
 	r.work, r.until = asleep, never
-	r.step(pipeline.Input{Kind: pipeline.Ready, At: r.now, Block: r.current.Number})
+	r.act(r.machine.Ready(r.now, r.current.Number))
 }
 
 // begin lets the committer do w for as long as service, or for as long as the ledger
@@ -185,18 +180,13 @@ func (r *run) begin(w work, service event.Time) {
 	}
 }
 
-// step gives the machine an input and acts on what it says.
-func (r *run) step(in pipeline.Input) {
-	r.outputs = r.machine.Step(r.outputs[:0], in)
-	for _, o := range r.outputs {
+// act does what follows from what the machine says.
+func (r *run) act(happens []pipeline.Output) {
+	for _, o := range happens {
 		switch o.Kind {
-		case pipeline.Dropped, pipeline.Ignored:
+		case pipeline.Ignored:
 			r.orderer.take(o.Block)
-			if o.Kind == pipeline.Dropped {
-				r.result.Dropped++
-			} else {
-				r.result.Ignored++
-			}
+			r.result.Ignored++
 			continue
 		case event.Dequeued:
 			r.current = r.orderer.take(o.Block)

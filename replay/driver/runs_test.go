@@ -3,6 +3,7 @@ package driver
 import (
 	"math/rand/v2"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/blockreel/blockreel/replay/block"
@@ -42,17 +43,49 @@ func (j *journal) column(stream int, k event.Kind, first event.BlockNum, n int) 
 	return c
 }
 
-func (j *journal) columns(stream int, first event.BlockNum, n int) *pipeline.Columns {
+func (j *journal) columns(stream int, first event.BlockNum, n int) *columns {
 	of := func(k event.Kind) []int64 { return j.column(stream, k, first, n) }
-	return &pipeline.Columns{
-		Sent: of(event.Sent), Received: of(event.Received), AtDoor: of(event.AtDoor),
-		Enqueued: of(event.Enqueued), Dequeued: of(event.Dequeued),
-		Validated: of(event.Validated), Committed: of(event.Committed),
+	return &columns{
+		pipeline.Columns{
+			Sent: of(event.Sent), Received: of(event.Received), AtDoor: of(event.AtDoor),
+			Enqueued: of(event.Enqueued), Dequeued: of(event.Dequeued),
+		},
+		of(event.Validated), of(event.Committed),
 	}
 }
 
+// blocks are those of a run, with the parts of their services.
+type blocks struct {
+	pipeline.Blocks
+	validate, commit, turnaround []int64
+}
+
+// columns are the instants of a run.
+type columns struct {
+	pipeline.Columns
+	validated, committed []int64
+}
+
+// solved are the instants as the recurrence has them.
+func solved(t *testing.T, cfg pipeline.Config, b blocks) *columns {
+	t.Helper()
+	b.Service = make([]int64, b.Len())
+	for i := range b.Service {
+		b.Service[i] = b.validate[i] + b.commit[i] + b.turnaround[i]
+	}
+	c := &columns{}
+	if err := pipeline.Solve(cfg, b.Blocks, &c.Columns); err != nil {
+		t.Fatal(err)
+	}
+	for i, popped := range c.Dequeued {
+		c.validated = append(c.validated, popped+b.validate[i])
+		c.committed = append(c.committed, popped+b.validate[i]+b.commit[i])
+	}
+	return c
+}
+
 // arrivals turns columns into what a Source gives, numbered from first on.
-func arrivals(first event.BlockNum, b pipeline.Blocks) *list {
+func arrivals(first event.BlockNum, b blocks) *list {
 	l := &list{}
 	for i := range b.Len() {
 		l.arrivals = append(l.arrivals, Arrival{
@@ -60,7 +93,7 @@ func arrivals(first event.BlockNum, b pipeline.Blocks) *list {
 			Offered: event.Time(b.Offered[i]),
 			Transit: time.Duration(b.Transit[i]),
 			Service: Service{
-				Validate: time.Duration(b.Validate[i]), Commit: time.Duration(b.Commit[i]), Turnaround: time.Duration(b.Turnaround[i]),
+				Validate: time.Duration(b.validate[i]), Commit: time.Duration(b.commit[i]), Turnaround: time.Duration(b.turnaround[i]),
 			},
 		})
 	}
@@ -69,11 +102,11 @@ func arrivals(first event.BlockNum, b pipeline.Blocks) *list {
 
 // randomRun draws a pipeline and blocks whose times are multiples of a coarse grain,
 // so that many things happen at one instant.
-func randomRun(seed uint64, n int) (pipeline.Config, pipeline.Blocks) {
+func randomRun(seed uint64, n int) (pipeline.Config, blocks) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	some := func(top int64) int64 { return max(0, r.Int64N(2*top+1)-top) * int64(time.Millisecond) / 10 }
 	cfg := pipeline.Config{
-		Policy: pipeline.Policy{N: 1 + r.IntN(6), Retry: time.Duration(some(1000))},
+		Policy: pipeline.Policy{Name: pipeline.Fabric, N: 1 + r.IntN(6), Retry: time.Duration(some(1000))},
 		Hand:   r.IntN(2),
 		Intake: pipeline.Intake{Fixed: time.Duration(some(10)), PerKiB: time.Duration(r.IntN(2) * 3000), Resume: time.Duration(some(10))},
 		Wake:   time.Duration(some(10)),
@@ -86,9 +119,12 @@ func randomRun(seed uint64, n int) (pipeline.Config, pipeline.Blocks) {
 		}
 		return c
 	}
-	b := pipeline.Blocks{
-		Offered: column(60), Bytes: column(1), Transit: column(20),
-		Validate: column(60), Commit: column(60), Turnaround: column(3),
+	if cfg.Policy.Retry == 0 {
+		cfg.Policy.Name = pipeline.Ideal
+	}
+	b := blocks{
+		pipeline.Blocks{Offered: column(60), Bytes: column(1), Transit: column(20)},
+		column(60), column(60), column(3),
 	}
 	for i := 1; i < n; i++ {
 		b.Offered[i] += b.Offered[i-1]

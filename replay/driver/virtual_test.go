@@ -29,10 +29,7 @@ func virtually(t *testing.T, s Stream) (*journal, Result) {
 func TestVirtualEqualsRecurrence(t *testing.T) {
 	for seed := range uint64(300) {
 		cfg, b := randomRun(seed, 120)
-		want := pipeline.NewColumns(b.Len())
-		if err := pipeline.Solve(cfg, b, want); err != nil {
-			t.Fatal(err)
-		}
+		want := solved(t, cfg, b)
 		j, result := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
 		if got := j.columns(0, first, b.Len()); !reflect.DeepEqual(got, want) {
 			t.Fatalf("seed %d: the virtual run differs from the recurrence", seed)
@@ -73,13 +70,13 @@ func TestIdentity(t *testing.T) {
 		cfg, b := randomRun(seed, 120)
 		recorded, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
 		c := recorded.columns(0, first, b.Len())
-		again := pipeline.Blocks{
-			Offered:    recorded.column(0, event.Offered, first, b.Len()),
-			Bytes:      recorded.column(0, event.Bytes, first, b.Len()),
-			Transit:    b.Transit,
-			Validate:   difference(c.Validated, c.Dequeued),
-			Commit:     difference(c.Committed, c.Validated),
-			Turnaround: b.Turnaround,
+		again := blocks{
+			pipeline.Blocks{
+				Offered: recorded.column(0, event.Offered, first, b.Len()),
+				Bytes:   recorded.column(0, event.Bytes, first, b.Len()),
+				Transit: b.Transit,
+			},
+			difference(c.validated, c.Dequeued), difference(c.committed, c.validated), b.turnaround,
 		}
 		j, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, again)})
 		if !reflect.DeepEqual(j.events, recorded.events) {
@@ -96,20 +93,17 @@ func difference(a, b []int64) []int64 {
 	return d
 }
 
-// A non-blocking buffer drops what is too far ahead; offered again, it is taken, and
-// what comes twice is ignored.
-func TestDroppedBlocksComeAgain(t *testing.T) {
-	cfg := pipeline.Config{Policy: pipeline.Policy{N: 2, NonBlocking: true}}
+// Blocks that come twice or too late are ignored, and one that comes early waits.
+func TestBlocksOutOfOrder(t *testing.T) {
+	cfg := pipeline.Config{Policy: pipeline.Policy{Name: pipeline.Ideal, N: 2}}
 	service := Service{Commit: 10 * time.Millisecond}
 	at := func(n event.BlockNum, ms int) Arrival {
 		return Arrival{Block: block.Block{Number: n}, Offered: event.Time(ms) * event.Time(time.Millisecond), Service: service}
 	}
-	source := &list{[]Arrival{at(0, 0), at(1, 0), at(2, 0), at(3, 1), at(1, 2), at(0, 12), at(3, 21), at(2, 24), at(3, 31)}}
+	source := &list{[]Arrival{at(0, 0), at(1, 0), at(1, 2), at(0, 12), at(3, 21), at(2, 24), at(3, 31)}}
 	j, result := virtually(t, Stream{Config: cfg, Source: source})
-	// 2 and 3 are dropped before block 0 is committed, 0 after that as too old; then
-	// 3 is taken and waits for 2.
-	if result.Dropped != 3 || result.Ignored != 2 || result.Committed != 4 {
-		t.Errorf("result is %+v, want 3 dropped, 2 ignored, 4 committed", result)
+	if result.Ignored != 3 || result.Committed != 4 {
+		t.Errorf("result is %+v, want 3 ignored, 4 committed", result)
 	}
 	want := []int64{10, 20, 34, 44}
 	for i, c := range j.column(0, event.Committed, 0, 4) {
@@ -135,7 +129,7 @@ func TestVirtualRefuses(t *testing.T) {
 		arrival Arrival
 		want    string
 	}{
-		"no buffer":         {pipeline.Config{}, Arrival{}, "buffer size N is 0"},
+		"no buffer":         {pipeline.Config{}, Arrival{}, `buffer policy ""`},
 		"missing offer":     {good, Arrival{Offered: event.Missing}, "cannot be replayed"},
 		"negative size":     {good, Arrival{Block: block.Block{Bytes: -1}}, "cannot be replayed"},
 		"negative service":  {good, Arrival{Service: Service{Commit: -1}}, "cannot be replayed"},

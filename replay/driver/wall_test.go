@@ -77,7 +77,7 @@ func TestWallMeasuresLedger(t *testing.T) {
 	for seed := range uint64(40) {
 		cfg, b := randomRun(seed, 100)
 		for i := range b.Offered {
-			b.Validate[i], b.Commit[i], b.Turnaround[i] = validate, commit, 0
+			b.validate[i], b.commit[i], b.turnaround[i] = validate, commit, 0
 		}
 		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
 		synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,6 @@ func TestWallEndsCleanly(t *testing.T) {
 // it tells is what a run that goes on would have told so far.
 func TestWallEndsCleanlyAtAnyMoment(t *testing.T) {
 	cfg, b := randomRun(11, 40)
-	cfg.Policy.NonBlocking = false
 	for i := range b.Offered {
 		b.Offered[i] = 0 // all at once, so that the buffer is full
 	}
@@ -353,7 +352,6 @@ func (l *punctual) Validate(ctx context.Context, b *block.Block) error {
 func TestHandOver(t *testing.T) {
 	const validate, commit = 3_000_001, 4_100_003
 	cfg, b := randomRun(5, 50)
-	cfg.Policy.NonBlocking = false
 	for _, slow := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			start, j := time.Now(), &journal{}

@@ -96,9 +96,6 @@ func (c *Config) Validate() error {
 	if err := c.Pipeline.Validate(); err != nil {
 		return err
 	}
-	if c.Pipeline.Policy.NonBlocking {
-		return errors.New("a non-blocking buffer drops blocks that the embedded orderer offers only once: choose a blocking one")
-	}
 	if c.Pipeline.Link != (pipeline.Link{}) {
 		return errors.New("the embedded network's link is a real one: it has no latency, bandwidth or window to set")
 	}

@@ -307,7 +307,6 @@ func TestOpenRefuses(t *testing.T) {
 		"known are":           func(c *Config) { c.Ledger = "granite" },
 		"not opened":          func(c *Config) { c.Ledger = "recorded" },
 		"buffer size":         func(c *Config) { c.Pipeline.Policy.N = 0 },
-		"non-blocking":        func(c *Config) { c.Pipeline.Policy.NonBlocking = true },
 		"link is a real one":  func(c *Config) { c.Pipeline.Link.Window = 1 },
 		"rate of 0":           func(c *Config) { c.Rate = 0 },
 		"not a directory":     func(c *Config) { c.Dir = os.DevNull },

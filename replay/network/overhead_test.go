@@ -115,7 +115,7 @@ func flatOut(spec string, blocks int) Config {
 	c.Ledger, c.Reused, c.AheadBytes = spec, true, 1<<30
 	c.Load = Load{Rate: MaxRate, Blocks: blocks}
 	c.Pipeline = pipeline.Config{Policy: c.Pipeline.Policy, Hand: c.Pipeline.Hand}
-	c.Pipeline.Policy.Retry = 0
+	c.Pipeline.Policy = pipeline.Policy{Name: pipeline.Ideal, N: c.Pipeline.Policy.N}
 	switch spec {
 	case free:
 		c.Ledger = ledger.Memory

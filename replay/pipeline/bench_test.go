@@ -1,12 +1,9 @@
 package pipeline
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // overloaded is a run like the burst of fabric-2.5-burst-n20-info: blocks of 33 kB
@@ -15,18 +12,16 @@ import (
 func overloaded(n int) Blocks {
 	r := rand.New(rand.NewPCG(1, 2))
 	b := Blocks{
-		Offered:  make([]int64, n),
-		Bytes:    make([]int64, n),
-		Validate: make([]int64, n),
-		Commit:   make([]int64, n),
+		Offered: make([]int64, n),
+		Bytes:   make([]int64, n),
+		Service: make([]int64, n),
 	}
 	var t time.Duration
 	for i := range n {
 		b.Offered[i] = int64(t)
 		t += time.Duration(r.ExpFloat64() * float64(3600*time.Microsecond))
 		b.Bytes[i] = 33_000 + r.Int64N(500)
-		b.Validate[i] = int64(2*time.Millisecond) + r.Int64N(int64(time.Millisecond))
-		b.Commit[i] = int64(2*time.Millisecond) + r.Int64N(int64(2*time.Millisecond))
+		b.Service[i] = int64(4*time.Millisecond) + r.Int64N(int64(time.Millisecond)) + r.Int64N(int64(2*time.Millisecond))
 	}
 	return b
 }
@@ -45,7 +40,7 @@ func perBlock(b *testing.B, blocks int) {
 // received is in flight.
 func BenchmarkMachine(b *testing.B) {
 	blocks := overloaded(100_000)
-	out := NewColumns(blocks.Len())
+	var out Columns
 	for _, link := range []struct {
 		name   string
 		window int64
@@ -55,76 +50,59 @@ func BenchmarkMachine(b *testing.B) {
 			cfg.Link.Window = link.window
 			b.ReportAllocs()
 			for b.Loop() {
-				pump(b, cfg, blocks, out)
+				pump(b, cfg, blocks, &out)
 			}
 			perBlock(b, blocks.Len())
 		})
 	}
 }
 
-func BenchmarkRecurrence(b *testing.B) {
-	blocks := overloaded(100_000)
-	b.Run("full", func(b *testing.B) {
-		out := NewColumns(blocks.Len())
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := Solve(fabric2x(), blocks, out); err != nil {
-				b.Fatal(err)
-			}
-		}
-		perBlock(b, blocks.Len())
-	})
-	for _, ns := range [][]int{{20, 21}, {2, 3}, {400, 401}} {
-		b.Run(fmt.Sprintf("sweep/N=%d", ns[0]), func(b *testing.B) {
-			s, err := NewSweep(fabric2x(), blocks)
-			if err != nil {
-				b.Fatal(err)
-			}
-			var (
-				scratch Scratch
-				out     = make([]Point, len(ns))
-			)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := s.Run(ns, out, &scratch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			perBlock(b, blocks.Len()*len(ns))
-		})
-	}
-}
+// window is the number of blocks that the benchmarks take at once.
+const window = 4096
 
-// BenchmarkSweep1000 solves 1,000 buffer sizes for 100,000 blocks on all processors.
-func BenchmarkSweep1000(b *testing.B) {
+func BenchmarkSolver(b *testing.B) {
 	blocks := overloaded(100_000)
-	sizes := make([]int, 1000)
-	for i := range sizes {
-		sizes[i] = i + 1
-	}
-	out := make([]Point, len(sizes))
-	const part = 50
+	var out Columns
 	b.ReportAllocs()
 	for b.Loop() {
-		s, err := NewSweep(fabric2x(), blocks)
+		s, err := NewSolver(fabric2x())
 		if err != nil {
 			b.Fatal(err)
 		}
-		var g errgroup.Group
-		for w := range 2 {
-			g.Go(func() error {
-				var scratch Scratch
-				for i := w * part; i < len(sizes); i += 2 * part {
-					if err := s.Run(sizes[i:i+part], out[i:i+part], &scratch); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
-			b.Fatal(err)
+		for from := 0; from < blocks.Len(); from += window {
+			if err := s.Next(blocks.Part(from, min(from+window, blocks.Len())), &out); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
-	perBlock(b, blocks.Len()*len(sizes))
+	perBlock(b, blocks.Len())
+}
+
+// BenchmarkSweep walks over 100,000 blocks with up to 1,000 buffer sizes on one processor.
+func BenchmarkSweep(b *testing.B) {
+	blocks := overloaded(100_000)
+	for _, sizes := range []struct {
+		name           string
+		from, step, to int
+	}{{"N=1..1000", 1, 1, 1000}, {"N=1..4", 1, 1, 4}, {"N=20..23", 20, 1, 23}, {"N=400..403", 400, 1, 403}, {"N=20", 20, 1, 20}} {
+		b.Run(sizes.name, func(b *testing.B) {
+			var ns []int
+			for n := sizes.from; n <= sizes.to; n += sizes.step {
+				ns = append(ns, n)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s, err := NewSweep(fabric2x(), ns)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for from := 0; from < blocks.Len(); from += window {
+					if err := s.Next(blocks.Part(from, min(from+window, blocks.Len())), func(int, []int64) {}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(blocks.Len()*len(ns)), "ns/block/size")
+		})
+	}
 }

@@ -23,13 +23,26 @@ func (p *payloads) shift() {
 	p.n--
 	r := &p.runs[0]
 	r.first++
-	if r.first == r.end {
+	switch {
+	case r.first < r.end:
+	case len(p.runs) == 1:
+		p.runs = p.runs[:0]
+	default:
 		p.runs = append(p.runs[:0], p.runs[1:]...)
 	}
 }
 
 // push puts b in and reports whether it was not there.
 func (p *payloads) push(b event.BlockNum) bool {
+	if k := len(p.runs); k > 0 && p.runs[k-1].end == b { // as nearly always
+		p.runs[k-1].end++
+		p.n++
+		return true
+	}
+	return p.insert(b)
+}
+
+func (p *payloads) insert(b event.BlockNum) bool {
 	i := len(p.runs) // the first run that begins after b
 	for i > 0 && p.runs[i-1].first > b {
 		i--

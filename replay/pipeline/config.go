@@ -31,28 +31,6 @@ type Config struct {
 	Link Link
 }
 
-// Policy is how the payloads buffer admits blocks
-// (Fabric: gossip/state/state.go, addPayload).
-type Policy struct {
-	// N is peer.gossip.state.blockBufferSize, in blocks; at least 1 unless Unbounded.
-	N int
-	// Retry is the time between two looks at a shut door. 0 is the ideal buffer: the
-	// door opens at the instant at which a pop makes room.
-	Retry time.Duration
-	// Unbounded: the door is never shut. N is not used then.
-	Unbounded bool
-	// NonBlocking: there is no door; a block is dropped when block number − ledger
-	// height ≥ N in unsigned arithmetic, so that an old number is dropped too.
-	// Somebody must offer it again: the committer waits for it.
-	NonBlocking bool
-}
-
-// Threshold is the number of buffered blocks up to which the door opens.
-func (p Policy) Threshold() int { return 2 * p.N }
-
-// Capacity is the largest number of blocks that the buffer can hold.
-func (p Policy) Capacity() int { return p.Threshold() + 1 }
-
 // Intake is the serial work on a block between the stream and the door.
 type Intake struct {
 	// Fixed is the time per block. 0: none.
@@ -88,6 +66,10 @@ func (l Link) transmission(bytes int64) time.Duration {
 	if l.Bandwidth == 0 {
 		return 0
 	}
+	return l.limited(bytes)
+}
+
+func (l Link) limited(bytes int64) time.Duration {
 	hi, lo := bits.Mul64(uint64(bytes), uint64(time.Second))
 	lo, carry := bits.Add64(lo, uint64(l.Bandwidth)-1, 0)
 	hi += carry
@@ -98,7 +80,7 @@ func (l Link) transmission(bytes int64) time.Duration {
 	return time.Duration(min(ns, uint64(MaxDuration)))
 }
 
-// WithBuffer returns c with blockBufferSize n.
+// WithBuffer returns c with a buffer of size n.
 func (c Config) WithBuffer(n int) Config {
 	c.Policy.N = n
 	return c
@@ -106,13 +88,8 @@ func (c Config) WithBuffer(n int) Config {
 
 // Validate says what is wrong with c.
 func (c Config) Validate() error {
-	p := c.Policy
-	switch {
-	case p.Unbounded && p.NonBlocking:
-		return errors.New("a buffer is either unbounded or non-blocking")
-	case p.Unbounded:
-	case p.N < 1 || p.N > MaxBuffer:
-		return fmt.Errorf("buffer size N is %d: choose 1 to %d blocks, or an unbounded buffer", p.N, MaxBuffer)
+	if err := c.Policy.validate(); err != nil {
+		return err
 	}
 	if c.Hand < 0 || c.Hand > 1 {
 		return fmt.Errorf("hand is %d: choose 0 (Fabric 1.4) or 1 (2.x, 3.x)", c.Hand)
@@ -127,7 +104,7 @@ func (c Config) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"retry", p.Retry}, {"wake", c.Wake}, {"latency", c.Link.Latency},
+		{"retry", c.Policy.Retry}, {"wake", c.Wake}, {"latency", c.Link.Latency},
 		{"fixed intake", c.Intake.Fixed}, {"intake after a wait", c.Intake.Resume},
 	} {
 		if d.value < 0 || d.value > MaxDuration {

@@ -32,17 +32,20 @@ func TestPresets(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
-		"buffer size":  func(c *Config) { c.Policy.N = 0 },
-		"either":       func(c *Config) { c.Policy.Unbounded, c.Policy.NonBlocking = true, true },
-		"hand":         func(c *Config) { c.Hand = 2 },
-		"retry":        func(c *Config) { c.Policy.Retry = -1 },
-		"wake":         func(c *Config) { c.Wake = MaxDuration + 1 },
-		"latency":      func(c *Config) { c.Link.Latency = -1 },
-		"bandwidth":    func(c *Config) { c.Link.Bandwidth = -1 },
-		"window":       func(c *Config) { c.Link.Window = -1 },
-		"fixed intake": func(c *Config) { c.Intake.Fixed = -1 },
-		"per KiB":      func(c *Config) { c.Intake.PerKiB = time.Minute },
-		"after a wait": func(c *Config) { c.Intake.Resume = -1 },
+		"buffer size":   func(c *Config) { c.Policy.N = 0 },
+		"has none":      func(c *Config) { c.Policy.Name, c.Policy.Retry = Unbounded, 0 },
+		"buffer policy": func(c *Config) { c.Policy.Name = "" },
+		"does not poll": func(c *Config) { c.Policy.Name = Ideal },
+		"more than 0":   func(c *Config) { c.Policy.Retry = 0 },
+		"hand":          func(c *Config) { c.Hand = 2 },
+		"retry":         func(c *Config) { c.Policy.Retry = -1 },
+		"wake":          func(c *Config) { c.Wake = MaxDuration + 1 },
+		"latency":       func(c *Config) { c.Link.Latency = -1 },
+		"bandwidth":     func(c *Config) { c.Link.Bandwidth = -1 },
+		"window":        func(c *Config) { c.Link.Window = -1 },
+		"fixed intake":  func(c *Config) { c.Intake.Fixed = -1 },
+		"per KiB":       func(c *Config) { c.Intake.PerKiB = time.Minute },
+		"after a wait":  func(c *Config) { c.Intake.Resume = -1 },
 	} {
 		c := fabric2x()
 		spoil(&c)
@@ -82,8 +85,8 @@ func TestPurity(t *testing.T) {
 		t.Fatalf("no files: %v", err)
 	}
 	imports := map[string]bool{
-		"cmp": true, "errors": true, "fmt": true, "math": true, "math/bits": true, "strconv": true, "time": true,
-		"github.com/blockreel/blockreel/traces/event": true, "github.com/blockreel/blockreel/internal/offheap": true, // memory, no more
+		"cmp": true, "errors": true, "fmt": true, "math": true, "math/bits": true, "strconv": true, "strings": true, "time": true,
+		"github.com/blockreel/blockreel/traces/event": true,
 	}
 	durations := map[string]bool{
 		"Duration": true, "Nanosecond": true, "Microsecond": true, "Millisecond": true, "Second": true, "Hour": true,

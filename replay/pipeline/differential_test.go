@@ -3,14 +3,11 @@ package pipeline
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/blockreel/blockreel/traces/event"
 )
-
-func durationAt(column []int64, i int) time.Duration { return time.Duration(at(column, i)) }
 
 // randomRun draws a configuration and blocks. Times are coarse on purpose, so that
 // many things happen at one instant.
@@ -25,9 +22,9 @@ func randomRun(seed uint64) (Config, Blocks) {
 	}
 	cfg := Config{
 		Policy: Policy{
-			N:         1 + r.IntN([]int{1, 3, 30}[r.IntN(3)]),
-			Retry:     time.Duration(some(20_000)),
-			Unbounded: r.IntN(8) == 0,
+			Name:  Policies()[r.IntN(len(Policies()))],
+			N:     1 + r.IntN([]int{1, 3, 30}[r.IntN(3)]),
+			Retry: time.Duration(some(20_000)),
 		},
 		Hand: r.IntN(2),
 		Intake: Intake{
@@ -42,6 +39,7 @@ func randomRun(seed uint64) (Config, Blocks) {
 			Window:    some(100_000),
 		},
 	}
+	cfg.Policy, _ = cfg.Policy.As(cfg.Policy.Name)
 	n := r.IntN(200)
 	column := func(top int64) []int64 {
 		if r.IntN(4) == 0 {
@@ -54,12 +52,10 @@ func randomRun(seed uint64) (Config, Blocks) {
 		return c
 	}
 	b := Blocks{
-		Offered:    make([]int64, n),
-		Bytes:      column(40_000),
-		Transit:    column(3000),
-		Validate:   column([]int64{500, 5000}[r.IntN(2)]),
-		Commit:     column([]int64{500, 5000}[r.IntN(2)]),
-		Turnaround: column(500),
+		Offered: make([]int64, n),
+		Bytes:   column(40_000),
+		Transit: column(3000),
+		Service: column([]int64{500, 10_000}[r.IntN(2)]),
 	}
 	t, gap := -r.Int64N(1000), some(8000)
 	for i := range b.Offered {
@@ -69,47 +65,74 @@ func randomRun(seed uint64) (Config, Blocks) {
 	return cfg, b
 }
 
-// checkEqual holds the machine, the recurrence and the sweep against each other.
-func checkEqual(t *testing.T, cfg Config, b Blocks) {
+// checkEqual holds the machine, the recurrence and the sweep against each other. The latter two
+// go over the blocks in windows that end where seed says.
+func checkEqual(t *testing.T, seed uint64, cfg Config, b Blocks) {
 	t.Helper()
-	machine, solved := NewColumns(b.Len()), NewColumns(b.Len())
-	pump(t, cfg, b, machine)
-	if err := Solve(cfg, b, solved); err != nil {
-		t.Fatal(err)
+	var machine Columns
+	pump(t, cfg, b, &machine)
+	solved := solveInWindows(t, seed, cfg, b)
+	if !reflect.DeepEqual(&machine, solved) {
+		t.Fatalf("machine and recurrence differ for %+v: %s", cfg, firstDifference(&machine, solved))
 	}
-	if !reflect.DeepEqual(machine, solved) {
-		t.Fatalf("machine and recurrence differ for %+v: %s", cfg, firstDifference(machine, solved))
-	}
-	if cfg.Policy.Unbounded {
+	if !cfg.Policy.Bounded() {
 		return
 	}
-	s, err := NewSweep(cfg, b)
+	sizes := []int{cfg.Policy.N, cfg.Policy.N + 1, cfg.Policy.N + 2, 1, 2, 40}
+	s, err := NewSweep(cfg, sizes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var (
-		scratch Scratch
-		sizes   = []int{cfg.Policy.N, cfg.Policy.N + 1, cfg.Policy.N + 2, 1, 2}
-		points  = make([]Point, len(sizes))
-		pops    = make([]int64, b.Len())
-	)
-	if err := s.Run(sizes, points, &scratch); err != nil {
-		t.Fatal(err)
-	}
-	for i, n := range sizes {
-		if err := Solve(cfg.WithBuffer(n), b, solved); err != nil {
+	pops := make([][]int64, len(sizes))
+	inWindows(seed+1, b, func(part Blocks) {
+		err := s.Next(part, func(lane int, dequeued []int64) { pops[lane] = append(pops[lane], dequeued...) })
+		if err != nil {
 			t.Fatal(err)
 		}
-		if want := dumbPoint(n, b, solved); points[i] != want {
+	})
+	points := s.Points()
+	for i, n := range sizes {
+		var solved Columns
+		if err := Solve(cfg.WithBuffer(n), b, &solved); err != nil {
+			t.Fatal(err)
+		}
+		if want := dumbPoint(n, b, &solved); points[i] != want {
 			t.Fatalf("sweep gives %+v, want %+v, for %+v", points[i], want, cfg)
 		}
-		if _, err := s.Dequeued(n, pops, &scratch); err != nil {
-			t.Fatal(err)
-		}
-		if b.Len() > 0 && !reflect.DeepEqual(pops, solved.Dequeued) {
+		if !slices.Equal(pops[i], solved.Dequeued) {
 			t.Fatalf("sweep's pops differ for %+v", cfg.WithBuffer(n))
 		}
 	}
+}
+
+// inWindows hands on the blocks in windows of all sizes, none at all among them.
+func inWindows(seed uint64, b Blocks, next func(Blocks)) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	largest := []int{2, 10, 100, 1000}[r.IntN(4)]
+	for from := 0; from < b.Len(); {
+		to := min(from+r.IntN(largest), b.Len())
+		next(b.Part(from, to))
+		from = to
+	}
+}
+
+func solveInWindows(t *testing.T, seed uint64, cfg Config, b Blocks) *Columns {
+	t.Helper()
+	s, err := NewSolver(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, out Columns
+	all.resize(0)
+	inWindows(seed, b, func(part Blocks) {
+		if err := s.Next(part, &out); err != nil {
+			t.Fatal(err)
+		}
+		all.Sent, all.Received = append(all.Sent, out.Sent...), append(all.Received, out.Received...)
+		all.AtDoor, all.Enqueued = append(all.AtDoor, out.AtDoor...), append(all.Enqueued, out.Enqueued...)
+		all.Dequeued = append(all.Dequeued, out.Dequeued...)
+	})
+	return &all
 }
 
 // dumbPoint is a Point by its definition.
@@ -117,16 +140,12 @@ func dumbPoint(n int, b Blocks, c *Columns) Point {
 	p := Point{N: n}
 	idleSince, held := past, past
 	for i := range b.Len() {
-		p.End = max(p.End, event.Time(c.Committed[i]))
-		if i == 0 {
-			p.End = event.Time(c.Committed[i])
-		}
 		p.Blocked += time.Duration(c.Enqueued[i] - c.AtDoor[i])
 		held = max(held, b.Offered[i])
 		if from := max(idleSince, held); c.Dequeued[i] > from {
 			p.Starved += time.Duration(c.Dequeued[i] - from)
 		}
-		idleSince = c.Committed[i] + at(b.Turnaround, i)
+		idleSince = c.Dequeued[i] + valueAt(b.Service, i)
 	}
 	return p
 }
@@ -147,7 +166,7 @@ func firstDifference(a, b *Columns) string {
 func TestMachineEqualsRecurrence(t *testing.T) {
 	for seed := range uint64(3000) {
 		cfg, b := randomRun(seed)
-		checkEqual(t, cfg, b)
+		checkEqual(t, seed, cfg, b)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
@@ -160,6 +179,6 @@ func FuzzMachineEqualsRecurrence(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		cfg, b := randomRun(seed)
-		checkEqual(t, cfg, b)
+		checkEqual(t, seed, cfg, b)
 	})
 }

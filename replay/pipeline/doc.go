@@ -1,10 +1,12 @@
 // Package pipeline is the orderer–buffer–committer core: what happens to the blocks
 // of one stream between the orderer's ledger and the peer's, to the nanosecond.
 //
-// It says so twice. Machine is a state machine that is fed with inputs as they come
-// and drives everything in this project: the embedded network, the wall clock replay
-// and the virtual replay. Solve and Sweep are the same rules as a recurrence over
-// block numbers, for sweeps over buffer sizes; a fuzz test holds them equal.
+// It says so twice. Machine is a state machine that takes inputs as they come, for the
+// embedded network and replays in real time. Solver and Sweep are the same rules as a
+// recurrence over block numbers, for streams of any length whose services are known: they
+// go from window to window. A fuzz test holds all three equal.
+//
+// A Policy is the rule by which the buffer admits blocks; policy.go has all of them.
 //
 // # The way of block i
 //
@@ -18,13 +20,13 @@
 //     has begun.
 //  4. Intake (verify, marshal) is serial: it begins when block i is received and
 //     block i−1 has left the door. After Intake.Cost the block is AtDoor.
-//  5. The door is looked at on arrival and then every Policy.Retry; at a look it
-//     opens when the buffer holds at most 2N blocks. The block is Enqueued.
+//  5. The door is looked at on arrival and then every Policy.Retry; at a look it opens
+//     when the buffer holds at most Policy.Threshold blocks. The block is Enqueued.
 //  6. The committer pops the next number: at once when it becomes ready and the block
 //     is there, Config.Wake after the block was enqueued when the committer slept.
 //     It is Dequeued.
-//  7. The driver validates and commits it, and tells the machine of Committed and of
-//     Ready, when the committer is back for the next block.
+//  7. The driver validates and commits it, and tells the machine when the committer is
+//     Ready for the next block.
 //
 // Steps 3 to 6 are facts of Fabric: gossip/state/state.go (addPayload, deliverPayloads),
 // gossip/state/payloads_buffer.go, internal/pkg/peer/blocksprovider (2.x),
@@ -42,7 +44,7 @@
 //
 // Nothing here reads a clock, starts a goroutine, does I/O, draws random numbers or
 // ranges over a map. A Machine belongs to one goroutine. In a steady state neither it
-// nor the recurrence allocates.
+// nor a Solver nor a Sweep allocates.
 //
 // What a Machine holds is bounded by Link.Window (blocks in flight) and by 2N + 1
 // (runs of numbers in the buffer). The orderer's backlog stays with the driver, which
@@ -51,8 +53,7 @@
 // # Invariants
 //
 //   - next − 1 is the last number popped; the buffer holds no number below next.
-//   - height is next − 1 from a pop to its commit, and next otherwise.
 //   - At most one block each is with the sender, in the hand, in the intake or at the
 //     door, and with the committer.
-//   - The buffer holds at most 2N + 1 blocks unless it is unbounded or non-blocking.
+//   - The buffer holds at most Policy.Capacity blocks.
 package pipeline

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -10,14 +11,26 @@ import (
 // never is later than every instant of a run.
 const never = event.Time(math.MaxInt64)
 
+// Output is one thing that happens to a block: Sent, Received, AtDoor, Enqueued,
+// Dequeued or Ignored.
+type Output struct {
+	Kind  event.Kind
+	Block event.BlockNum
+	At    event.Time
+}
+
+// Ignored is the Kind of an Output that is no instant of a trace, and so not Valid as its
+// event: the block was admitted but is buffered or popped already.
+const Ignored = event.Kind(254)
+
 // A Machine is one stream's pipeline: the orderer's sender, the link, the receiver
 // with its intake, the payloads buffer with its door, and the committer's loop.
 // An instant that nothing is scheduled for is never.
 type Machine struct {
-	cfg Config
-	now event.Time // of the last input
-	// yielded: the last Step ended with a pop, before all that is due at now was done.
-	yielded bool
+	cfg       Config
+	threshold int        // of cfg.Policy
+	now       event.Time // of the last input
+	wake      event.Time // at which something is due without an input
 
 	// The sender holds at most one block: waiting for the window to admit it, or in
 	// transmission until sentAt, or neither.
@@ -27,9 +40,10 @@ type Machine struct {
 	sentAt   event.Time
 	inFlight int64 // bytes in flight
 	flight   flight
+	lands    event.Time // the front of flight
 
 	// The receiver's hand holds a block that is received and not yet in the intake.
-	// With Hand = 0 it is full only within a Step.
+	// With Hand = 0 it stays empty.
 	hand     parcel
 	handFull bool
 
@@ -45,12 +59,15 @@ type Machine struct {
 	// buffer holds no number below next.
 	buffer payloads
 	next   event.BlockNum
-	height event.Height // of the peer's ledger; at most next, at least next − 1
 
 	// The committer is asleep (popAt never), about to pop at popAt, or busy with
 	// block next − 1 (popAt never).
 	busy  bool
 	popAt event.Time
+
+	// What the last input has returned. A move of the machine says no more than two things.
+	outputs [8]Output
+	said    int
 }
 
 type stage uint8
@@ -68,19 +85,17 @@ func New(cfg Config, height event.Height) (*Machine, error) {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
 	return &Machine{
-		cfg:    cfg,
-		now:    math.MinInt64,
-		sentAt: never,
-		actAt:  never,
-		next:   event.BlockNum(height),
-		height: height,
-		popAt:  never,
+		cfg:       cfg,
+		threshold: cfg.Policy.Threshold(),
+		now:       math.MinInt64,
+		wake:      never,
+		sentAt:    never,
+		lands:     never,
+		actAt:     never,
+		next:      event.BlockNum(height),
+		popAt:     never,
 	}, nil
 }
-
-// Free gives the machine's memory back, which the collector may not do of a long queue. It is not to
-// be used after that.
-func (m *Machine) Free() { m.flight.free() }
 
 // Wants reports whether the sender is free for the orderer's next block.
 func (m *Machine) Wants() bool { return !m.waiting && m.sentAt == never }
@@ -97,122 +112,103 @@ func (m *Machine) Door() (event.BlockNum, bool) {
 	return m.inward.block, m.intake == atDoor
 }
 
-// Wake says when the machine wants the next Step, unless an input comes before; false
+// Wake returns when the machine wants the next Step, unless an input comes before; false
 // when it waits for inputs only. A Tick that comes later finds what was due happening
 // late, as in a peer whose timers fire late.
-func (m *Machine) Wake() (event.Time, bool) {
-	if m.yielded {
-		return m.now, true
-	}
-	t := min(m.popAt, m.actAt, m.sentAt)
-	if m.flight.n > 0 && m.receives() {
-		t = min(t, m.flight.front().arrives)
-	}
-	return t, t != never
-}
+func (m *Machine) Wake() (event.Time, bool) { return m.wake, m.wake != never }
 
-// Step takes one input, lets everything happen that is due, and appends what has
-// happened to dst. It ends early after a pop, so that the driver can begin with the
-// block, and complete it at this very instant if it takes no time; Wake then returns
-// the same instant again.
+// Tick, Offer and Ready are the inputs. Each lets everything happen that is due, and returns
+// what has happened, which is the caller's to read until the next input. It ends early after a
+// pop, so that the driver can begin with the block, and complete it at this very instant if it
+// takes no time, and after many outputs; Wake then returns the same instant again.
 //
-// Step panics on an input that cannot be: time that runs backwards, an offer that the
-// machine does not want, the completion of a block that was not popped.
-func (m *Machine) Step(dst []Output, in Input) []Output {
-	if in.At < m.now {
-		m.refuse(in)
-	}
-	m.now = in.At
-	switch in.Kind {
-	case Tick:
-	case Offer:
-		m.offer(in)
-	case Committed:
-		if !m.busy || in.Block+1 != m.next || m.height == event.Height(m.next) {
-			m.refuse(in)
-		}
-		m.height = event.Height(m.next)
-		return dst // Ready may follow at this instant, and its pop comes first
-	case Ready:
-		if !m.busy || in.Block+1 != m.next {
-			m.refuse(in)
-		}
-		m.height = event.Height(m.next)
-		m.busy = false
-		if m.buffer.starts(m.next) {
-			m.popAt = m.now
-		}
-	default:
-		m.refuse(in)
-	}
-	return m.run(dst)
+// They panic on what cannot be: time that runs backwards, an offer that the machine does not
+// want, the completion of a block that was not popped.
+
+// Tick tells the machine that the instant has come that Wake returned.
+func (m *Machine) Tick(at event.Time) []Output {
+	return m.run(at)
 }
 
-func (m *Machine) refuse(in Input) {
-	panic(fmt.Sprintf("pipeline: %v %+v cannot be: it is %d, the sender is free: %v, the committer is busy: %v, its next block is %d, the ledger's height is %d",
-		in.Kind, in, m.now, m.Wants(), m.busy, m.next, m.height))
+// Offer hands the orderer's next block to its sender, who must want it. Blocks that were offered
+// earlier stay in the orderer's ledger. A block has 0 to MaxBlockBytes; transit is the time that
+// it takes on top of the link's latency, which delays the arrivals, not the sends, of those
+// after it.
+func (m *Machine) Offer(at event.Time, b event.BlockNum, bytes int64, transit time.Duration) []Output {
+	if !m.Wants() || bytes < 0 || bytes > MaxBlockBytes || transit < 0 {
+		m.refuse("offer", b)
+	}
+	m.sending = parcel{block: b, bytes: bytes}
+	m.transit = event.Time(transit)
+	m.waiting = true
+	return m.run(at)
 }
 
-// move is one thing that can be due, in the order of the package's comment.
-type move uint8
-
-const (
-	pop move = iota
-	look
-	reach
-	takeIn
-	receive
-	sent
-	sendNow
-	rest
-)
-
-// due returns what is due at m.now.
-func (m *Machine) due() move {
-	switch {
-	case m.popAt <= m.now:
-		return pop
-	case m.actAt <= m.now:
-		if m.intake == atDoor {
-			return look
-		}
-		return reach
-	case m.handFull && m.intake == idle:
-		return takeIn
-	case m.flight.n > 0 && m.receives() && m.flight.front().arrives <= m.now:
-		return receive
-	case m.sentAt <= m.now:
-		return sent
-	case m.waiting && m.admits():
-		return sendNow
+// Ready tells the machine that the block that it popped last is committed, and the committer
+// back for the next one.
+func (m *Machine) Ready(at event.Time, b event.BlockNum) []Output {
+	if !m.busy || b+1 != m.next {
+		m.refuse("completion", b)
 	}
-	return rest
+	m.busy = false
+	if m.buffer.starts(m.next) {
+		m.popAt = at
+	}
+	return m.run(at)
 }
 
-// run does what is due, up to a pop.
-func (m *Machine) run(dst []Output) []Output {
-	for {
-		switch m.due() {
-		case pop:
-			dst = m.pop(dst)
-			m.yielded = m.due() != rest
-			return dst
-		case look:
-			dst = m.look(dst)
-		case reach:
-			// Nothing that comes before a look has become due by this.
-			dst = m.look(m.reach(dst))
-		case takeIn:
-			m.takeIn()
-		case receive:
-			dst = m.receive(dst)
-		case sent:
-			dst = m.sent(dst)
-		case sendNow:
-			dst = m.send(dst)
-		case rest:
-			m.yielded = false
-			return dst
+func (m *Machine) refuse(what string, b event.BlockNum) {
+	panic(fmt.Sprintf("pipeline: the %s of block %d cannot be: the sender is free: %v, the committer is busy: %v, its next block is %d",
+		what, b, m.Wants(), m.busy, m.next))
+}
+
+// run does what is due, in the order of the package's comment, up to a pop.
+func (m *Machine) run(at event.Time) []Output {
+	if at < m.now {
+		panic(fmt.Sprintf("pipeline: an input at %d came after one at %d", at, m.now))
+	}
+	m.now, m.said = at, 0
+	for m.popAt > m.now && m.said < len(m.outputs)-1 {
+		switch {
+		case m.actAt <= m.now:
+			if m.intake == working {
+				m.reach() // nothing that comes before a look becomes due by this
+			}
+			m.look()
+		case m.handFull && m.intake == idle:
+			m.handFull = false
+			m.takeIn(m.hand)
+		case m.lands <= m.now && m.receives():
+			m.receive()
+		case m.sentAt <= m.now:
+			m.sent()
+		case m.waiting && m.admits():
+			m.send()
+		default:
+			m.wake = m.timer()
+			return m.outputs[:m.said]
 		}
 	}
+	if m.popAt <= m.now && m.said < len(m.outputs) {
+		m.pop()
+	}
+	if m.wake = max(m.timer(), m.now); m.handFull && m.intake == idle || m.waiting && m.admits() {
+		m.wake = m.now
+	}
+	return m.outputs[:m.said]
+}
+
+// say adds to what the Step returns.
+func (m *Machine) say(k event.Kind, b event.BlockNum) {
+	m.outputs[m.said%len(m.outputs)] = Output{k, b, m.now}
+	m.said++
+}
+
+// timer is the earliest instant at which something is due.
+func (m *Machine) timer() event.Time {
+	t := min(m.popAt, m.actAt, m.sentAt)
+	if m.lands < t && m.receives() {
+		t = m.lands
+	}
+	return t
 }

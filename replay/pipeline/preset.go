@@ -9,9 +9,6 @@ const (
 	Fabric3x = "fabric-3.x"
 )
 
-// EnqueueRetry is Fabric's enqueueRetryInterval (gossip/state/state.go), all versions.
-const EnqueueRetry = 100 * time.Millisecond
-
 // Intake and Wake of the presets are rounded medians of one DEBUG log of 2.5.16 with
 // N = 2 on two cores: 0.27 ms of intake for a block of 33 kB, 0.35 ms more for the first
 // block after a wait at the door, 0.3 ms from the enqueueing to the pop of a sleeping
@@ -43,7 +40,7 @@ func Preset(name string) (Config, bool) {
 	for _, p := range presets {
 		if p.name == name {
 			return Config{
-				Policy: Policy{N: p.n, Retry: EnqueueRetry},
+				Policy: Policy{Name: Fabric, N: p.n, Retry: EnqueueRetry},
 				Hand:   p.hand,
 				Intake: defaultIntake,
 				Wake:   defaultWake,

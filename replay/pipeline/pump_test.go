@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"testing"
+	"time"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -14,62 +15,49 @@ func pump(tb testing.TB, cfg Config, b Blocks, out *Columns) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	out.resize(b.Len())
 	var (
-		outputs   []Output
-		offered   = 0
-		working   = -1 // the committer's block
-		committed = never
-		ready     = never
-		now       = event.Time(past)
+		columns = [...][]int64{
+			event.Sent: out.Sent, event.Received: out.Received, event.AtDoor: out.AtDoor,
+			event.Enqueued: out.Enqueued, event.Dequeued: out.Dequeued,
+		}
+		offered int            // blocks
+		working event.BlockNum // the committer's block, until ready
+		ready   = never
+		now     = event.Time(past)
+		happens []Output
 	)
 	for {
 		wake, due := m.Wake()
 		if !due {
 			wake = never
 		}
-		offer := never
-		if offered < b.Len() && m.Wants() {
-			offer = max(now, event.Time(b.Offered[offered]))
-		}
-		in := Input{At: min(committed, ready, wake, offer)}
-		switch in.At {
-		case never:
-			return
-		case committed:
-			in.Kind, in.Block = Ready, event.BlockNum(working)
-			committed = never
-			if turnaround := at(b.Turnaround, working); turnaround > 0 {
-				in.Kind, ready = Committed, in.At+event.Time(turnaround)
-			}
-		case ready:
-			in.Kind, in.Block = Ready, event.BlockNum(working)
-			ready = never
-		case wake:
-		case offer:
-			in.Kind, in.Block = Offer, event.BlockNum(offered)
-			in.Bytes = at(b.Bytes, offered)
-			in.Transit = durationAt(b.Transit, offered)
+		next := min(ready, wake)
+		if offered < b.Len() && m.Wants() && max(now, event.Time(b.Offered[offered])) < next {
+			now = max(now, event.Time(b.Offered[offered]))
+			happens = m.Offer(now, event.BlockNum(offered), valueAt(b.Bytes, offered), time.Duration(valueAt(b.Transit, offered)))
 			offered++
+		} else if now = next; now == never {
+			return
+		} else if now == ready {
+			ready = never
+			happens = m.Ready(now, working)
+		} else {
+			happens = m.Tick(now)
 		}
-		now = in.At
-		outputs = m.Step(outputs[:0], in)
-		for _, o := range outputs {
-			i := int(o.Block)
-			switch o.Kind {
-			case event.Sent:
-				out.Sent[i] = int64(o.At)
-			case event.Received:
-				out.Received[i] = int64(o.At)
-			case event.AtDoor:
-				out.AtDoor[i] = int64(o.At)
-			case event.Enqueued:
-				out.Enqueued[i] = int64(o.At)
-			case event.Dequeued:
-				out.Dequeued[i] = int64(o.At)
-				out.Validated[i] = int64(o.At) + at(b.Validate, i)
-				out.Committed[i] = out.Validated[i] + at(b.Commit, i)
-				working, committed = i, event.Time(out.Committed[i])
+		for _, o := range happens {
+			columns[o.Kind][o.Block] = int64(o.At)
+			if o.Kind == event.Dequeued {
+				working, ready = o.Block, o.At+event.Time(valueAt(b.Service, int(o.Block)))
 			}
 		}
 	}
+}
+
+// valueAt is the value of a column that may be nil.
+func valueAt(column []int64, i int) int64 {
+	if column == nil {
+		return 0
+	}
+	return column[i]
 }

@@ -76,7 +76,7 @@ func TestDoorOfRealPeers(t *testing.T) {
 		t.Run(run, func(t *testing.T) {
 			const late = 15 * time.Millisecond
 			log := readDoorLog(t, run)
-			capacity := Policy{N: n}.Capacity()
+			capacity := Policy{Fabric, n, EnqueueRetry}.Capacity()
 			waits, doubtful, wrong := 0, 0, 0
 			for block, door := range log.atDoor {
 				enqueued, ok1 := log.enqueued[block]

@@ -9,7 +9,7 @@ import (
 // Names of the settings under which a trace keeps a Config; all times in nanoseconds.
 const (
 	settingBuffer    = "buffer_blocks"
-	settingMode      = "pipeline_mode" // blocking, non-blocking or unbounded
+	settingMode      = "pipeline_mode" // Policy.Name
 	settingRetry     = "pipeline_retry_ns"
 	settingHand      = "pipeline_hand_blocks"
 	settingFixed     = "pipeline_intake_fixed_ns"
@@ -19,13 +19,6 @@ const (
 	settingLatency   = "pipeline_link_latency_ns"
 	settingBandwidth = "pipeline_link_bandwidth_bytes_per_s"
 	settingWindow    = "pipeline_link_window_bytes"
-)
-
-// Modes of a buffer, as a setting names them.
-const (
-	modeBlocking    = "blocking"
-	modeNonBlocking = "non-blocking"
-	modeUnbounded   = "unbounded"
 )
 
 // field ties a name to a number of a Config.
@@ -66,15 +59,11 @@ func (c Config) Settings() map[string]string {
 // over a real one. ParsePeerSettings reads them, ParseSettings does not.
 func (c Config) PeerSettings() map[string]string {
 	n, hand := int64(c.Policy.N), int64(c.Hand)
-	s := map[string]string{settingMode: modeBlocking}
+	s := map[string]string{settingMode: c.Policy.Name}
 	for _, f := range c.peerFields(&n, &hand) {
 		s[f.name] = strconv.FormatInt(*f.value, 10)
 	}
-	switch {
-	case c.Policy.NonBlocking:
-		s[settingMode] = modeNonBlocking
-	case c.Policy.Unbounded:
-		s[settingMode] = modeUnbounded
+	if !c.Policy.Bounded() {
 		delete(s, settingBuffer)
 	}
 	return s
@@ -108,20 +97,10 @@ func ParsePeerSettings(settings map[string]string) (Config, bool, error) {
 	if !ok {
 		return c, false, nil
 	}
-	switch mode {
-	case modeBlocking:
-	case modeNonBlocking:
-		c.Policy.NonBlocking = true
-	case modeUnbounded:
-		c.Policy.Unbounded = true
-	default:
-		return c, false, fmt.Errorf("pipeline: setting %s is %q: want %s, %s or %s",
-			settingMode, mode, modeBlocking, modeNonBlocking, modeUnbounded)
-	}
 	var n, hand int64
 	fields := c.peerFields(&n, &hand)
-	if c.Policy.Unbounded {
-		fields = fields[1:] // it has no N
+	if p, err := ParsePolicy(mode); err == nil && !p.Bounded() {
+		fields = fields[1:]
 	}
 	if err := parseFields(fields, settings); err != nil {
 		return c, false, err
@@ -129,8 +108,12 @@ func ParsePeerSettings(settings map[string]string) (Config, bool, error) {
 	if n > MaxBuffer || hand > 1 || n < 0 || hand < 0 {
 		return c, false, fmt.Errorf("pipeline: settings of N %d and hand %d are out of range", n, hand)
 	}
-	c.Policy.N, c.Hand = int(n), int(hand)
-	if err := c.Validate(); err != nil {
+	var err error
+	if c.Policy, err = parsePolicy(mode, int(n), c.Policy.Retry); err == nil {
+		c.Hand = int(hand)
+		err = c.Validate()
+	}
+	if err != nil {
 		return c, false, fmt.Errorf("pipeline: settings of the trace: %w", err)
 	}
 	return c, true, nil

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -10,11 +11,13 @@ func TestSettingsRoundTrip(t *testing.T) {
 	for _, name := range Presets() {
 		c, _ := Preset(name)
 		c.Link = Link{Latency: 3 * time.Millisecond, Bandwidth: 125_000_000, Window: 1 << 20}
-		configs = append(configs, c)
-		c.Policy.NonBlocking = true
-		configs = append(configs, c)
-		c.Policy = Policy{Unbounded: true, Retry: time.Second}
-		configs = append(configs, c)
+		for _, name := range Policies() {
+			var err error
+			if c.Policy, err = c.Policy.As(name); err != nil {
+				t.Fatal(err)
+			}
+			configs = append(configs, c)
+		}
 	}
 	for _, want := range configs {
 		got, ok, err := ParseSettings(want.Settings())
@@ -36,6 +39,37 @@ func TestParseSettingsRefuses(t *testing.T) {
 		s[name] = value
 		if _, ok, err := ParseSettings(s); ok || err == nil {
 			t.Errorf("%s=%s was taken", name, value)
+		}
+	}
+}
+
+// Settings that earlier versions have written.
+func TestOldSettings(t *testing.T) {
+	whole, _ := Preset(Fabric2x)
+	for _, tc := range []struct {
+		mode, retry, buffer string
+		want                Policy
+		err                 string
+	}{
+		{"blocking", "100000000", "20", Policy{Fabric, 20, 100 * time.Millisecond}, ""},
+		{"blocking", "0", "20", Policy{Ideal, 20, 0}, ""},
+		{"unbounded", "100000000", "", Policy{Unbounded, 0, 0}, ""},
+		{"non-blocking", "0", "20", Policy{}, "the buffer was non-blocking, which this version cannot replay"},
+	} {
+		s := whole.Settings()
+		s[settingMode], s[settingRetry] = tc.mode, tc.retry
+		if delete(s, settingBuffer); tc.buffer != "" {
+			s[settingBuffer] = tc.buffer
+		}
+		c, ok, err := ParseSettings(s)
+		if tc.err != "" {
+			if ok || err == nil || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("%s: error %v, want one with %q", tc.mode, err, tc.err)
+			}
+			continue
+		}
+		if want := whole; err != nil || !ok || c.Policy != tc.want || c.Intake != want.Intake {
+			t.Errorf("%s with retry %s gives %+v, %v, %v", tc.mode, tc.retry, c, ok, err)
 		}
 	}
 }

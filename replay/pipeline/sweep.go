@@ -1,35 +1,32 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/blockreel/blockreel/internal/offheap"
-	"github.com/blockreel/blockreel/traces/event"
 )
 
-// A Sweep answers for many buffer sizes what Solve answers for one. Over a link without
-// a window the arrivals do not depend on the buffer, so they are computed once; what
-// is left for each size is the door and the committer. It is not changed after
-// NewSweep: many goroutines may use it, each with its own Scratch.
+// A Sweep answers for many buffer sizes what a Solver answers for one, in one walk over the
+// stream: each window goes through all sizes, four at a time, while the processor's cache
+// has it. Over a link without a window the arrivals do not depend on the buffer, so that
+// only the door and the committer are left for each size. Of the blocks before a window it
+// keeps the last 2N + 1 pops of each size.
 type Sweep struct {
-	cfg      Config
-	blocks   Blocks
-	offered  []int64 // the running maximum
-	arrives  []int64
-	intake   []int64
-	service  []int64 // from the pop until ready for the next block
-	tail     int64   // from the last pop to the last commit
-	windowed bool
+	limits   limits
+	sizes    []int
+	sender   sender
+	offered  int64 // the latest
+	arrivals []arrival
+	lanes    []lane
+	work     [together][]int64
+	// Over a link with a window each size has a Solver.
+	solvers []*Solver
+	columns Columns
 }
 
-// Point is what a sweep finds for one buffer size.
+// Point is what a sweep has found for one buffer size.
 type Point struct {
 	// N is the buffer size.
 	N int
-	// End is the instant of the last commit.
-	End event.Time
 	// Starved is the time during which the committer was idle although the orderer
 	// held a block that the peer lacked.
 	Starved time.Duration
@@ -37,121 +34,115 @@ type Point struct {
 	Blocked time.Duration
 }
 
-// Scratch is the memory that one goroutine sweeps with. The zero value is ready.
-type Scratch struct {
-	dequeued []int64
-	columns  *Columns
+// arrival is what is the same for all sizes, of one block.
+type arrival struct {
+	offered int64 // the running maximum
+	arrives int64
+	intake  int64
+	service int64
 }
 
-// Free gives the memory back.
-func (c *Scratch) Free() {
-	offheap.Free(c.dequeued)
-	if c.columns != nil {
-		c.columns.Free()
-	}
-	*c = Scratch{}
+// lane is a buffer size between two blocks.
+type lane struct {
+	enqueued, ready  int64 // of the block before
+	starved, blocked int64
+	cold             bool // see wait
+	pops             history
 }
 
 // NewSweep prepares a sweep over sizes of cfg's buffer; cfg.Policy.N is not used.
-func NewSweep(cfg Config, b Blocks) (*Sweep, error) {
-	cfg = cfg.WithBuffer(1)
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("pipeline: %w", err)
+func NewSweep(cfg Config, sizes []int) (*Sweep, error) {
+	if !cfg.Policy.Bounded() {
+		return nil, fmt.Errorf("pipeline: a buffer that is %s has no size to sweep over", cfg.Policy.Name)
 	}
-	if cfg.Policy.NonBlocking || cfg.Policy.Unbounded {
-		return nil, errors.New("pipeline: a sweep is over the sizes of a bounded, blocking buffer")
+	s := &Sweep{sizes: sizes, sender: newSender(cfg.Link), offered: past}
+	for _, n := range sizes {
+		cfg = cfg.WithBuffer(n)
+		if err := cfg.Validate(); err != nil {
+			return nil, fmt.Errorf("pipeline: %w", err)
+		}
+		l := lane{enqueued: past, ready: past}
+		if cfg.Link.Window > 0 {
+			solver, err := NewSolver(cfg)
+			if err != nil {
+				return nil, err
+			}
+			s.solvers = append(s.solvers, solver)
+		} else {
+			l.pops = newHistory(cfg.Policy.Capacity())
+		}
+		s.lanes = append(s.lanes, l)
 	}
-	if err := b.validate(cfg); err != nil {
-		return nil, err
-	}
-	n := b.Len()
-	s := &Sweep{cfg: cfg, blocks: b, windowed: cfg.Link.Window > 0}
-	if n == 0 {
-		return s, nil
-	}
-	s.tail = at(b.Validate, n-1) + at(b.Commit, n-1)
-	s.service = sum(n, b.Validate, b.Commit, b.Turnaround)
-	s.offered = offheap.Make[int64](n)
-	latest := past
-	for i, t := range b.Offered {
-		latest = max(latest, t)
-		s.offered[i] = latest
-	}
-	if s.windowed {
-		return s, nil
-	}
-	s.arrives, s.intake = offheap.Make[int64](n), offheap.Make[int64](n)
-	link := sendState{link: cfg.Link, sent: past}
-	for i := range n {
-		bytes := at(b.Bytes, i)
-		_, s.arrives[i] = link.send(i, b.Offered[i], bytes, at(b.Transit, i), &b, nil)
-		s.intake[i] = int64(cfg.Intake.Cost(bytes))
-	}
+	s.limits = newLimits(cfg)
 	return s, nil
 }
 
-// Free gives the memory of the sweep back; its blocks are the caller's.
-func (s *Sweep) Free() {
-	for _, column := range [][]int64{s.offered, s.arrives, s.intake, s.service} {
-		offheap.Free(column)
+// Next takes all sizes over the next blocks of the stream. It calls each for every size, by
+// its index, with the instants of the pops, which are each's to read until it returns. After
+// an error the Sweep is of no more use.
+func (s *Sweep) Next(b Blocks, each func(lane int, dequeued []int64)) error {
+	if err := s.limits.admit(&b); err != nil {
+		return err
 	}
-	*s = Sweep{}
-}
-
-// sum returns the sum of columns that may be nil, block by block.
-func sum(n int, columns ...[]int64) []int64 {
-	total := offheap.Make[int64](n)
-	for _, c := range columns {
-		for i, v := range c {
-			total[i] += v
+	s.arrive(&b)
+	if s.solvers != nil {
+		s.solve(&b, each)
+		return nil
+	}
+	for from := 0; from < len(s.lanes) && b.Len() > 0; from += together {
+		var (
+			lanes       [together]lane // the last one fills places that are left
+			rooms, pops [together][]int64
+		)
+		for i := range lanes {
+			lanes[i] = s.lanes[min(from+i, len(s.lanes)-1)]
+			rooms[i], pops[i] = lanes[i].pops.before(b.Len(), &s.work[i])
 		}
-	}
-	return total
-}
-
-// Run finds the points of the buffer sizes ns, one each, in out.
-func (s *Sweep) Run(ns []int, out []Point, scratch *Scratch) error {
-	for _, n := range ns {
-		if n < 1 || n > MaxBuffer {
-			return fmt.Errorf("pipeline: buffer size N is %d: choose 1 to %d blocks", n, MaxBuffer)
+		s.walk(&lanes, &rooms, &pops)
+		for i := range min(together, len(s.lanes)-from) {
+			lanes[i].pops.add(pops[i])
+			s.lanes[from+i] = lanes[i]
+			each(from+i, pops[i])
 		}
-	}
-	scratch.fit(s)
-	for i, n := range ns {
-		out[i] = s.one(n, scratch)
 	}
 	return nil
 }
 
-// Dequeued fills dst, one value a block, with the instants of the pops for buffer size
-// n, and returns its point.
-func (s *Sweep) Dequeued(n int, dst []int64, scratch *Scratch) (Point, error) {
-	var p [1]Point
-	if err := s.Run([]int{n}, p[:], scratch); err != nil {
-		return Point{}, err
+// Points returns what was found until now, one for each size.
+func (s *Sweep) Points() []Point {
+	points := make([]Point, len(s.lanes))
+	for i, l := range s.lanes {
+		points[i] = Point{N: s.sizes[i], Starved: time.Duration(l.starved), Blocked: time.Duration(l.blocked)}
 	}
-	from := scratch.dequeued
-	if s.windowed {
-		from = scratch.columns.Dequeued
-	}
-	if copy(dst, from) < s.blocks.Len() {
-		return Point{}, fmt.Errorf("pipeline: column for %d blocks, not for %d", len(dst), s.blocks.Len())
-	}
-	return p[0], nil
+	return points
 }
 
-func (c *Scratch) fit(s *Sweep) {
-	n := s.blocks.Len()
-	if s.windowed {
-		if c.columns == nil || len(c.columns.Sent) != n {
-			c.Free()
-			c.columns = NewColumns(n)
+// arrive fills in the arrivals of a window, and after them one whose instants are not known.
+func (s *Sweep) arrive(b *Blocks) {
+	s.arrivals = s.arrivals[:0]
+	for i, offered := range b.Offered {
+		s.offered = max(s.offered, offered)
+		a := arrival{offered: s.offered, intake: int64(s.limits.cfg.Intake.Cost(b.Bytes[i])), service: b.Service[i]}
+		if s.solvers == nil {
+			_, a.arrives = s.sender.send(offered, b.Bytes[i], b.Transit[i])
 		}
-		return
+		s.arrivals = append(s.arrivals, a)
 	}
-	if cap(c.dequeued) < n {
-		offheap.Free(c.dequeued)
-		c.dequeued = offheap.Make[int64](n)
+	s.arrivals = append(s.arrivals, arrival{arrives: past})
+}
+
+// solve takes all sizes over a window of blocks on a link with a window.
+func (s *Sweep) solve(b *Blocks, each func(lane int, dequeued []int64)) {
+	c := &s.columns
+	c.resize(b.Len())
+	for i, solver := range s.solvers {
+		solver.solve(b, c)
+		l := &s.lanes[i]
+		for k, a := range s.arrivals[:b.Len()] {
+			l.starved += c.Dequeued[k] - max(l.ready, a.offered)
+			l.ready = c.Dequeued[k] + a.service
+			l.blocked += c.Enqueued[k] - c.AtDoor[k]
+		}
+		each(i, c.Dequeued)
 	}
-	c.dequeued = c.dequeued[:n]
 }

@@ -23,7 +23,7 @@ import (
 // The commands:
 //
 //	pipeline [preset=P] [n=N] [retry=D] [hand=H] [fixed=D] [per-kib=D] [resume=D] [wake=D]
-//	         [latency=D] [bandwidth=B] [window=B] [unbounded] [non-blocking] [height=H] [service=D]
+//	         [latency=D] [bandwidth=B] [window=B] [policy=P] [height=H] [service=D]
 //	                      a new machine at 0; with a service the committer works by itself
 //	offer A[..B] [bytes=B] [transit=D]
 //	                      the orderer's ledger gets blocks, now
@@ -83,7 +83,7 @@ func play(t *testing.T, text string) string {
 type theatre struct {
 	m       *Machine
 	now     event.Time
-	orderer []Input
+	orderer []func() []Output
 	service event.Time // negative: the committer waits for done
 	working event.BlockNum
 	busy    bool
@@ -120,7 +120,7 @@ func (s *theatre) play(t *testing.T, words []string) string {
 }
 
 func (s *theatre) open(t *testing.T, args map[string]string) {
-	cfg := Config{}
+	cfg := Config{Policy: Policy{Name: Fabric}}
 	if name, ok := args["preset"]; ok {
 		if cfg, ok = Preset(name); !ok {
 			t.Fatalf("no preset %s", name)
@@ -135,10 +135,8 @@ func (s *theatre) open(t *testing.T, args map[string]string) {
 			cfg.Policy.N = number(t, value)
 		case "retry":
 			cfg.Policy.Retry = duration(t, value)
-		case "unbounded":
-			cfg.Policy.Unbounded = true
-		case "non-blocking":
-			cfg.Policy.NonBlocking = true
+		case "policy":
+			cfg.Policy.Name = value
 		case "hand":
 			cfg.Hand = number(t, value)
 		case "fixed":
@@ -176,14 +174,16 @@ func (s *theatre) offer(t *testing.T, blocks string, args map[string]string) {
 		to = from
 	}
 	for n := number(t, from); n <= number(t, to); n++ {
-		in := Input{Kind: Offer, Block: event.BlockNum(n)}
+		bytes, transit := 0, time.Duration(0)
 		if v, ok := args["bytes"]; ok {
-			in.Bytes = int64(number(t, v))
+			bytes = number(t, v)
 		}
 		if v, ok := args["transit"]; ok {
-			in.Transit = duration(t, v)
+			transit = duration(t, v)
 		}
-		s.orderer = append(s.orderer, in)
+		s.orderer = append(s.orderer, func() []Output {
+			return s.m.Offer(s.now, event.BlockNum(n), int64(bytes), transit)
+		})
 	}
 }
 
@@ -196,16 +196,16 @@ func (s *theatre) advance(end event.Time) {
 		}
 		switch {
 		case s.now < min(s.until, wake) && s.m.Wants() && len(s.orderer) > 0:
-			in := s.orderer[0]
+			offer := s.orderer[0]
 			s.orderer = s.orderer[1:]
-			s.step(in)
+			s.tell(offer())
 		case s.until <= min(wake, end):
 			s.now, s.until, s.busy = s.until, never, false
 			s.say("committed", s.working)
-			s.step(Input{Kind: Ready, Block: s.working})
+			s.tell(s.m.Ready(s.now, s.working))
 		case wake <= end:
 			s.now = wake
-			s.step(Input{Kind: Tick})
+			s.tell(s.m.Tick(s.now))
 		default:
 			s.now = end
 			return
@@ -213,12 +213,9 @@ func (s *theatre) advance(end event.Time) {
 	}
 }
 
-func (s *theatre) step(in Input) {
-	in.At = s.now
-	for _, o := range s.m.Step(nil, in) {
+func (s *theatre) tell(outputs []Output) {
+	for _, o := range outputs {
 		switch o.Kind {
-		case Dropped:
-			s.say("dropped", o.Block)
 		case Ignored:
 			s.say("ignored", o.Block)
 		default:
