@@ -33,7 +33,6 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, err
 	}
 	want, got := analysis.StatsOf(m.Measured, m.samples...), analysis.StatsOf(j.out)
-	j.out.Free()
 	return Identity{m.Stream.Name(), m.Exact, m.Len(), m.left, m.unseen, analysis.Compare(&want, &got)}, nil
 }
 

@@ -77,12 +77,9 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 	j.own = own
 	j.out = traces.NewTimeline(s.resultStream(m, cfg, set), m.First, m.Len())
 	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
-		switch c := m.Measured.Column(k); {
-		case c == nil:
-		case set.virtualLedger():
-			j.out.SetColumn(k, c)
-		default: // a real ledger tells what it was given
-			copy(j.out.MakeColumn(k), c)
+		j.out.ShareColumn(k, m.Measured)
+		if !set.virtualLedger() && m.Measured.Observed(k) > 0 { // it tells what it was given
+			j.out.SetColumn(k, slices.Clone(m.Measured.Column(k)))
 		}
 	}
 	return j, nil

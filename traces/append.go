@@ -111,10 +111,13 @@ func (t *Writer) AppendTimeline(stream int, tl *Timeline) error {
 	if tl.First > MaxBlockNum || uint64(tl.n) > MaxBlockNum+1-uint64(tl.First) {
 		return &LimitError{"block number", uint64(tl.First) + uint64(tl.n) - 1, MaxBlockNum}
 	}
-	for k, column := range tl.columns {
-		for i, v := range column {
-			if v != event.Missing && !valid(v) {
-				return t.refuse(event.Event{Stream: stream, Kind: event.Kind(k), Block: tl.Block(i), Value: v})
+	for k := event.Kind(0); k.Valid(); k++ {
+		if least, greatest, _ := tl.Bounds(k); valid(least) && valid(greatest) {
+			continue
+		}
+		for i := range tl.n {
+			if v := tl.Value(k, i); v != event.Missing && !valid(v) {
+				return t.refuse(event.Event{Stream: stream, Kind: k, Block: tl.Block(i), Value: v})
 			}
 		}
 	}
@@ -126,16 +129,26 @@ func (t *Writer) AppendTimeline(stream int, tl *Timeline) error {
 		first := uint64(tl.First) + uint64(from)
 		t.beginData()
 		t.group(stream, first, uint64(to-from), func(k event.Kind) ([]int64, uint64) {
-			if tl.columns[k] == nil {
-				return nil, first
-			}
-			return tl.columns[k][from:to], first
+			return t.bulkOf(tl.columns[k], k, from, to), first
 		})
 		if err := t.endData(1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bulkOf returns values of a column, and keeps those of each kind apart.
+func (t *Writer) bulkOf(c *column, k event.Kind, from, to int) []int64 {
+	switch {
+	case c == nil:
+		return nil
+	case c.plain != nil:
+		return c.plain[from:to]
+	}
+	t.bulk[k] = resize(t.bulk[k], to-from)
+	c.read(t.bulk[k], from)
+	return t.bulk[k]
 }
 
 // beginData leaves room for the number of groups, which endData fills in.
@@ -162,7 +175,7 @@ func (t *Writer) group(stream int, first, count uint64, values func(event.Kind) 
 		if len(t.spans) == at {
 			continue
 		}
-		col := column{kind: k, spans: t.spans[at:len(t.spans):len(t.spans)]}
+		col := encodedColumn{kind: k, spans: t.spans[at:len(t.spans):len(t.spans)]}
 		col.values = t.closeUp(v, from, col.spans)
 		if k.IsTime() {
 			ext.cover(bounds(col.values))

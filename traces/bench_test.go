@@ -68,7 +68,7 @@ func BenchmarkAppend(b *testing.B) {
 	i, k := 0, 0
 	kinds := []event.Kind{event.Offered, event.Dequeued, event.Validated, event.Committed}
 	for b.Loop() {
-		e := event.Event{Kind: kinds[k], Block: tl.Block(i), Value: tl.columns[kinds[k]][i&(1<<16-1)]}
+		e := event.Event{Kind: kinds[k], Block: tl.Block(i), Value: tl.Value(kinds[k], i&(1<<16-1))}
 		if err := w.Append(e); err != nil {
 			b.Fatal(err)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// A column is the values of one kind in one group of a data chunk, its holes left out.
-type column struct {
+// An encodedColumn is the values of one kind in one group of a data chunk, its holes left out.
+type encodedColumn struct {
 	kind      event.Kind
 	spans     []span
 	values    []int64
@@ -26,7 +26,7 @@ type columnEncoder struct {
 
 // append appends column c of a group that begins at block first. earlier are the
 // group's columns before it, in order.
-func (e *columnEncoder) append(b []byte, c *column, earlier []column, first uint64) []byte {
+func (e *columnEncoder) append(b []byte, c *encodedColumn, earlier []encodedColumn, first uint64) []byte {
 	p, start := e.choose(c, earlier)
 	b = append(b, byte(c.kind))
 	b = binary.AppendUvarint(b, uint64(p))
@@ -52,7 +52,7 @@ func (e *columnEncoder) appendPacked(b []byte, start int64) []byte {
 }
 
 // choose finds the predictor with the smallest residuals and leaves them in bestRes.
-func (e *columnEncoder) choose(c *column, earlier []column) (p predictor, start int64) {
+func (e *columnEncoder) choose(c *encodedColumn, earlier []encodedColumn) (p predictor, start int64) {
 	n := len(c.values)
 	e.res, e.bestRes = resize(e.res, n), resize(e.bestRes, n)
 	p, start = predictPrevious, c.values[0]
@@ -99,12 +99,12 @@ type columnDecoder struct {
 	values    []int64
 	spans     []span
 	stretches []stretch
-	columns   []column
+	columns   []encodedColumn
 }
 
 // column reads a column of a group that spans count blocks from first on.
-func (d *columnDecoder) column(c *cursor, earlier []column, first, count uint64) column {
-	col := column{kind: event.Kind(c.byte())}
+func (d *columnDecoder) column(c *cursor, earlier []encodedColumn, first, count uint64) encodedColumn {
+	col := encodedColumn{kind: event.Kind(c.byte())}
 	p := predictor(c.uvarint())
 	if p >= predictColumn+2*predictor(len(earlier)) {
 		c.fail(fmt.Errorf("column is predicted from column %d of %d", (p-predictColumn)/2, len(earlier)))
@@ -153,7 +153,7 @@ func (d *columnDecoder) packed(c *cursor, n int) (res []int64, start int64) {
 }
 
 // readSpans reads the spans of col and returns how many values they have.
-func (d *columnDecoder) readSpans(c *cursor, col *column, first, count uint64) (values int) {
+func (d *columnDecoder) readSpans(c *cursor, col *encodedColumn, first, count uint64) (values int) {
 	at, end := first, first+count
 	from := len(d.spans)
 	for n := c.count("spans of a column", MaxChunkValues); n > 0 && c.err == nil; n-- {

@@ -163,10 +163,8 @@ func (t *Trace) instants() Extent {
 	x := Extent{Start: event.Missing, End: event.Missing}
 	for _, tl := range t.Timelines {
 		for k := event.Offered; k.IsTime(); k++ {
-			for _, v := range tl.columns[k] {
-				if v != event.Missing {
-					x.cover(v, v)
-				}
+			if least, greatest, n := tl.Bounds(k); n > 0 {
+				x.cover(least, greatest)
 			}
 		}
 	}
@@ -209,12 +207,13 @@ func committedAfter(before, kept *Timeline) int {
 	if kept.Len() == 0 || kept.Value(event.Offered, 0) == event.Missing {
 		return 0
 	}
-	n := 0
-	for i, at := range before.Column(event.Committed) {
+	n, offered := 0, kept.Value(event.Offered, 0)
+	committed := before.Cursor(event.Committed)
+	for i := range before.Len() {
 		if before.Block(i) >= kept.First {
 			break
 		}
-		if at != event.Missing && at > kept.Value(event.Offered, 0) {
+		if committed.At(i) > offered { // which Missing is not
 			n++
 		}
 	}

@@ -181,9 +181,10 @@ func TestReadRange(t *testing.T) {
 		whole := randomTrace(seed, 2000)
 		for _, tl := range whole.Timelines { // times that lie together, so that cuts hit
 			for k := event.Offered; k.IsTime(); k++ {
-				for i, v := range tl.Column(k) {
+				values := tl.MakeColumn(k)
+				for i, v := range values {
 					if v != event.Missing {
-						tl.columns[k][i] = int64(i)*1000 + r.Int64N(100_000)
+						values[i] = int64(i)*1000 + r.Int64N(100_000)
 					}
 				}
 			}

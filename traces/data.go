@@ -29,7 +29,7 @@ type Extent struct {
 
 // appendGroup appends the blocks of one stream: columns over the count blocks from
 // first on. It reorders cols.
-func (e *columnEncoder) appendGroup(b []byte, stream int, first, count uint64, cols []column) []byte {
+func (e *columnEncoder) appendGroup(b []byte, stream int, first, count uint64, cols []encodedColumn) []byte {
 	b = binary.AppendUvarint(b, uint64(stream))
 	b = binary.AppendUvarint(b, first)
 	b = binary.AppendUvarint(b, count)

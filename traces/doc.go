@@ -5,16 +5,18 @@
 //
 // A Trace (trace.go) is a Header, a Timeline for every stream of the header
 // (timeline.go), the samples of its series (series.go), the recorder's notes, and a Loss when its file was not whole. A
-// Timeline is one int64 column per event.Kind. Cut (cut.go) makes a shorter trace.
+// Timeline has a column of values for each event.Kind, packed (packed.go) into segments of 1,024
+// values (segment.go). Windows and Cursors read them, a ColumnBuilder makes them. Cut (cut.go)
+// makes a shorter trace.
 //
 // # In a file
 //
 // FORMAT.md specifies the file to the byte. From the outside to the inside:
 //
 //  1. file.go, read.go: ReadFile and WriteFile, Read and Write: whole traces. Read
-//     assembles a trace from chunks in a builder, whose columns are windows (window.go).
-//  2. writer.go, append.go: a Writer takes events one by one (Append), timelines
-//     whole (AppendTimeline), samples, notes and payloads, and makes chunks of them.
+//     assembles a trace from chunks in a builder.
+//  2. writer.go, append.go: a Writer takes events one by one (Append, which keeps them in
+//     windows, window.go), timelines whole (AppendTimeline), samples, notes and payloads, and makes chunks of them.
 //  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads);
 //     decode.go takes its bytes apart and checks them.
 //  4. frame.go, header.go, index.go: what stands between the compressed parts.

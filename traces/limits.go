@@ -30,6 +30,10 @@ const (
 	MaxPayloadBytes = 100 << 20
 	// MaxPayloadChunkBytes bounds a chunk of payloads, compressed and not.
 	MaxPayloadChunkBytes = MaxPayloadBytes + 4<<20
+	// MaxCells bounds a trace that is read as a whole: blocks × columns, summed over its
+	// streams, and eight a sample. A packed value takes one to three bytes, and at most
+	// eight; a sample, which is not packed, sixteen.
+	MaxCells = 1 << 30
 	// MaxIndexBytes bounds the index frame. A trace whose index would be larger
 	// is written without one.
 	MaxIndexBytes = 16 << 20
@@ -54,4 +58,7 @@ const (
 	// maxBufferedCells bounds the blocks × columns that a Writer's buffered events
 	// span, holes too.
 	maxBufferedCells = 1 << 20
+
+	// sampleCells is what a sample counts in MaxCells.
+	sampleCells = 8
 )

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -62,11 +61,12 @@ type builder struct {
 	cells    uint64 // of all streams
 	samples  sampleSet
 	sampled  uint64 // samples
-	// repeated counts values that replaced another one of their block, when
-	// countRepeated is set.
-	countRepeated bool
-	repeated      uint64
+	repeated uint64 // values that replaced another one of their block
+	open     []*ColumnBuilder
 }
+
+// maxOpen is how many columns may hold a segment unpacked.
+const maxOpen = 256
 
 type streamBuilder struct {
 	spanned    bool
@@ -74,17 +74,11 @@ type streamBuilder struct {
 	has        [event.NumKinds]bool
 	columns    int    // that it has
 	cells      uint64 // span × columns
-	windows    [event.NumKinds]window
+	builders   [event.NumKinds]ColumnBuilder
 }
 
 func newBuilder(h Header, maxCells uint64) *builder {
-	b := &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
-	for i := range b.streams {
-		for k := range b.streams[i].windows {
-			b.streams[i].windows[k].whole = true
-		}
-	}
-	return b
+	return &builder{header: h, maxCells: maxCells, streams: make([]streamBuilder, len(h.Streams))}
 }
 
 // chunk adds what a chunk of data, notes or samples holds.
@@ -116,9 +110,27 @@ func (b *builder) chunk(c *Chunk) error {
 		}
 	}
 	for _, r := range c.Runs {
-		b.run(r)
+		b.repeated += uint64(b.column(r.Stream, r.Kind).SetRun(r.First, r.Values))
 	}
 	return nil
+}
+
+// column returns a column for values that come next. Of a trace of many streams it packs
+// those that wait for more, or each kind of each stream would take the memory of a segment.
+func (b *builder) column(stream int, k event.Kind) *ColumnBuilder {
+	c := &b.streams[stream].builders[k]
+	if c.open != nil {
+		return c
+	}
+	if len(b.open) == maxOpen {
+		for _, o := range b.open {
+			o.close()
+			o.open = nil
+		}
+		b.open = b.open[:0]
+	}
+	b.open = append(b.open, c)
+	return c
 }
 
 // addSamples adds samples of a series.
@@ -131,30 +143,12 @@ func (b *builder) addSamples(s *SampleColumn) error {
 	if err := b.checkCells(); err != nil {
 		return err
 	}
-	c.At, c.Value = offheap.Append(c.At, s.At...), offheap.Append(c.Value, s.Value...)
+	c.At, c.Value = append(c.At, s.At...), append(c.Value, s.Value...)
 	return nil
 }
 
 func (b *builder) checkCells() error {
-	return checkLimit("cells (blocks × columns) of the trace in memory", b.cells+2*b.sampled, b.maxCells)
-}
-
-// run copies a run's values. Its column grows to the blocks that its stream spans:
-// so all columns have grown alike in the end, and none has to be moved.
-func (b *builder) run(r Run) {
-	s := &b.streams[r.Stream]
-	w := &s.windows[r.Kind]
-	w.extend(s.first, s.end)
-	at := w.lo + int(uint64(r.First)-w.first)
-	dst := w.buf[at : at+len(r.Values)]
-	if b.countRepeated {
-		for _, v := range dst {
-			if v != event.Missing {
-				b.repeated++
-			}
-		}
-	}
-	copy(dst, r.Values)
+	return checkLimit("cells (blocks × columns) of the trace in memory", b.cells+sampleCells*b.sampled, b.maxCells)
 }
 
 // have notes that the stream has a column, before its values come.
@@ -208,11 +202,8 @@ func (b *builder) trace() *Trace {
 	for i := range b.streams {
 		s := &b.streams[i]
 		tl := NewTimeline(b.header.Streams[i], event.BlockNum(s.first), int(s.end-s.first))
-		for k := range s.windows {
-			if w := &s.windows[k]; w.len() > 0 {
-				w.extend(s.first, s.end)
-				tl.columns[k], tl.own[k] = w.take(), true
-			}
+		for k := range s.builders {
+			tl.Build(event.Kind(k), &s.builders[k])
 		}
 		t.Timelines = append(t.Timelines, tl)
 	}

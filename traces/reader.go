@@ -18,7 +18,7 @@ type ReaderConfig struct {
 	// chunks of that kind without decoding them.
 	SkipData, SkipPayloads bool
 	// MaxCells bounds blocks × columns over all streams of a trace that is read
-	// into memory, and two cells a sample; 0 means the constant MaxCells.
+	// into memory, and eight cells a sample; 0 means the constant MaxCells.
 	MaxCells uint64
 }
 

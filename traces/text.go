@@ -172,14 +172,15 @@ func appendTextBlock(b []byte, stream int, t *Timeline, i int) []byte {
 	b = strconv.AppendInt(b, int64(stream), 10)
 	b = append(b, `,"block":`...)
 	b = strconv.AppendUint(b, uint64(t.Block(i)), 10)
-	for k, c := range t.columns {
-		if c == nil || c[i] == event.Missing {
+	for k := range t.columns {
+		v := t.Value(event.Kind(k), i)
+		if v == event.Missing {
 			continue
 		}
 		b = append(b, `,"`...)
 		b = append(b, columnNames[k]...)
 		b = append(b, `":`...)
-		b = strconv.AppendInt(b, c[i], 10)
+		b = strconv.AppendInt(b, v, 10)
 	}
 	return append(b, "}\n"...)
 }

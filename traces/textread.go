@@ -236,7 +236,7 @@ func (b *builder) textBlock(l *textLine) error {
 	}
 	for k, v := range values {
 		if v != nil {
-			s.windows[k].set(block, *v)
+			b.column(*l.Stream, event.Kind(k)).Set(*l.Block, *v)
 		}
 	}
 	return nil

@@ -59,7 +59,6 @@ func verify(r io.Reader, cfg ReaderConfig) (*Report, error) {
 		builder: newBuilder(tr.header, tr.cfg.MaxCells),
 		stored:  make([]blockSet, len(tr.header.Streams)),
 	}
-	v.builder.countRepeated = true
 	for {
 		var c *Chunk
 		if c, err = tr.Next(); err != nil {

@@ -1,17 +1,12 @@
 package traces
 
-import (
-	"github.com/blockreel/blockreel/internal/offheap"
-	"github.com/blockreel/blockreel/traces/event"
-)
+import "github.com/blockreel/blockreel/traces/event"
 
-// A window is a column that grows at both ends while its blocks come in.
+// A window is a column that grows at both ends while the events of a chunk come in.
 type window struct {
 	first  uint64 // number of the block at buf[lo]
 	lo, hi int    // buf[lo:hi] is the window; everything else in buf is Missing
 	buf    []int64
-	// whole: it is of a trace that is read as a whole, and may be long.
-	whole bool
 }
 
 // front is the room that an empty window leaves before its first block, for
@@ -67,20 +62,11 @@ func (w *window) grow(before, after int) {
 	if after > tail {
 		tail = after + front + w.len()/2
 	}
-	buf := w.room(lo + w.len() + tail)
+	buf := make([]int64, lo+w.len()+tail)
 	n := copy(buf[lo:], w.buf[min(w.lo, len(w.buf)):min(w.hi, len(w.buf))])
 	fillMissing(buf[:lo])
 	fillMissing(buf[lo+n:])
-	offheap.Free(w.buf)
 	w.buf, w.lo, w.hi = buf, lo, lo+n
-}
-
-// room is memory for n values.
-func (w *window) room(n int) []int64 {
-	if w.whole {
-		return offheap.Make[int64](n)
-	}
-	return make([]int64, n)
 }
 
 // set stores the value of a block. The window grows by at most its reach.
@@ -89,18 +75,6 @@ func (w *window) set(block uint64, v int64) {
 		w.extend(block, block+1)
 	}
 	w.buf[w.lo+int(block-w.first)] = v
-}
-
-// take returns the values from block w.first on and leaves the window without memory. When
-// much of it was room to grow, the values are copied.
-func (w *window) take() []int64 {
-	values := w.vals()
-	if len(w.buf)-len(values) > len(values)/8 {
-		values = offheap.Clone(values)
-		offheap.Free(w.buf)
-	}
-	*w = window{}
-	return values
 }
 
 // reset empties the window and keeps its memory.

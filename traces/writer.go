@@ -73,9 +73,10 @@ type Writer struct {
 	ofStream int               // the channel of these payloads
 	blocks   []Extent          // whose payloads these are
 
-	cols    []column
+	cols    []encodedColumn
 	spans   []span
-	holed   []int64 // values of columns with holes, closed up
+	bulk    [event.NumKinds][]int64 // unpacked columns of a timeline
+	holed   []int64                 // values of columns with holes, closed up
 	extents []Extent
 	content []byte
 	out     []byte

@@ -1,29 +1,27 @@
 package main
 
 import (
-	"math"
 	"os"
 	"runtime/debug"
 )
 
-// traceMemory is the memory up to which a command that works on traces lets garbage pile up. A
-// replay of any trace has less than 100 MB in use on the heap, a ledger on the disk with it up to
-// 200: without a limit the collector would let as much garbage lie beside them.
-const traceMemory = 300 << 20
+// sparingPercent is how much garbage may lie beside the memory in use, in percent of it,
+// while a command works on traces. These are packed bytes without pointers, which cost the
+// collector next to nothing to look at: it may run often.
+const sparingPercent = 25
 
-// sparing makes the program keep to traceMemory as far as what is in use allows. GOMEMLIMIT
-// counts more.
+// sparing keeps the garbage of commands that work on traces small. GOGC and GOMEMLIMIT
+// count more.
 func sparing() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(traceMemory)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(sparingPercent)
 	}
 }
 
-// unsparing takes that back for a ledger in memory, whose state may be larger: the collector
-// would then run without end, and be measured with it. Ledgers on the disk hold no more than
-// their caches.
+// unsparing takes that back for a ledger in memory, whose state is full of pointers: the
+// collector would take a large share of the time, and be measured with it.
 func unsparing() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(math.MaxInt64)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(100)
 	}
 }
