@@ -137,7 +137,7 @@ func TestSummaries(t *testing.T) {
 	if got := s[0].Figures["blocks_per_s"]; got != (Spread{3, 8, 7, 9}) {
 		t.Errorf("blocks/s %+v", got)
 	}
-	if got, ok := s[0].Figures["disk_bytes"]; ok {
+	if got, ok := s[0].Figures["size_bytes"]; ok {
 		t.Errorf("the size on disk was not measured and is %+v", got)
 	}
 	streams := StreamRuns{{Makespan: Known(int64(30))}, {Makespan: Known(int64(1)), Invalid: "too slow"}, {Makespan: Known(int64(10))}, {Makespan: Known(int64(20))}}
@@ -156,7 +156,7 @@ func TestSummaries(t *testing.T) {
 // Every figure of a run has a name, and no two the same.
 func TestFigureNames(t *testing.T) {
 	r := LedgerRunOf(ledgerTimeline(103), 3)
-	r.Disk, r.Written = Known(int64(5)), Known(int64(7))
+	r.Size = Known(int64(5))
 	seen := map[string]bool{}
 	for _, f := range ledgerFigures {
 		if seen[f.name] {

@@ -36,12 +36,11 @@ type LedgerRun struct {
 	// Service is the time from pop to commit, Stages what it is made of.
 	Service *Quantiles  `json:"service_ns"`
 	Stages  []StageTime `json:"stages"`
-	// Payload is the bytes of all blocks that the ledger was given, Disk what the closed ledger takes on
-	// the disk, and Written what was written to storage from its opening to its close.
+	// Payload is the bytes of all blocks that the ledger was given, Size the bytes that are allocated
+	// to its files after it was closed and opened again.
 	Payload Optional[int64] `json:"payload_bytes"`
-	Disk    Optional[int64] `json:"disk_bytes"`
-	Written Optional[int64] `json:"written_bytes"`
-	// NotMeasured says why Written is not known; empty when it is.
+	Size    Optional[int64] `json:"size_bytes"`
+	// NotMeasured says why Size is not known; empty if it is.
 	NotMeasured string `json:"not_measured,omitempty"`
 	// Unpaced: the arrivals of the trace were dropped.
 	Unpaced bool `json:"unpaced"`
@@ -54,16 +53,6 @@ type LedgerRun struct {
 type StageTime struct {
 	Name     string     `json:"stage"`
 	Duration *Quantiles `json:"duration_ns"`
-}
-
-// WriteAmplification is bytes written to storage by byte of payload.
-func (r *LedgerRun) WriteAmplification() Optional[float64] {
-	written, ok := r.Written.Get()
-	payload := r.Payload.Or(0)
-	if !ok || payload <= 0 {
-		return Optional[float64]{}
-	}
-	return Known(float64(written) / float64(payload))
 }
 
 // stageKinds are the parts of a commit by Fabric's names, in its order.

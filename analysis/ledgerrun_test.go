@@ -88,18 +88,6 @@ func TestLedgerRunOf(t *testing.T) {
 	}
 }
 
-func TestWriteAmplification(t *testing.T) {
-	r := LedgerRun{Payload: Known(int64(100)), Written: Known(int64(250))}
-	if a := r.WriteAmplification(); a.Or(0) != 2.5 {
-		t.Errorf("amplification %v, want 2.5", a)
-	}
-	for _, r := range []LedgerRun{{}, {Payload: Known(int64(100))}, {Payload: Known(int64(0)), Written: Known(int64(5))}} {
-		if r.WriteAmplification().Known() {
-			t.Errorf("%+v has an amplification", r)
-		}
-	}
-}
-
 // TestRankTest: probabilities of Mann and Whitney's table, and by counting all orders.
 func TestRankTest(t *testing.T) {
 	up := func(from, n int) (v []float64) {

@@ -80,7 +80,7 @@ func SummarizeLedgers(runs []LedgerRun) (all []Summary) {
 //
 //	blocks_per_s transactions_per_s bytes_per_s capacity_blocks_per_s max_gap_blocks
 //	latency_mean_ns latency_p50_ns latency_p95_ns latency_p99_ns
-//	disk_bytes written_bytes write_amplification (bytes by byte of payload)
+//	size_bytes
 //	validation_mean_ns state_validation_mean_ns block_and_pvtdata_commit_mean_ns
 //	state_commit_mean_ns history_commit_mean_ns
 //	service_mean_ns service_p99_ns service_max_ns (from pop to commit)
@@ -110,9 +110,7 @@ var ledgerFigures = []ledgerFigure{
 	{"latency_p50_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p50") }},
 	{"latency_p95_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p95") }},
 	{"latency_p99_ns", func(r *LedgerRun) Optional[float64] { return r.Latency.level("p99") }},
-	{"disk_bytes", func(r *LedgerRun) Optional[float64] { return whole(r.Disk) }},
-	{"written_bytes", func(r *LedgerRun) Optional[float64] { return whole(r.Written) }},
-	{"write_amplification", (*LedgerRun).WriteAmplification},
+	{"size_bytes", func(r *LedgerRun) Optional[float64] { return whole(r.Size) }},
 	stageFigure("validation"),
 	stageFigure("state_validation"),
 	stageFigure("block_and_pvtdata_commit"),

@@ -15,7 +15,7 @@
 //  4. Into a real ledger go the trace's own blocks (real.go), which a feed reads ahead
 //     (feed.go), or made-up ones (shape.go). Where the trace has every block from the genesis
 //     block on, those before the first that is replayed are committed before the run. A run
-//     by the wall clock is measured (wall.go, storage.go), and is not valid when handing the
+//     by the wall clock is measured (wall.go), and is not valid when handing the
 //     blocks over, which is in no figure, took too long beside it; what the ledger has found
 //     in the blocks is told (real_report.go).
 //  5. Calibrate fits a cost model to a ledger (measure.go), with which Replay and

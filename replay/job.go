@@ -34,7 +34,9 @@ type job struct {
 	start   event.Time
 	load    float64
 	// What a run into a real ledger has told.
-	storage storage
+	// size is what the ledger takes on the disk; noSize says why it is not known.
+	size    analysis.Optional[int64]
+	noSize  string
 	earlier int64 // bytes of blocks that were committed before the run
 	run     *analysis.LedgerRun
 	// refused is the share of the transactions that the ledger found invalid; nil: not known.

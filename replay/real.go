@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +38,14 @@ func openLedger(ctx context.Context, spec string, cfg ledger.Config) (committer,
 	return ledger.OpenContext(ctx, spec, cfg)
 }
 
+// opener returns the function that opens ledgers: a test has its own.
+func (s *Scenario) opener() func(context.Context, string, ledger.Config) (committer, error) {
+	if s.open != nil {
+		return s.open
+	}
+	return openLedger
+}
+
 // withLedger opens a fresh ledger for the job, lets use have it with its blocks, closes
 // it, measures what it has left on the disk, and removes it.
 func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func(*fed) error) (err error) {
@@ -59,10 +66,6 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	if keep {
 		j.facts = append(j.facts, fmt.Sprintf("%s: its ledger is kept in %s", j.set.Label(), dir))
 	}
-	if j.model.Len() <= mostKept {
-		defer offheap.KeepOnHeap()()
-	}
-	onDisk := newMeter(dir, j.model.Len())
 	whole := s.hasPayloads(j.model)
 	first := j.model.First - event.BlockNum(s.earlier(j.model))
 	l, err := s.openFresh(ctx, j, spec, dir, first)
@@ -83,27 +86,25 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 		defer blocks.alarm.Close()
 	}
 	s.realFacts(j, spec, whole)
-	j.tellServer(spec, l)
-	reporter, reports := l.(interface {
-		Report() ledger.Report
-		Usage() (ledger.Usage, error)
-	})
+	reporter, reports := l.(interface{ Report() ledger.Report })
 	var earlier ledger.Report
 	if reports {
 		earlier = reporter.Report()
 	}
 	err = use(blocks)
-	var engine ledger.Usage
 	if reports && err == nil {
 		found := reporter.Report()
 		j.tellReport(spec, found, blocks.log)
 		j.refused = refusedShare(found.Transactions-earlier.Transactions, found.Valid()-earlier.Valid())
-		engine, err = reporter.Usage()
+	}
+	var served ledger.Server
+	if err == nil {
+		served, err = j.tellServer(ctx, spec, l)
 	}
 	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
-	return j.measureStorage(spec, dir, onDisk, engine)
+	return s.measureSize(ctx, j, spec, dir, served)
 }
 
 // earlier is the number of blocks before the model's first that a real ledger is given: all
@@ -146,7 +147,7 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 	case b.InMemory:
 		counted = "of all figures only the bytes of payload count them"
 	default:
-		counted = "of all figures only the bytes on disk, written and of payload count them"
+		counted = "of all figures only the bytes on disk and of payload count them"
 	}
 	j.facts = append(j.facts, fmt.Sprintf("the %s before the first were committed before the run: %s", analysis.FormatBlocks(int64(n)), counted))
 	return nil
@@ -154,15 +155,11 @@ func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l com
 
 // openFresh opens a new ledger in dir that begins with block first.
 func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, first event.BlockNum) (committer, error) {
-	open := openLedger
-	if s.open != nil {
-		open = s.open
-	}
 	// What a backend keeps elsewhere goes with the directory.
 	if b, _ := ledger.Find(spec); !s.Keep && !strings.Contains(spec, "drop=") && b.HasOption(func(o ledger.Option) bool { return o.Name == "drop" }) {
 		spec = ledger.With(spec, "drop=true")
 	}
-	l, err := open(ctx, spec, ledger.Config{
+	l, err := s.opener()(ctx, spec, ledger.Config{
 		Dir: dir, Channel: j.model.Stream.Channel, First: first, Validators: s.validators(),
 	})
 	if failed := (*ledger.OpenError)(nil); errors.As(err, &failed) {
@@ -172,36 +169,34 @@ func (s *Scenario) openFresh(ctx context.Context, j *job, spec, dir string, firs
 	return l, err
 }
 
-// measureStorage sets what a closed ledger takes and what was written for it. Of one that
-// keeps a part on a server this process does not see the writes, and the size is what
-// the ledger has said before it was closed.
-func (j *job) measureStorage(spec, dir string, onDisk meter, engine ledger.Usage) (err error) {
-	if b, _ := ledger.Find(spec); b.HasOption(func(o ledger.Option) bool { return o.Kind == ledger.URL }) {
-		if j.storage.missing = "a part of " + b.Name + " is on a server, and what that writes is not seen here"; engine.DiskBytes > 0 {
-			j.storage.disk = analysis.Known(engine.DiskBytes)
-		} else {
-			j.storage.missing += "; nor does the server tell the size of what it has"
-		}
+// measureSize sets how much the closed ledger takes on the disk. It opens the ledger once more
+// before, so that the engine moves what is in its logs into its tables. How much the device wrote
+// is not measured: Linux counts whole large pages in write_bytes of a process, several times what
+// the device writes, and io.stat of a cgroup counts all processes in it.
+func (s *Scenario) measureSize(ctx context.Context, j *job, spec, dir string, served ledger.Server) error {
+	b, _ := ledger.Find(spec)
+	onServer := b.HasOption(func(o ledger.Option) bool { return o.Kind == ledger.URL })
+	switch {
+	case b.InMemory:
+		j.noSize = spec + " stores nothing"
 		return nil
+	case onServer && served.Bytes == 0:
+		j.noSize = "a part of " + b.Name + " is on a server that does not report its size"
+		return nil
+	case !onServer: // the part on a server may have gone with the ledger
+		l, err := s.opener()(ctx, spec, ledger.Config{Dir: dir, Existing: true})
+		if err == nil {
+			err = l.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("open the ledger again: %w", err)
+		}
 	}
-	if j.storage.disk, err = diskUsage(dir); err != nil {
+	bytes, err := ledger.DiskBytes(dir)
+	if err != nil {
 		return fmt.Errorf("size of the ledger: %w", err)
 	}
-	if !j.storage.disk.Known() { // a ledger without files has written nothing
-		j.storage.missing = spec + " stores nothing"
-		return nil
-	}
-	if j.storage.written = onDisk.written(); !j.storage.written.Known() {
-		j.storage.missing = "the system does not count here what is written to " + filepath.Dir(dir)
-		if j.model.Len() > mostKept {
-			j.storage.missing = fmt.Sprintf("of more than %s blocks blockreel keeps its own figures on the disk, which the system counts as written, too", analysis.FormatCount(mostKept))
-		}
-	}
-	if !j.storage.written.Known() && engine.WrittenBytes > 0 {
-		j.storage.written = analysis.Known(engine.WrittenBytes)
-		j.facts = append(j.facts, fmt.Sprintf("bytes written on %s are what its engine counted until it was closed: %s", spec, j.storage.missing))
-		j.storage.missing = ""
-	}
+	j.size = analysis.Known(bytes + served.Bytes)
 	return nil
 }
 
@@ -247,21 +242,22 @@ func (s *Scenario) realFacts(j *job, spec string, whole bool) {
 }
 
 // tellServer names the server that has a part of the ledger, if one has.
-func (j *job) tellServer(spec string, l committer) {
+func (j *job) tellServer(ctx context.Context, spec string, l committer) (ledger.Server, error) {
 	served, ok := l.(interface {
-		Server() (name string, other bool)
+		Server(context.Context) (ledger.Server, error)
 	})
 	if !ok {
-		return
+		return ledger.Server{}, nil
 	}
-	name, other := served.Server()
-	if name == "" {
-		return
+	is, err := served.Server(ctx)
+	if err != nil || is.Name == "" {
+		return is, err
 	}
-	j.facts = append(j.facts, fmt.Sprintf("the server of %s calls itself %s", spec, name))
-	if other {
-		j.warnings = append(j.warnings, fmt.Sprintf("the server of %s is not Apache CouchDB but %s: the figures are that server's, and say nothing of a peer's CouchDB", spec, name))
+	j.facts = append(j.facts, fmt.Sprintf("the server of %s calls itself %s", spec, is.Name))
+	if is.Other {
+		j.warnings = append(j.warnings, fmt.Sprintf("the server of %s is not Apache CouchDB but %s: the figures are that server's, not those of a peer's CouchDB", spec, is.Name))
 	}
+	return is, nil
 }
 
 // fed is a ledger that gets the trace's blocks, or blocks made up in their shape. The

@@ -85,8 +85,7 @@ func (h *hashed) CommitHash() (sum [32]byte, ok bool) {
 	return sum, h.number != firstBlock
 }
 
-func (*hashed) Report() ledger.Report        { return ledger.Report{Blocks: 60} }
-func (*hashed) Usage() (ledger.Usage, error) { return ledger.Usage{}, nil }
+func (*hashed) Report() ledger.Report { return ledger.Report{Blocks: 60} }
 
 // The commit hashes that the trace tells are held against those of the ledger, by either clock.
 func TestHashesOfTheLog(t *testing.T) {
@@ -136,7 +135,9 @@ func TestEarlierBlocksAreCommitted(t *testing.T) {
 		results, out := replayAll(t, tr, Scenario{
 			Ledgers: []string{"badger"}, Clock: Wall, Unpaced: true, Payloads: payloads,
 			open: func(ctx context.Context, spec string, cfg ledger.Config) (committer, error) {
-				began = cfg.First
+				if !cfg.Existing {
+					began = cfg.First
+				}
 				return open(ctx, spec, cfg)
 			},
 		})
@@ -183,8 +184,7 @@ func (j *judging) Commit(ctx context.Context, b *block.Block) (block.Stages, err
 	return j.known.Commit(ctx, b)
 }
 
-func (j *judging) Report() ledger.Report      { return j.report }
-func (*judging) Usage() (ledger.Usage, error) { return ledger.Usage{}, nil }
+func (j *judging) Report() ledger.Report { return j.report }
 
 // A calibration tells how many transactions were refused, those of earlier blocks left out, and
 // a forecast of a trace in which it is another share warns of it.

@@ -107,14 +107,9 @@ func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
 	if j.cfg.Policy.Bounded() {
 		r.Buffer = analysis.Known(int64(j.cfg.Policy.N))
 	}
-	r.Disk = j.storage.disk
+	r.Size, r.NotMeasured = j.size, j.noSize
 	if p, ok := r.Payload.Get(); ok {
 		r.Payload = analysis.Known(p + j.earlier)
-	}
-	r.Written, r.NotMeasured = j.storage.written, j.storage.missing
-	if streams > 1 { // the process has one counter for all of its ledgers
-		r.Written = analysis.Optional[int64]{}
-		r.NotMeasured = "several streams were committed at once, and what was written is counted for all of them together"
 	}
 	return &r
 }

@@ -26,9 +26,7 @@ var (
 		{"p50", "latency_p50_ns", nanoseconds},
 		{"p95", "latency_p95_ns", nanoseconds},
 		{"p99", "latency_p99_ns", nanoseconds},
-		{"on disk", "disk_bytes", func(x float64) string { return analysis.FormatBytes(int64(x)) }},
-		{"written", "written_bytes", func(x float64) string { return analysis.FormatBytes(int64(x)) }},
-		{"÷ payload", "write_amplification", func(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }},
+		{"on disk", "size_bytes", func(x float64) string { return analysis.FormatBytes(int64(x)) }},
 	}
 	// stageColumns are the stages of a block by Fabric's names, in its order.
 	stageColumns = []column{
@@ -171,19 +169,14 @@ func WithoutRuns(name string, runs int, notValid []int) string {
 // notMeasured lists why figures are not known.
 func notMeasured(groups []analysis.LedgerRuns) (reasons []string) {
 	for _, g := range groups {
-		if why := g[0].NotMeasured; why != "" && !g[0].Written.Known() {
-			columns := "written and ÷ payload: "
-			if !g[0].Disk.Known() {
-				columns = "on disk, " + columns
-			}
-			why = unknown + " in " + columns + why
-			if !slices.Contains(reasons, why) {
+		if why := g[0].NotMeasured; why != "" {
+			if why = unknown + " in on disk: " + why; !slices.Contains(reasons, why) {
 				reasons = append(reasons, why)
 			}
 		}
 	}
 	if slices.ContainsFunc(groups, func(g analysis.LedgerRuns) bool { return g[0].Blocks > 0 && !g[0].Payload.Known() }) {
-		reasons = append(reasons, unknown+" in MB/s and ÷ payload: the trace does not tell the sizes of its blocks")
+		reasons = append(reasons, unknown+" in MB/s: the trace does not tell the sizes of its blocks")
 	}
 	return reasons
 }

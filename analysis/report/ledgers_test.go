@@ -27,7 +27,7 @@ func measured(setting, peer string, disk int64, rates ...float64) (runs []analys
 			Payload: analysis.Known(int64(80_000_000)), Unpaced: true,
 		}
 		if disk > 0 {
-			r.Disk, r.Written = analysis.Known(disk), analysis.Known(2*disk+int64(rate))
+			r.Size = analysis.Known(disk)
 		}
 		runs = append(runs, r)
 	}

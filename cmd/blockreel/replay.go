@@ -39,8 +39,7 @@ By the virtual clock a replay takes the service times of the trace; a ledger oth
 takes those that a cost model forecasts (see calibrate).
 
 By the wall clock everything happens in real time, each setting into a fresh ledger, and
-what the ledger did is measured: blocks a second, stages, bytes on the disk and bytes
-written to it. A trace with payloads commits its own blocks. Others have blocks made up
+what the ledger did is measured: blocks a second, stages and bytes on the disk. A trace with payloads commits its own blocks. Others have blocks made up
 with their transactions, bytes and writes; validation then takes the trace's own time.
 --speed 4 lets blocks arrive four times as fast at a real ledger; --unpaced has them
 all at the orderer from the start, and without --buffer nothing but the committer limits
@@ -52,9 +51,7 @@ A run that the replayer held up is not valid: it is named and counts in none of 
 Columns of a run into ledgers:
   capacity      blocks a second of the committer's own time: what it does when it
                 never waits for a block
-  on disk       what the closed ledger takes
-  written       what was written to storage for it, from its opening to its close
-  ÷ payload     bytes written by byte of the blocks: write amplification
+  on disk       bytes allocated to the ledger's files after it was closed and opened again
   block         from pop to commit: the stages and what they leave of it, which a cost
                 model calls other_commit
 

@@ -131,7 +131,7 @@ type replayResult struct {
 	// Forecasts are errors against a measured trace, by setting; null without one.
 	Forecasts map[string]analysis.Differences `json:"forecast_error"`
 	// Ledgers are what was measured of real ledgers by the wall clock, run by run.
-	Ledgers []ledgerRun `json:"ledger_runs,omitempty"`
+	Ledgers []analysis.LedgerRun `json:"ledger_runs,omitempty"`
 	// StreamSettings and LedgerSettings are the spreads of repeated runs: of Streams, over
 	// all blocks, and of Ledgers, behind the warm-up.
 	StreamSettings []analysis.Summary `json:"stream_settings,omitempty"`
@@ -145,19 +145,6 @@ type replayResult struct {
 	Warnings []string `json:"warnings"`
 	// Invalid are those of the warnings by which figures are not valid.
 	Invalid []string `json:"not_valid,omitempty"`
-}
-
-// ledgerRun is what was measured of a ledger in one run.
-type ledgerRun struct {
-	analysis.LedgerRun
-	WriteAmplification analysis.Optional[float64] `json:"write_amplification"`
-}
-
-func ledgerRuns(runs []analysis.LedgerRun) (all []ledgerRun) {
-	for _, r := range runs {
-		all = append(all, ledgerRun{r, r.WriteAmplification()})
-	}
-	return all
 }
 
 // print prints how far to trust the replays, a row for each setting and stream, and the
@@ -214,7 +201,7 @@ func (w *whatIf) identities() []replay.Identity {
 func (w *whatIf) result(forecasts []analysis.Forecast, comparisons []analysis.LedgerComparison, apart []string) replayResult {
 	out := w.outcome
 	r := replayResult{
-		Streams: w.streams, Identity: map[string]analysis.Differences{}, Ledgers: ledgerRuns(w.ledgers), Apart: apart,
+		Streams: w.streams, Identity: map[string]analysis.Differences{}, Ledgers: w.ledgers, Apart: apart,
 		Facts: out.Facts, Warnings: out.Warnings, Invalid: out.Invalid,
 	}
 	for _, id := range w.identities() {

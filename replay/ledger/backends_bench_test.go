@@ -12,8 +12,7 @@ import (
 // BenchmarkBackends commits the blocks of a real run to all backends, each block to one after
 // the other and every time to another one first, so that whatever else the machine does
 // befalls all of them. It reports, per backend, blocks/s and MB/s of validation and commit
-// together, the commit alone, how many times as fast as leveldb both are, and the bytes
-// written by the ledger's bytes; and what the disk takes to append such a block to a file
+// together, the commit alone, how many times as fast as leveldb both are; and what the disk takes to append such a block to a file
 // and sync it, which no backend that is durable can do without. The state of couchdb is on a
 // server of the test's own, in memory: its figures are those of the client and of HTTP.
 func BenchmarkBackends(b *testing.B) {
@@ -35,7 +34,6 @@ func BenchmarkBackends(b *testing.B) {
 	}
 	validation := make(map[string]time.Duration)
 	commits := make(map[string]time.Duration)
-	written := make(map[string]float64)
 	var floor time.Duration
 	for b.Loop() {
 		ledgers := make([]*Ledger, len(specs))
@@ -66,12 +64,7 @@ func BenchmarkBackends(b *testing.B) {
 			}
 			floor += time.Since(start)
 		}
-		for i, l := range ledgers {
-			u, err := l.Usage()
-			if err != nil {
-				b.Fatal(err)
-			}
-			written[names[i]] = float64(u.WrittenBytes) / float64(u.LogicalBytes)
+		for _, l := range ledgers {
 			l.Close()
 		}
 		files.Close()
@@ -84,9 +77,6 @@ func BenchmarkBackends(b *testing.B) {
 		b.ReportMetric(commits[name].Seconds()*1e6/n, name+"-commit-µs")
 		b.ReportMetric(both("leveldb")/both(name), name+"-×-leveldb")
 		b.ReportMetric(float64(commits["leveldb"])/float64(commits[name]), name+"-commit-×-leveldb")
-		if written[name] > 0 {
-			b.ReportMetric(written[name], name+"-written/logical")
-		}
 	}
 	b.ReportMetric(floor.Seconds()*1e6/n, "append+fsync-µs")
 	b.ReportMetric(0, "ns/op")

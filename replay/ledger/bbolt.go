@@ -156,11 +156,4 @@ func (s *bboltStore) write(_ context.Context, b *batch) error {
 	})
 }
 
-// usage counts the pages that transactions have made anew, all of which are written.
-func (s *bboltStore) usage(u *Usage) error {
-	stats := s.db.Stats()
-	u.WrittenBytes = stats.TxStats.GetPageAlloc()
-	return nil
-}
-
 func (s *bboltStore) close() error { return s.db.Close() }

@@ -114,7 +114,6 @@ func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 func (l *Ledger) write(ctx context.Context) error {
 	err := l.store.write(ctx, &l.batch)
 	l.batch.wrote(blockTable)
-	l.logical += int64(len(l.batch.data))
 	if err != nil {
 		l.failed = err
 		return err

@@ -218,22 +218,10 @@ func (s *couchDBStore) writeState(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// usage adds what CouchDB says of its files.
-func (s *couchDBStore) usage(u *Usage) error {
-	if err := s.levelDBStore.usage(u); err != nil {
-		return err
-	}
-	u.WrittenBytes = 0 // CouchDB does not tell its own
-	size, err := s.db.Size(context.Background())
-	if u.DiskBytes += size; size == 0 {
-		u.DiskBytes = 0 // the files here are not all
-	}
-	return err
-}
-
-func (s *couchDBStore) server() (name string, other bool) {
+func (s *couchDBStore) server(ctx context.Context) (Server, error) {
 	is := s.db.Server()
-	return is.Name, is.Other
+	size, err := s.db.Size(ctx)
+	return Server{is.Name, is.Other, size}, err
 }
 
 func (s *couchDBStore) close() error {

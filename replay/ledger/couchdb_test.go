@@ -282,18 +282,15 @@ func TestCouchDBServerIsTold(t *testing.T) {
 		s := httptest.NewServer(&couchtest.Server{Welcome: tc.welcome, Sizeless: tc.other})
 		l := open(t, "couchdb:url="+s.URL, Config{Dir: t.TempDir(), Channel: "ch1"})
 		commit(t, l, testBlock(0))
-		if name, other := l.Server(); name != tc.name || other != tc.other {
-			t.Errorf("%v: %q, %v", tc.welcome, name, other)
-		}
-		if u, err := l.Usage(); err != nil || (u.DiskBytes > 0) == tc.other {
-			t.Errorf("%v: %+v, %v", tc.welcome, u, err)
+		if s, err := l.Server(t.Context()); err != nil || s.Name != tc.name || s.Other != tc.other || (s.Bytes > 0) == tc.other {
+			t.Errorf("%v: %+v, %v", tc.welcome, s, err)
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 		s.Close()
 	}
-	if name, _ := open(t, Memory, Config{Channel: "ch1"}).Server(); name != "" {
-		t.Errorf("a ledger in memory has a server, %q", name)
+	if s, err := open(t, Memory, Config{Channel: "ch1"}).Server(t.Context()); err != nil || s != (Server{}) {
+		t.Errorf("a ledger in memory has a server, %+v, %v", s, err)
 	}
 }

@@ -60,10 +60,9 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/replay/block"
@@ -113,8 +112,7 @@ type Ledger struct {
 	batch    batch
 	rooms    rooms
 
-	logical int64
-	report  Report
+	report Report
 	// failed: a write failed, and what is stored may be ahead of what is known here.
 	failed error
 }
@@ -172,53 +170,24 @@ func (l *Ledger) wants(b *block.Block) error {
 	return nil
 }
 
-// Usage tells what the ledger takes. A ledger in memory has no files.
-func (l *Ledger) Usage() (Usage, error) {
-	if l.store == nil {
-		return Usage{}, errClosed
-	}
-	u := Usage{LogicalBytes: l.logical}
-	if l.dir != "" {
-		err := filepath.WalkDir(l.dir, func(_ string, e fs.DirEntry, err error) error {
-			if err != nil || !e.Type().IsRegular() {
-				return skipGone(err)
-			}
-			info, err := e.Info()
-			if err == nil {
-				u.DiskBytes += allocated(info)
-			}
-			return skipGone(err)
-		})
-		if err != nil {
-			return Usage{}, fmt.Errorf("size of the ledger: %w", err)
-		}
-	}
-	if m, ok := l.store.(meter); ok {
-		if err := m.usage(&u); err != nil {
-			return Usage{}, fmt.Errorf("size of the ledger: %w", err)
-		}
-	}
-	return u, nil
+// A Server is the server that stores a part of a ledger, as it describes itself.
+type Server struct {
+	// Name has version and vendor, if the server reports them. It is empty if there is no server.
+	Name string
+	// Other: it is another product than the backend is named after.
+	Other bool
+	// Bytes is the size of its files of this ledger; 0 if it reports none.
+	Bytes int64
 }
 
-// Server is what the server that has a part of the ledger calls itself, and whether that is
-// another product than the backend is named after; empty: there is no server.
-func (l *Ledger) Server() (name string, other bool) {
-	s, ok := l.store.(interface {
-		server() (name string, other bool)
-	})
-	if !ok {
-		return "", false
+// Server describes the ledger's server.
+func (l *Ledger) Server(ctx context.Context) (Server, error) {
+	if s, ok := l.store.(interface {
+		server(context.Context) (Server, error)
+	}); ok {
+		return s.server(ctx)
 	}
-	return s.server()
-}
-
-// skipGone forgives a file that a compaction has removed meanwhile.
-func skipGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return Server{}, nil
 }
 
 // Close releases the backend. A closed ledger refuses blocks.

@@ -208,22 +208,6 @@ func (s *levelDBStore) writeTable(t table, b *batch) error {
 	return nil
 }
 
-// usage counts what was written to the block files, and by the databases to theirs.
-func (s *levelDBStore) usage(u *Usage) error {
-	u.WrittenBytes = s.blocks.Written()
-	for _, db := range s.dbs {
-		if db == nil {
-			continue
-		}
-		var stats leveldb.DBStats
-		if err := db.Stats(&stats); err != nil {
-			return err
-		}
-		u.WrittenBytes += int64(stats.IOWrite)
-	}
-	return nil
-}
-
 func (s *levelDBStore) close() error {
 	var errs []error
 	for _, db := range s.dbs {

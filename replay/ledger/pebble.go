@@ -166,15 +166,6 @@ func (s *pebbleStore) write(_ context.Context, b *batch) (err error) {
 	return p.Commit(pebble.Sync)
 }
 
-// usage counts what Pebble wrote: its log, flushes and compactions.
-func (s *pebbleStore) usage(u *Usage) error {
-	m := s.db.Metrics()
-	total := m.Total()
-	u.WrittenBytes = int64(m.WAL.BytesWritten + total.TableBytesFlushed + total.TableBytesCompacted +
-		total.BlobBytesFlushed + total.BlobBytesCompacted)
-	return nil
-}
-
 func (s *pebbleStore) close() error { return s.db.Close() }
 
 // pebbleFS takes no room for a log ahead: Pebble asks for a tenth more than a memtable for each

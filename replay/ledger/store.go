@@ -76,25 +76,6 @@ func readState(ctx context.Context, s store, keys [][]byte, whole func(i int) bo
 	return v.readVersions(ctx, versions.keys, func(i int, value []byte) { each(versions.at[i], value) })
 }
 
-// A meter is a store that knows more than the size of its files.
-type meter interface {
-	// usage adds what the store knows to u; it finds the sum of its files' sizes there.
-	usage(u *Usage) error
-}
-
-// Usage is what a ledger takes.
-type Usage struct {
-	// DiskBytes is the size of all its files, in bytes; 0 when it has none, or when a part of
-	// them is on a server that does not tell.
-	DiskBytes int64
-	// LogicalBytes are the keys and values that were handed to the backend since the
-	// ledger was opened.
-	LogicalBytes int64
-	// WrittenBytes are those that the backend wrote to its files since then, compactions
-	// included; 0 when it does not know. By LogicalBytes: the write amplification.
-	WrittenBytes int64
-}
-
 // A table is one of a ledger's parts, in the order in which a batch has them.
 type table uint8
 

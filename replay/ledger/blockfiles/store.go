@@ -80,9 +80,7 @@ type Store struct {
 	file   *os.File // the last one
 	number uint32
 	size   int64
-	// written counts the bytes of Append.
-	written int64
-	room    []byte
+	room   []byte
 	// old is the file of the last Read that was not the last file.
 	old       *os.File
 	oldNumber uint32
@@ -124,7 +122,6 @@ func (s *Store) Append(number uint64, payload, note []byte) (Location, error) {
 	}
 	at := Location{s.number, uint32(s.size), uint32(len(out))}
 	s.size += int64(len(out))
-	s.written += int64(len(out))
 	s.forget(record)
 	return at, nil
 }
@@ -239,9 +236,6 @@ func (s *Store) open(number uint32) (*os.File, error) {
 	s.old, s.oldNumber = f, number
 	return f, nil
 }
-
-// Written is how many bytes Append has written since Open.
-func (s *Store) Written() int64 { return s.written }
 
 // Close closes the files. Nothing is left to be written.
 func (s *Store) Close() error {

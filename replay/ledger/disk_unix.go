@@ -2,7 +2,10 @@
 
 package ledger
 
-import "syscall"
+import (
+	"io/fs"
+	"syscall"
+)
 
 func freeBytes(dir string) (uint64, bool) {
 	var s syscall.Statfs_t
@@ -10,4 +13,11 @@ func freeBytes(dir string) (uint64, bool) {
 		return 0, false
 	}
 	return uint64(s.Bavail) * uint64(s.Bsize), true
+}
+
+func allocatedBytes(info fs.FileInfo) int64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int64(s.Blocks) * 512 //nolint:unconvert // not an int64 everywhere
+	}
+	return info.Size()
 }

@@ -1,10 +1,32 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 )
+
+// DiskBytes returns the bytes that are allocated to the files below dir, which differ from their
+// sizes: Badger makes files of 2 GB with holes. Until a ledger has been closed and opened again, it
+// may have logs whose contents belong into tables.
+func DiskBytes(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = e.Info(); err == nil {
+				total += allocatedBytes(info)
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // an engine has removed it
+		}
+		return err
+	})
+	return total, err
+}
 
 // A space guards a directory's disk for an engine that does not survive a full one: that maps
 // files with holes, whose pages then cannot be had, or calls an end of its own. Such an engine
