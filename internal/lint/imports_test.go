@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"recorder/fabricnet/profile":    {"internal/fabric/deliver", "internal/fabric/identity"},
 	"recorder/merge":                {"traces", "traces/event"},
 	"replay/block":                  {"traces/event"},
-	"replay/pipeline":               {"internal/offheap", "traces/event"},
+	"replay/pipeline":               {"traces/event"},
 	"replay/driver":                 {"internal/offheap", "replay/pipeline", "replay/block", "traces/event"},
 	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/outfile", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
 	"replay/ledger/blockfiles":      {"internal/fabric/blockfile", "internal/outfile"},

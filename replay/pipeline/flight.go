@@ -34,8 +34,9 @@ func (f *flight) push(p parcel) {
 
 func (f *flight) grow() {
 	ring := make([]parcel, max(16, 2*len(f.ring)))
-	for i := range f.n {
-		ring[i] = f.ring[(f.head+i)&(len(f.ring)-1)]
+	if f.n > 0 { // and so full
+		first := f.head & (len(f.ring) - 1)
+		copy(ring[copy(ring, f.ring[first:]):], f.ring[:first])
 	}
 	f.ring, f.head = ring, 0
 }

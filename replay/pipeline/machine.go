@@ -163,52 +163,52 @@ func (m *Machine) refuse(what string, b event.BlockNum) {
 }
 
 // run does what is due, in the order of the package's comment, up to a pop.
-func (m *Machine) run(at event.Time) []Output {
-	if at < m.now {
-		panic(fmt.Sprintf("pipeline: an input at %d came after one at %d", at, m.now))
+func (m *Machine) run(now event.Time) []Output {
+	if now < m.now {
+		panic(fmt.Sprintf("pipeline: an input at %d came after one at %d", now, m.now))
 	}
-	m.now, m.said = at, 0
-	for m.popAt > m.now && m.said < len(m.outputs)-1 {
+	m.now, m.said = now, 0
+	for m.popAt > now && m.said < len(m.outputs)-1 {
 		switch {
-		case m.actAt <= m.now:
+		case m.actAt <= now:
 			if m.intake == working {
-				m.reach() // nothing that comes before a look becomes due by this
+				m.reach(now) // nothing that comes before a look becomes due by this
 			}
-			m.look()
+			m.look(now)
 		case m.handFull && m.intake == idle:
 			m.handFull = false
-			m.takeIn(m.hand)
-		case m.lands <= m.now && m.receives():
-			m.receive()
-		case m.sentAt <= m.now:
-			m.sent()
+			m.takeIn(m.hand, now)
+		case m.lands <= now && m.receives():
+			m.receive(now)
+		case m.sentAt <= now:
+			m.sent(now)
 		case m.waiting && m.admits():
-			m.send()
+			m.send(now)
 		default:
 			m.wake = m.timer()
 			return m.outputs[:m.said]
 		}
 	}
-	if m.popAt <= m.now && m.said < len(m.outputs) {
-		m.pop()
+	if m.popAt <= now && m.said < len(m.outputs) {
+		m.pop(now)
 	}
-	if m.wake = max(m.timer(), m.now); m.handFull && m.intake == idle || m.waiting && m.admits() {
-		m.wake = m.now
+	if m.wake = max(m.timer(), now); m.handFull && m.intake == idle || m.waiting && m.admits() {
+		m.wake = now
 	}
 	return m.outputs[:m.said]
 }
 
 // say adds to what the Step returns.
-func (m *Machine) say(k event.Kind, b event.BlockNum) {
-	m.outputs[m.said%len(m.outputs)] = Output{k, b, m.now}
+func (m *Machine) say(k event.Kind, b event.BlockNum, now event.Time) {
+	m.outputs[m.said%len(m.outputs)] = Output{k, b, now}
 	m.said++
 }
 
 // timer is the earliest instant at which something is due.
 func (m *Machine) timer() event.Time {
-	t := min(m.popAt, m.actAt, m.sentAt)
+	t := min(m.popAt, m.sentAt)
 	if m.lands < t && m.receives() {
 		t = m.lands
 	}
-	return t
+	return min(t, m.actAt)
 }
