@@ -303,7 +303,7 @@ func TestRefusals(t *testing.T) {
 		"are the same":        {Repeat: 2},
 		"choose 1 to 25":      {Clock: replay.Wall, Repeat: 26},
 		"wall clock":          {Speed: 2},
-		"buffer policy":         {Mode: "magic"},
+		"buffer policy":       {Mode: "magic"},
 		"no preset":           {Preset: "fabric-9"},
 		"is unknown":          {Ledgers: []string{"granite"}},
 		"measures its own":    {Ledgers: []string{"memory"}, Scale: half},

@@ -220,9 +220,9 @@ func (d *document) check() error {
 		return errors.New("it does not name its ledger in a few words")
 	case d.First < 0 || d.First > maxBlockNum:
 		return fmt.Errorf("its first block is %d", d.First)
-	case d.Blocks < 1 || d.Blocks > maxBlocks || d.Warmup < 0 || d.Warmup > maxBlocks:
+	case d.Blocks < 1 || int64(d.Blocks) > maxBlocks || d.Warmup < 0 || int64(d.Warmup) > maxBlocks:
 		return fmt.Errorf("it is made of %d blocks behind %d", d.Blocks, d.Warmup)
-	case d.Runs < 1 || d.Runs > d.Blocks || d.Measured < d.Blocks || d.Measured > maxBlocks:
+	case d.Runs < 1 || d.Runs > d.Blocks || d.Measured < d.Blocks || int64(d.Measured) > maxBlocks:
 		return fmt.Errorf("its %d blocks are of %d that were measured in %d runs", d.Blocks, d.Measured, d.Runs)
 	case d.Refused != nil && !within(*d.Refused, 0, 1):
 		return fmt.Errorf("a share of %g of its transactions was refused", *d.Refused)

@@ -199,7 +199,7 @@ func (l *live) receive(a arrived) error {
 		return fmt.Errorf("stream %d: %w", l.Index, a.err)
 	case a.Number != l.expected:
 		return fmt.Errorf("stream %d: block %d came where %d should", l.Index, a.Number, l.expected)
-	case a.Bytes < 0 || a.Bytes > pipeline.MaxBlockBytes:
+	case a.Bytes < 0 || int64(a.Bytes) > pipeline.MaxBlockBytes:
 		return fmt.Errorf("stream %d: block %d has %d bytes", l.Index, a.Number, a.Bytes)
 	}
 	l.expected++

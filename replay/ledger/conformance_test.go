@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -216,7 +217,7 @@ func TestRefused(t *testing.T) {
 			{block.Block{Number: 1, Transactions: -1}, "transactions"},
 			{block.Block{Number: 1, Transactions: MaxBlockTransactions + 1}, "transactions"},
 			{block.Block{Number: 1, Writes: MaxBlockWrites + 1}, "writes"},
-			{block.Block{Number: 1, Bytes: event.Missing}, "bytes"},
+			{block.Block{Number: 1, Bytes: math.MinInt}, "bytes"},
 			{block.Block{Number: 1, Bytes: MaxBlockBytes + 1}, "bytes"},
 			{block.Block{Number: 1, Payload: []byte("no block")}, "malformed"},
 			{*fork, "its payload is block 2"},

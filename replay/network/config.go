@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -117,7 +118,7 @@ func (c *Config) Validate() error {
 		{"channels", c.Channels, 1, MaxStreams}, {"organizations", c.Orgs, 1, MaxStreams},
 		{"streams (channels × organizations)", c.Channels * c.Orgs, 1, MaxStreams},
 		{"blocks ahead", c.AheadBlocks, 1, maxAheadBlocks},
-		{"bytes ahead", c.AheadBytes, 1, 1 << 40},
+		{"bytes ahead", c.AheadBytes, 1, min(1<<40, math.MaxInt)},
 	} {
 		if err := inRange(f.name, f.value, f.low, f.high); err != nil {
 			return err

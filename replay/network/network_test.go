@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -298,7 +299,7 @@ func TestOpenRefuses(t *testing.T) {
 		"streams":             func(c *Config) { c.Channels, c.Orgs = 17, 17 },
 		"transactions":        func(c *Config) { c.Transactions = 0 },
 		"writes":              func(c *Config) { c.Writes = -1 },
-		"bytes":               func(c *Config) { c.Bytes = 1 << 40 },
+		"bytes":               func(c *Config) { c.Bytes = math.MaxInt },
 		"goes upwards":        func(c *Config) { c.Shapes = Mixed(5, 4) },
 		"choose 1 to 1048576": func(c *Config) { c.Shapes = Mixed(1, 1<<21) },
 		"each transaction":    func(c *Config) { c.WritesEach = -1 },

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,8 +19,8 @@ import (
 )
 
 // message frames a DeliverResponse as gRPC does: a flag, the length, the bytes.
-func message(flag byte, length int, raw []byte) []byte {
-	return append(binary.BigEndian.AppendUint32([]byte{flag}, uint32(length)), raw...)
+func message(flag byte, length uint32, raw []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{flag}, length), raw...)
 }
 
 // TestBrokenAnswers reads from a server that speaks HTTP/2 but not as a Fabric node does:
@@ -37,7 +38,7 @@ func TestBrokenAnswers(t *testing.T) {
 	}{
 		"cut within a message": {func(w http.ResponseWriter, _ *http.Request) {
 			grpcHead(w)
-			w.Write(message(0, len(block), block[:len(block)/2]))
+			w.Write(message(0, uint32(len(block)), block[:len(block)/2]))
 			w.Header().Set("Grpc-Status", "0")
 		}, false, "unexpected EOF"},
 		"cut within a length": {func(w http.ResponseWriter, _ *http.Request) {
@@ -47,13 +48,13 @@ func TestBrokenAnswers(t *testing.T) {
 		}, false, "unexpected EOF"},
 		"a length beyond all limits": {func(w http.ResponseWriter, _ *http.Request) {
 			grpcHead(w)
-			w.Write(message(0, 1<<32-1, block))
+			w.Write(message(0, math.MaxUint32, block))
 			w.Header().Set("Grpc-Status", "0")
 		}, true, "larger than the limit of 100 MB"},
 		"an unknown compression": {func(w http.ResponseWriter, _ *http.Request) {
 			grpcHead(w)
 			w.Header().Set("Grpc-Encoding", "lzma")
-			w.Write(message(1, len(block), block))
+			w.Write(message(1, uint32(len(block)), block))
 			w.Header().Set("Grpc-Status", "0")
 		}, false, "lzma"},
 		"no message": {func(w http.ResponseWriter, _ *http.Request) {
