@@ -119,8 +119,8 @@ func lastInstant(samples []traces.SampleColumn, timelines ...*traces.Timeline) i
 		}
 	}
 	for _, tl := range timelines {
-		for k := event.Offered; k.IsTime(); k++ {
-			if _, latest, n := bounds(tl.Column(k)); n > 0 {
+		for _, k := range event.Way() {
+			if _, latest, n := tl.Bounds(k); n > 0 {
 				last = max(last, latest)
 			}
 		}

@@ -113,7 +113,7 @@ func PartsOverTime(tl *traces.Timeline, from event.Kind, buckets int) ([]Part, [
 	if err := checkClocks(tl); err != nil && from == event.Offered {
 		return nil, nil, err
 	}
-	parts := slices.DeleteFunc(PartsOf(tl), func(p Part) bool { return p.From < from })
+	parts := slices.DeleteFunc(PartsOf(tl), func(p Part) bool { return p.From.Precedes(from) })
 	if len(parts) == 0 || parts[0].From != from {
 		return nil, nil, &MissingError{Stream: tl.Name(), Kind: from, Figure: "parts of the latency", Rare: true}
 	}

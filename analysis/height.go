@@ -47,19 +47,7 @@ func (e *MissingError) Error() string {
 	if e.Rare {
 		lacks = fmt.Sprintf("of the committed blocks fewer than nine in ten have %q times", e.Kind)
 	}
-	return fmt.Sprintf("%s of stream %s: %s; %s", e.Figure, e.Stream, lacks, missingHint[e.Kind])
-}
-
-// missingHint says where the times of a kind come from.
-var missingHint = [event.Committed + 1]string{
-	event.Offered:   "they are in the orderer's log",
-	event.Sent:      "they are in the orderer's log at level DEBUG, or in a replay",
-	event.Received:  "a replay or a run of the embedded pipeline has them",
-	event.AtDoor:    "they are in the peer's log at level DEBUG of gossip.state, or in a replay",
-	event.Enqueued:  "they are in the peer's log at level DEBUG of gossip.state, or in a replay",
-	event.Dequeued:  "they are in the peer's log",
-	event.Validated: "they are in the peer's log",
-	event.Committed: "they are in the peer's log",
+	return fmt.Sprintf("%s of stream %s: %s; %s", e.Figure, e.Stream, lacks, e.Kind.Source())
 }
 
 // require returns a *MissingError for the first of the kinds that tl lacks.
@@ -207,8 +195,8 @@ func horizon(tl *traces.Timeline) int64 {
 		return math.MaxInt64
 	}
 	end := int64(math.MinInt64)
-	for k := event.Received; k <= event.Committed; k++ {
-		if _, last, n := bounds(tl.Column(k)); n > 0 {
+	for _, k := range event.Way() {
+		if _, last, n := tl.Bounds(k); n > 0 && event.Sent.Precedes(k) { // the orderer's end with Sent
 			end = max(end, last)
 		}
 	}

@@ -22,17 +22,6 @@ type Part struct {
 	Duration *Quantiles `json:"duration_ns"`
 }
 
-// way names what lies before each instant of a block's way, after the one before it.
-var way = [event.Committed + 1]string{
-	event.Sent:      "orderer",
-	event.Received:  "link",
-	event.AtDoor:    "intake",
-	event.Enqueued:  "door",
-	event.Dequeued:  "buffer",
-	event.Validated: "validate",
-	event.Committed: "commit",
-}
-
 // PartsOf returns the parts, without durations, into which the delivery latency of
 // tl can be divided: from each observed kind of instant to the next. A kind counts
 // as observed when at least nine committed blocks in ten have it.
@@ -41,9 +30,9 @@ func PartsOf(tl *traces.Timeline) []Part {
 	var names []string
 	from, started := event.Offered, false
 	committed := tl.Observed(event.Committed)
-	for k := event.Offered; k <= event.Committed; k++ {
-		if k > event.Offered {
-			names = append(names, way[k])
+	for _, k := range event.Way() {
+		if k != event.Offered {
+			names = append(names, k.Wait())
 		}
 		if k == event.Sent && !knowsSent(tl) {
 			continue

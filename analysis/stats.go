@@ -109,6 +109,12 @@ func (s *StreamStats) Name() string {
 	return traces.Stream{Channel: s.Channel, Peer: s.Peer}.Name()
 }
 
+// StatsKinds returns the kinds whose values Stats looks at.
+func StatsKinds() []event.Kind {
+	return append(event.Way(), event.Transactions, event.Bytes, event.InvalidTransactions,
+		event.StateValidation, event.BlockStore, event.StateCommit)
+}
+
 // Stats returns the figures of every stream of tr.
 func Stats(tr *traces.Trace) Result {
 	r := Result{Streams: make([]StreamStats, 0, len(tr.Timelines))}

@@ -69,7 +69,7 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 		case n == 0:
 		case k == event.Validated && tl.Observed(event.Dequeued) == 0 && tl.Observed(k) == 0: // said of the pops
 		case tl.Observed(k) == 0:
-			warn("no %s times: %s not known; %s", k, withoutKind[k], missingHint[k])
+			warn("no %s times: %s not known; %s", k, withoutKind[k], k.Source())
 		default:
 			warn("%s of %s lack %s times", FormatCount(int64(n)), FormatBlocks(int64(committed))+" committed", k)
 		}
@@ -104,7 +104,7 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 }
 
 // withoutKind names what is not known without the times of a kind.
-var withoutKind = [event.Committed + 1]string{
+var withoutKind = map[event.Kind]string{
 	event.Offered:   "height gap, latency and makespan are",
 	event.Dequeued:  "the committer's busy and starved time, and the share of validation in it, are",
 	event.Validated: "the share of validation in the commit is",

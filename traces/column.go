@@ -15,6 +15,10 @@ type encodedColumn struct {
 	spans     []span
 	values    []int64
 	low, high int64 // bounds of the values
+
+	// Of a column that is read:
+	predictor predictor
+	packed    packedValues
 }
 
 // A columnEncoder holds what encoding a column needs again and again.
@@ -97,59 +101,73 @@ func resize[T any](s []T, n int) []T {
 // and spans are those of one chunk.
 type columnDecoder struct {
 	values    []int64
+	claimed   int // values of the chunk's columns, decoded or not
 	spans     []span
 	stretches []stretch
-	columns   []encodedColumn
+	columns   []encodedColumn // of a group
+	unwanted  [1 << 8]bool    // kinds that are decoded only where others refer to them
 }
 
-// column reads a column of a group that spans count blocks from first on.
-func (d *columnDecoder) column(c *cursor, earlier []encodedColumn, first, count uint64) encodedColumn {
+// column reads a column of a group that spans count blocks from first on, but not its values.
+func (d *columnDecoder) column(c *cursor, earlier int, first, count uint64) encodedColumn {
 	col := encodedColumn{kind: event.Kind(c.byte())}
-	p := predictor(c.uvarint())
-	if p >= predictColumn+2*predictor(len(earlier)) {
-		c.fail(fmt.Errorf("column is predicted from column %d of %d", (p-predictColumn)/2, len(earlier)))
+	col.predictor = predictor(c.uvarint())
+	if col.predictor >= predictColumn+2*predictor(earlier) {
+		c.fail(fmt.Errorf("column is predicted from column %d of %d", (col.predictor-predictColumn)/2, earlier))
 	}
 	n := d.readSpans(c, &col, first, count)
-	start := int64(0)
-	if col.values, start = d.packed(c, n); c.err != nil {
+	col.packed = readPacked(c, n)
+	return col
+}
+
+// decode decodes the values of a column of the group, and of those that it refers to.
+func (d *columnDecoder) decode(c *cursor, i int) *encodedColumn {
+	col := &d.columns[i]
+	if col.values != nil || col.packed.n == 0 || c.err != nil {
 		return col
 	}
 	var ref []int64
-	if p >= predictColumn {
-		j, shift := p.reference()
-		d.stretches = stretches(d.stretches[:0], col.spans, earlier[j].spans, shift)
-		ref = earlier[j].values
+	if col.predictor >= predictColumn {
+		j, shift := col.predictor.reference()
+		ref = d.decode(c, j).values
+		d.stretches = stretches(d.stretches[:0], col.spans, d.columns[j].spans, shift)
 	}
-	add(col.values, start, p, d.stretches, ref)
-	if len(col.values) == 0 {
-		return col
-	}
+	col.values = d.unpack(&col.packed)
+	add(col.values, col.packed.start, col.predictor, d.stretches, ref)
 	if col.low, col.high = bounds(col.values); !valid(col.low) || !valid(col.high) {
 		c.fail(fmt.Errorf("column holds a value over the limit of %d", int64(MaxValue)))
 	}
 	return col
 }
 
-// packed reads n residuals and their start. The caller has held n against its limit.
-func (d *columnDecoder) packed(c *cursor, n int) (res []int64, start int64) {
+// packedValues are residuals as they stand in a file.
+type packedValues struct {
+	n                int
+	start, low, unit int64
+	width            int
+	planes           []byte
+}
+
+// readPacked reads n residuals and their start, but does not unpack them. The caller has held n
+// against its limit.
+func readPacked(c *cursor, n int) packedValues {
 	start, low, unit, width := c.varint(), c.varint(), c.uvarint(), c.byte()
 	switch {
 	case c.err != nil:
-		return nil, 0
 	case width > 8:
 		c.fail(fmt.Errorf("column of values %d bytes wide", width))
 	case unit > math.MaxInt64:
 		c.fail(fmt.Errorf("unit %d is too large", unit))
 	}
-	planes := c.bytes(uint64(n) * uint64(width))
-	if c.err != nil {
-		return nil, 0
-	}
+	return packedValues{n, start, low, int64(unit), int(width), c.bytes(uint64(n) * uint64(width))}
+}
+
+func (d *columnDecoder) unpack(p *packedValues) []int64 {
 	at := len(d.values)
-	d.values = append(d.values, make([]int64, n)...)
-	res = d.values[at:]
-	unpack(res, planes, int(width), int64(unit), low)
-	return res, start
+	d.values = append(d.values, make([]int64, p.n)...)
+	res := d.values[at:len(d.values):len(d.values)]
+	unpack(res, p.planes, p.width, p.unit, p.low)
+	return res
 }
 
 // readSpans reads the spans of col and returns how many values they have.
@@ -161,8 +179,8 @@ func (d *columnDecoder) readSpans(c *cursor, col *encodedColumn, first, count ui
 		if c.err == nil && (gap > end-at || length > end-at-gap || length == 0) {
 			c.fail(errors.New("column reaches beyond its group"))
 		}
-		if c.err == nil && length > MaxChunkValues-uint64(len(d.values)+values) {
-			c.fail(&LimitError{"values in a chunk", length + uint64(len(d.values)+values), MaxChunkValues})
+		if c.err == nil && length > MaxChunkValues-uint64(d.claimed) {
+			c.fail(&LimitError{"values in a chunk", length + uint64(d.claimed), MaxChunkValues})
 		}
 		if c.err != nil {
 			return 0
@@ -170,6 +188,7 @@ func (d *columnDecoder) readSpans(c *cursor, col *encodedColumn, first, count ui
 		d.spans = append(d.spans, span{at + gap, int(length)})
 		at += gap + length
 		values += int(length)
+		d.claimed += int(length)
 	}
 	col.spans = d.spans[from:len(d.spans):len(d.spans)]
 	return values

@@ -162,7 +162,7 @@ func (c *CutConfig) samples(t, out *Trace) (kept []SampleColumn) {
 func (t *Trace) instants() Extent {
 	x := Extent{Start: event.Missing, End: event.Missing}
 	for _, tl := range t.Timelines {
-		for k := event.Offered; k.IsTime(); k++ {
+		for _, k := range event.Way() {
 			if least, greatest, n := tl.Bounds(k); n > 0 {
 				x.cover(least, greatest)
 			}
@@ -256,7 +256,7 @@ func (t *Timeline) firstInstant(i int) int64 {
 		return at
 	}
 	first := int64(event.Missing)
-	for k := event.Offered; k.IsTime(); k++ {
+	for _, k := range event.Way() {
 		if at := t.Value(k, i); at != event.Missing && (first == event.Missing || at < first) {
 			first = at
 		}

@@ -180,7 +180,7 @@ func TestReadRange(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		whole := randomTrace(seed, 2000)
 		for _, tl := range whole.Timelines { // times that lie together, so that cuts hit
-			for k := event.Offered; k.IsTime(); k++ {
+			for _, k := range event.Way() {
 				values := tl.MakeColumn(k)
 				for i, v := range values {
 					if v != event.Missing {

@@ -42,7 +42,7 @@ func (e *columnEncoder) appendGroup(b []byte, stream int, first, count uint64, c
 
 // decodeData reads the content of a data chunk into chunk.
 func (d *columnDecoder) decodeData(content []byte, streams int, chunk *Chunk) error {
-	d.values, d.spans = d.values[:0], d.spans[:0]
+	d.values, d.claimed, d.spans = d.values[:0], 0, d.spans[:0]
 	c := &cursor{b: content}
 	for n := c.count("groups of a chunk", maxGroups); n > 0 && c.err == nil; n-- {
 		d.group(c, streams, chunk)
@@ -69,11 +69,16 @@ func (d *columnDecoder) group(c *cursor, streams int, chunk *Chunk) {
 	ext := Extent{int(stream), event.BlockNum(first), count, event.Missing, event.Missing}
 	d.columns = d.columns[:0]
 	for ; columns > 0 && c.err == nil; columns-- {
-		col := d.column(c, d.columns, first, count)
+		d.columns = append(d.columns, d.column(c, len(d.columns), first, count))
+	}
+	for i := range d.columns {
+		if d.unwanted[d.columns[i].kind] {
+			continue
+		}
+		col := d.decode(c, i)
 		if c.err != nil {
 			return
 		}
-		d.columns = append(d.columns, col)
 		if !col.kind.Valid() {
 			continue // of a newer version
 		}
@@ -85,6 +90,9 @@ func (d *columnDecoder) group(c *cursor, streams int, chunk *Chunk) {
 			chunk.Runs = append(chunk.Runs, Run{int(stream), col.kind, event.BlockNum(s.first), col.values[at : at+s.n]})
 			at += s.n
 		}
+	}
+	if c.err != nil {
+		return
 	}
 	chunk.Extents = append(chunk.Extents, ext)
 }

@@ -122,3 +122,37 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// TestKinds holds that a reader that decodes some kinds finds the same values of these and none of
+// others, whichever columns they are predicted from.
+func TestKinds(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		tr := randomTrace(seed, 3000)
+		file := encode(t, tr)
+		var kinds []event.Kind
+		for k := range event.Kind(event.NumKinds) {
+			if r.IntN(3) == 0 {
+				kinds = append(kinds, k)
+			}
+		}
+		got, err := ReadConfig(bytes.NewReader(file), ReaderConfig{Kinds: append(kinds, 200)})
+		if err != nil || got.Loss != nil {
+			t.Fatal(err, got.Loss)
+		}
+		for s, tl := range tr.Timelines {
+			if got.Timelines[s].Len() != tl.Len() {
+				t.Errorf("seed %d: %d blocks, want %d", seed, got.Timelines[s].Len(), tl.Len())
+			}
+			for k := range event.Kind(event.NumKinds) {
+				want := tl.Column(k)
+				if !slices.Contains(kinds, k) {
+					want = nil
+				}
+				if !slices.Equal(got.Timelines[s].Column(k), want) {
+					t.Errorf("seed %d: %v differs", seed, k)
+				}
+			}
+		}
+	}
+}

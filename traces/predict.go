@@ -2,6 +2,7 @@ package traces
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -26,13 +27,25 @@ func (p predictor) reference() (column int, shift uint64) {
 // columnOrder is the order in which Writer puts columns, so that every column
 // stands behind those that it is best predicted from: a block is popped right
 // after the commit of the block before it, and validated after it was popped.
-var columnOrder = [event.NumKinds]event.Kind{
-	event.Committed, event.Dequeued, event.Validated,
-	event.Offered, event.Sent, event.Received, event.AtDoor, event.Enqueued,
-	event.Transactions, event.Bytes, event.Writes, event.InvalidTransactions,
-	event.StateValidation, event.BlockStore, event.StateCommit, event.HistoryCommit,
-	event.CommitHash,
-}
+var columnOrder = func() []event.Kind {
+	order := []event.Kind{event.Committed, event.Dequeued, event.Validated}
+	add := func(kinds ...event.Kind) {
+		for _, k := range kinds {
+			if !slices.Contains(order, k) {
+				order = append(order, k)
+			}
+		}
+	}
+	add(event.Way()...)
+	add(event.Transactions, event.Bytes, event.Writes, event.InvalidTransactions)
+	for k := range event.Kind(event.NumKinds) {
+		if k != event.CommitHash {
+			add(k)
+		}
+	}
+	add(event.CommitHash)
+	return order
+}()
 
 // A neighbour is a column that another one may be predicted from.
 type neighbour struct {

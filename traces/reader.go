@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -17,6 +18,9 @@ type ReaderConfig struct {
 	// SkipData, which is of samples too, and SkipPayloads make the Reader check the
 	// chunks of that kind without decoding them.
 	SkipData, SkipPayloads bool
+	// Kinds are those whose values are decoded; nil means all. The instants of an Extent are
+	// of these too.
+	Kinds []event.Kind
 	// MaxCells bounds blocks × columns over all streams of a trace that is read
 	// into memory, and eight cells a sample; 0 means the constant MaxCells.
 	MaxCells uint64
@@ -73,6 +77,11 @@ func NewReader(r io.Reader, cfg ReaderConfig) (*Reader, error) {
 	t := &Reader{r: bufio.NewReaderSize(r, 64<<10), cfg: cfg}
 	if err := t.readHeader(); err != nil {
 		return nil, err
+	}
+	if cfg.Kinds != nil {
+		for k := range t.columns.unwanted {
+			t.columns.unwanted[k] = !slices.Contains(cfg.Kinds, event.Kind(k))
+		}
 	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true),
 		zstd.WithDecoderMaxMemory(MaxPayloadChunkBytes), zstd.WithDecoderMaxWindow(MaxPayloadChunkBytes))

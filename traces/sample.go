@@ -230,11 +230,12 @@ func (d *columnDecoder) samples(c *cursor, left *uint64, earlier []SampleColumn)
 }
 
 func (d *columnDecoder) instants(c *cursor, n int) []event.Time {
-	at, start := d.packed(c, n)
+	p := readPacked(c, n)
 	if c.err != nil {
 		return nil
 	}
-	addPrevious(at, start)
+	at := d.unpack(&p)
+	addPrevious(at, p.start)
 	out := make([]event.Time, n)
 	for i, v := range at {
 		if out[i] = event.Time(v); !valid(v) || i > 0 && v < at[i-1] {
@@ -253,12 +254,13 @@ func (d *columnDecoder) sampleValues(c *cursor, n int) []float64 {
 	if f == formDouble {
 		return d.doubles(c, n)
 	}
-	whole, start := d.packed(c, n)
+	p := readPacked(c, n)
 	if c.err != nil {
 		return nil
 	}
+	whole := d.unpack(&p)
 	if f == formSteps {
-		addPrevious(whole, start)
+		addPrevious(whole, p.start)
 	}
 	values := make([]float64, n)
 	for i, v := range whole {

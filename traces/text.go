@@ -55,7 +55,7 @@ var columnNames = func() (names [event.NumKinds]string) {
 		k := event.Kind(i)
 		names[i] = k.String()
 		if k.IsTime() {
-			names[i] += "_ns"
+			names[i] += "_" + k.Unit()
 		}
 	}
 	return names

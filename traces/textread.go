@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"time"
 
 	"github.com/blockreel/blockreel/traces/event"
@@ -37,33 +38,40 @@ type textLine struct {
 	At      *event.Time     `json:"at_ns"`
 	Value   *float64        `json:"value"`
 
-	Offered         *int64 `json:"offered_ns"`
-	Sent            *int64 `json:"sent_ns"`
-	Received        *int64 `json:"received_ns"`
-	AtDoor          *int64 `json:"at_door_ns"`
-	Enqueued        *int64 `json:"enqueued_ns"`
-	Dequeued        *int64 `json:"dequeued_ns"`
-	Validated       *int64 `json:"validated_ns"`
-	Committed       *int64 `json:"committed_ns"`
-	Transactions    *int64 `json:"transactions"`
-	Bytes           *int64 `json:"bytes"`
-	Writes          *int64 `json:"writes"`
-	StateValidation *int64 `json:"state_validation_ns"`
-	BlockStore      *int64 `json:"block_store_ns"`
-	StateCommit     *int64 `json:"state_commit_ns"`
-	HistoryCommit   *int64 `json:"history_commit_ns"`
-	CommitHash      *int64 `json:"commit_hash"`
-	Invalid         *int64 `json:"invalid_transactions"`
+	values [event.NumKinds]*int64
 }
 
-// values returns the line's values in the order of their kinds.
-func (l *textLine) values() [event.NumKinds]*int64 {
-	return [event.NumKinds]*int64{
-		l.Offered, l.Sent, l.Received, l.AtDoor, l.Enqueued, l.Dequeued, l.Validated, l.Committed,
-		l.Transactions, l.Bytes, l.Writes,
-		l.StateValidation, l.BlockStore, l.StateCommit, l.HistoryCommit,
-		l.CommitHash, l.Invalid,
+// textFields is the number of fields of a textLine before values, and textLineType a textLine
+// with a field for each kind instead, in the order of the kinds.
+var textFields, textLineType = func() (int, reflect.Type) {
+	line := reflect.TypeFor[textLine]()
+	n := line.NumField() - 1
+	fields := make([]reflect.StructField, n, n+event.NumKinds)
+	for i := range fields {
+		fields[i] = line.Field(i)
 	}
+	for k, name := range columnNames {
+		fields = append(fields, reflect.StructField{
+			Name: fmt.Sprintf("Kind%d", k), Type: reflect.TypeFor[*int64](), Tag: reflect.StructTag(`json:"` + name + `"`),
+		})
+	}
+	return n, reflect.StructOf(fields)
+}()
+
+// parseTextLine parses a line behind the header.
+func parseTextLine(line []byte) (l textLine, err error) {
+	parsed := reflect.New(textLineType)
+	if err := parseStrict(line, parsed.Interface()); err != nil {
+		return l, err
+	}
+	from, to := parsed.Elem(), reflect.ValueOf(&l).Elem()
+	for i := range textFields {
+		to.Field(i).Set(from.Field(i))
+	}
+	for k := range l.values {
+		l.values[k], _ = from.Field(textFields + k).Interface().(*int64)
+	}
+	return l, nil
 }
 
 // textLines iterates over the lines of r with their numbers. A line longer than
@@ -121,12 +129,12 @@ func ReadTextPayloads(r io.Reader) iter.Seq2[Payload, error] {
 			if n == 1 && line.err == nil || line.err == nil && !bytes.Contains(line.b, []byte(`"payload"`)) {
 				continue
 			}
-			var l textLine
 			if err := line.err; err != nil {
 				yield(Payload{}, &TextError{n, err})
 				return
 			}
-			if err := parseStrict(line.b, &l); err != nil {
+			l, err := parseTextLine(line.b)
+			if err != nil {
 				yield(Payload{}, &TextError{n, err})
 				return
 			}
@@ -173,8 +181,8 @@ func textBuilder(line []byte, maxCells uint64) (*builder, error) {
 
 // textLine adds a line behind the header.
 func (b *builder) textLine(line []byte) error {
-	var l textLine
-	if err := parseStrict(line, &l); err != nil {
+	l, err := parseTextLine(line)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -220,8 +228,7 @@ func (b *builder) textBlock(l *textLine) error {
 	}
 	s := &b.streams[*l.Stream]
 	s.cover(block, 1)
-	values := l.values()
-	for k, v := range values {
+	for k, v := range l.values {
 		if v == nil {
 			continue
 		}
@@ -234,7 +241,7 @@ func (b *builder) textBlock(l *textLine) error {
 	if err := b.account(*l.Stream); err != nil {
 		return err
 	}
-	for k, v := range values {
+	for k, v := range l.values {
 		if v != nil {
 			b.column(*l.Stream, event.Kind(k)).Set(*l.Block, *v)
 		}

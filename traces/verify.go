@@ -136,18 +136,6 @@ func (v *verifier) checkIndex(x *Index) error {
 	return nil
 }
 
-// order lists the pairs of kinds of which the first comes no later than the second.
-// Nothing is said of the instant at which the orderer's Send returned and that at
-// which the peer received: either may be the earlier one.
-var order = [][2]event.Kind{
-	{event.Offered, event.Sent}, {event.Offered, event.Received}, {event.Received, event.AtDoor},
-	{event.AtDoor, event.Enqueued}, {event.Enqueued, event.Dequeued}, {event.Dequeued, event.Validated},
-	{event.Validated, event.Committed}, {event.Offered, event.Committed},
-}
-
-// ascending lists the kinds whose instants ascend with the block number.
-var ascending = []event.Kind{event.Offered, event.Enqueued, event.Dequeued, event.Committed}
-
 func (v *verifier) findings() {
 	r := v.report
 	if n := v.builder.repeated; n > 0 {
@@ -160,16 +148,22 @@ func (v *verifier) findings() {
 		r.Findings = append(r.Findings, Finding{-1, "samples lie before earlier recorded ones of their series", n, 0})
 	}
 	for s, tl := range v.builder.trace().Timelines {
-		for _, p := range order {
-			r.find(s, tl, fmt.Sprintf("%v lies before %v", p[1], p[0]), func(i int) bool {
-				a, b := tl.Value(p[0], i), tl.Value(p[1], i)
-				return a != event.Missing && b != event.Missing && b < a
-			})
+		for _, k := range event.Way() {
+			for _, earlier := range k.After() {
+				a, b := tl.Cursor(earlier), tl.Cursor(k)
+				r.find(s, tl, fmt.Sprintf("%v lies before %v", k, earlier), func(i int) bool {
+					a, b := a.At(i), b.At(i)
+					return a != event.Missing && b != event.Missing && b < a
+				})
+			}
 		}
-		for _, k := range ascending {
-			last := int64(event.Missing)
+		for _, k := range event.Way() {
+			if !k.Ascends() || tl.Ascends(k) {
+				continue
+			}
+			last, c := int64(event.Missing), tl.Cursor(k)
 			r.find(s, tl, fmt.Sprintf("%v lies before that of an earlier block", k), func(i int) bool {
-				at := tl.Value(k, i)
+				at := c.At(i)
 				before := at != event.Missing && at < last
 				last = max(last, at)
 				return before

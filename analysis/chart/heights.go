@@ -9,6 +9,7 @@ import (
 
 	"github.com/blockreel/blockreel/analysis"
 	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // A Run is a stream with the words by which a chart calls it: "N = 20".
@@ -18,6 +19,9 @@ type Run struct {
 	// Samples are those of the stream's trace; nil for none.
 	Samples []traces.SampleColumn
 }
+
+// Kinds returns the kinds whose values the charts look at.
+func Kinds() []event.Kind { return append(event.Way(), event.Bytes) }
 
 // checkRuns refuses what a chart of several runs cannot show.
 func checkRuns(runs []Run) error {

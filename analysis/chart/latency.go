@@ -127,7 +127,7 @@ func LatencyParts(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure,
 		if part.Duration.Mean > stats.Parts[longest].Duration.Mean {
 			longest = i
 		}
-		if part.From >= event.Dequeued {
+		if !part.From.Precedes(event.Dequeued) {
 			service += part.Duration.Mean
 		}
 		f.legend = append(f.legend, entry{name: part.Name, fill: partColors[part.To]})
@@ -208,7 +208,7 @@ func partsPanel(tl *traces.Timeline, from event.Kind, title string, samples []tr
 
 // partColors are by the instant that ends a part, so that a part looks the same in
 // every chart.
-var partColors = [event.Committed + 1]color.NRGBA{
+var partColors = map[event.Kind]color.NRGBA{
 	event.Sent: grey, event.Received: sky, event.AtDoor: blue, event.Enqueued: vermillion,
 	event.Dequeued: orange, event.Validated: green, event.Committed: purple,
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // loadTrace reads a trace from a file, or from stdin when path is "-": the trace file
-// or its text twin. It tells on stderr what a damaged one has lost.
-func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
+// or its text form. Of a trace file it reads the values of these kinds, of all when none is given.
+// It warns on stderr of what a damaged one has lost.
+func loadTrace(c *cobra.Command, path string, kinds ...event.Kind) (*traces.Trace, error) {
 	sparing()
 	if isDirectory(path) {
 		return nil, inDirectory(path)
@@ -35,7 +37,7 @@ func loadTrace(c *cobra.Command, path string) (*traces.Trace, error) {
 	case text:
 		tr, err = traces.ReadText(buffered)
 	default:
-		tr, err = traces.Read(buffered)
+		tr, err = traces.ReadConfig(buffered, traces.ReaderConfig{Kinds: kinds})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

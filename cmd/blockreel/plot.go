@@ -76,7 +76,7 @@ stream, that file is written; otherwise the charts go into the directory.`,
 			}
 			a := album{c: c, only: only, inputs: args, target: output, extension: "." + format}
 			for _, path := range args {
-				tr, err := loadTrace(c, path)
+				tr, err := loadTrace(c, path, chart.Kinds()...)
 				if err != nil {
 					return err
 				}

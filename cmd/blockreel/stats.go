@@ -37,7 +37,7 @@ stats with stats and sweeps with sweeps.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			all := statsResult{Streams: []runStats{}, Warnings: []string{}}
 			for i, path := range args {
-				tr, err := loadTrace(c, path)
+				tr, err := loadTrace(c, path, analysis.StatsKinds()...)
 				if err != nil {
 					return err
 				}

@@ -318,7 +318,7 @@ func (s *stream) count() {
 func (l *logs) trace(streams []*stream) *traces.Trace {
 	base := earliestOf(streams, event.Offered)
 	if base == missing {
-		for k := event.Sent; k <= event.Committed; k++ {
+		for _, k := range event.Way() {
 			if v := earliestOf(streams, k); v != missing && (base == missing || v < base) {
 				base = v
 			}
@@ -335,7 +335,7 @@ func (l *logs) trace(streams []*stream) *traces.Trace {
 		if len(l.orderers) > 1 && s.ordered != nil {
 			s.fact("offered is the earliest line of %d orderers: %s", len(l.orderers), s.Orderer)
 		}
-		for k := event.Offered; k <= event.Committed; k++ {
+		for _, k := range event.Way() {
 			c := s.Column(k)
 			for j, v := range c {
 				if v != missing {

@@ -4,7 +4,6 @@
 package event
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
@@ -30,9 +29,9 @@ func (n BlockNum) Height() Height { return Height(n) + 1 }
 // that comes next.
 type Height uint64
 
-// Kind says what an event tells about a block: first the instants of its way from
-// the orderer's ledger into the peer's, then facts that do not change on the way.
-// The numbers are written to trace files: they are never reused.
+// Kind says what an event tells about a block: an instant of its way from the orderer's ledger
+// into the peer's, or a fact that does not change on the way. The numbers are written to trace
+// files and never reused; kinds (kinds.go) says everything else about them.
 type Kind uint8
 
 const (
@@ -71,9 +70,9 @@ const (
 	// HistoryCommit is the time of writing the history index within the commit, in ns.
 	HistoryCommit
 
-	// CommitHash is the beginning of the commit hash that the peer's log tells: its
-	// first CommitHashBytes bytes as a number, the first one the highest. It tells
-	// blocks of another run, or a ledger that went another way.
+	// CommitHash is the beginning of the commit hash in the peer's log: its first
+	// CommitHashBytes bytes as a number, the first one the highest. It shows blocks of
+	// another run, or a ledger that went another way.
 	CommitHash
 	// InvalidTransactions in the block: those that the peer refused.
 	InvalidTransactions
@@ -82,42 +81,9 @@ const (
 	NumKinds int = iota
 )
 
-// CommitHashBytes is how much of a commit hash a trace keeps: enough that blocks of
-// another run are told from its own at the first one, and no more, since a hash cannot
-// be compressed.
+// CommitHashBytes is how much of a commit hash a trace keeps: enough to tell blocks of
+// another run at the first one, and no more, since a hash cannot be compressed.
 const CommitHashBytes = 3
-
-var kindNames = [NumKinds]string{
-	"offered", "sent", "received", "at_door", "enqueued", "dequeued", "validated", "committed",
-	"transactions", "bytes", "writes",
-	"state_validation_ns", "block_store_ns", "state_commit_ns", "history_commit_ns",
-	"commit_hash", "invalid_transactions",
-}
-
-// Valid reports whether k is a kind that this version knows.
-func (k Kind) Valid() bool { return int(k) < NumKinds }
-
-// IsTime reports whether the values of k are instants (Time), not counts, sizes
-// or durations.
-func (k Kind) IsTime() bool { return k <= Committed }
-
-// String returns the kind's name as the text twin of a trace spells it.
-func (k Kind) String() string {
-	if !k.Valid() {
-		return fmt.Sprintf("kind(%d)", uint8(k))
-	}
-	return kindNames[k]
-}
-
-// ParseKind is the inverse of String.
-func ParseKind(name string) (Kind, bool) {
-	for k, n := range kindNames {
-		if n == name {
-			return Kind(k), true
-		}
-	}
-	return 0, false
-}
 
 // Event is one observation of one block on one stream.
 type Event struct {
