@@ -19,12 +19,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version names the release; the header of every trace that is written carries it.
-const version = "0.1.0"
-
-// tool is how blockreel names itself in a trace's header.
-const tool = "blockreel " + version
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// An interrupt ends the work in order; one that comes later ends the program at
@@ -88,7 +82,7 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
   blockreel replay run.reel --buffer 2,20,200 -o what-if
   blockreel sweep run.reel --buffer 1..500 --plot sweep.png
   blockreel plot run.reel -o charts`,
-		Version:       version,
+		Version:       moduleVersion(buildInfo()),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -96,13 +90,14 @@ sizes and ledgers, so that "would a larger buffer help?" has an answer with numb
 
 		PersistentPreRunE: refuseEmpty,
 	}
+	root.SetVersionTemplate(versionText(buildInfo()))
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newDemo(), newRun(), newRecord(),
 		newAttach(), newMerge(), newStrip(),
 		newInfo(), newVerify(), newCat(), newCut(), newLedger(),
 		newReplay(), newCalibrate(), newSweep(), newServe(),
-		newStats(), newPlot(),
+		newStats(), newPlot(), newVersion(),
 	)
 	return root
 }
