@@ -14,10 +14,7 @@ import (
 var ErrMalformed = errors.New("malformed message")
 
 // Numbers of fields, as in Fabric's common.proto.
-const (
-	blockHeader, blockData, blockMetadata       = 1, 2, 3
-	headerNumber, headerPrevious, headerDataSum = 1, 2, 3
-)
+const blockHeader, blockData, blockMetadata = 1, 2, 3
 
 // Block is a view of a marshalled common.Block. Its slices are parts of Raw.
 type Block struct {
@@ -41,14 +38,8 @@ func ParseBlock(raw []byte) (Block, error) {
 	b := Block{Raw: raw}
 	var header []byte
 	var seen [blockMetadata + 1]bool
-	f := fields{rest: raw}
+	f := fields{rest: raw, kinds: "bbb"}
 	for f.next() {
-		if f.num > blockMetadata {
-			continue
-		}
-		if !f.want(protowire.BytesType) {
-			break
-		}
 		if seen[f.num] {
 			return Block{}, fmt.Errorf("block: %w: field %d twice", ErrMalformed, f.num)
 		}
@@ -68,8 +59,19 @@ func ParseBlock(raw []byte) (Block, error) {
 	if !seen[blockHeader] {
 		return Block{}, fmt.Errorf("block: %w: no header", ErrMalformed)
 	}
-	if err := b.parseHeader(header); err != nil {
-		return Block{}, fmt.Errorf("block header: %w", err)
+	f = fields{rest: header, kinds: "vbb"}
+	for f.next() {
+		switch f.num {
+		case 1:
+			b.Number = f.varint
+		case 2:
+			b.PreviousHash = f.bytes
+		case 3:
+			b.DataHash = f.bytes
+		}
+	}
+	if f.err != nil {
+		return Block{}, fmt.Errorf("block header: %w", f.err)
 	}
 	var err error
 	if b.Transactions, err = count(b.data); err != nil {
@@ -81,52 +83,21 @@ func ParseBlock(raw []byte) (Block, error) {
 	return b, nil
 }
 
-func (b *Block) parseHeader(header []byte) error {
-	f := fields{rest: header}
-	for f.next() {
-		switch f.num {
-		case headerNumber:
-			if f.want(protowire.VarintType) {
-				b.Number = f.varint
-			}
-		case headerPrevious:
-			if f.want(protowire.BytesType) {
-				b.PreviousHash = f.bytes
-			}
-		case headerDataSum:
-			if f.want(protowire.BytesType) {
-				b.DataHash = f.bytes
-			}
-		}
-	}
-	return f.err
-}
-
-// count gives the number of entries of a BlockData or BlockMetadata: both are one
+// count returns the number of entries of a BlockData or BlockMetadata: both are one
 // repeated bytes field.
-func count(list []byte) (int, error) {
-	n := 0
-	f := fields{rest: list}
+func count(list []byte) (n int, err error) {
+	f := fields{rest: list, kinds: "b"}
 	for f.next() {
-		if f.num == 1 && f.want(protowire.BytesType) {
-			n++
-		}
+		n++
 	}
 	return n, f.err
 }
 
-// entries walks what count has checked.
+// entries returns the entries of a list that count has checked.
 func entries(list []byte) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		i := 0
-		for f := (fields{rest: list}); f.next(); {
-			if f.num != 1 {
-				continue
-			}
-			if !yield(i, f.bytes) {
-				return
-			}
-			i++
+		for f := (fields{rest: list, kinds: "b"}); f.next() && yield(i, f.bytes); i++ {
 		}
 	}
 }
@@ -167,19 +138,56 @@ func (b *Block) ValidTransactions() (n int, ok bool) {
 	return n, flags != nil || b.Transactions == 0
 }
 
-// WithoutData gives the marshalled block without its transactions, as
+// WithoutData returns the marshalled block without its transactions, as
 // SeekInfo.HEADER_WITH_SIG_BYTES asks for it.
 func (b *Block) WithoutData() []byte {
-	out := make([]byte, 0, len(b.Raw)-len(b.data))
-	for rest := b.Raw; len(rest) > 0; {
-		num, _, n := protowire.ConsumeField(rest)
+	return appendWithout(make([]byte, 0, len(b.Raw)-len(b.data)), b.Raw, blockData)
+}
+
+// appendWithout appends a message without one of its fields.
+func appendWithout(dst, msg []byte, without protowire.Number) []byte {
+	for len(msg) > 0 {
+		num, _, n := protowire.ConsumeField(msg)
 		if n < 0 {
 			break
 		}
-		if num != blockData {
-			out = append(out, rest[:n]...)
+		if num != without {
+			dst = append(dst, msg[:n]...)
 		}
-		rest = rest[n:]
+		msg = msg[n:]
 	}
-	return out
+	return dst
 }
+
+// Committed returns the block as a peer stores it: with a verdict on each transaction
+// (peerpb.TxValidationCode) and a commit hash, unless they are nil. The bytes are new.
+func (b *Block) Committed(flags, commitHash []byte) []byte {
+	const last = commonpb.BlockMetadataIndex_COMMIT_HASH
+	var list [][]byte
+	for _, entry := range entries(b.metadata) {
+		list = append(list, entry)
+	}
+	for len(list) <= int(last) {
+		list = append(list, nil)
+	}
+	if flags != nil {
+		list[commonpb.BlockMetadataIndex_TRANSACTIONS_FILTER] = flags
+	}
+	if commitHash != nil {
+		list[last] = appendBytes(nil, 1, commitHash) // a common.Metadata
+	}
+	var metadata []byte
+	for _, entry := range list {
+		metadata = appendBytes(metadata, 1, entry)
+	}
+	out := make([]byte, 0, len(b.Raw)+len(metadata)+16)
+	return appendBytes(appendWithout(out, b.Raw, blockMetadata), blockMetadata, metadata)
+}
+
+func appendBytes(dst []byte, num protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), value)
+}
+
+// MetadataValue returns the value of a block's metadata entry, a marshalled common.Metadata:
+// of COMMIT_HASH, the hash.
+func MetadataValue(entry []byte) ([]byte, error) { return dig(entry, 1) }

@@ -3,8 +3,6 @@ package fabric
 import (
 	"crypto/sha256"
 	"fmt"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Endorsed is a view of the action of an endorser transaction: what was proposed, and who
@@ -36,15 +34,13 @@ func ParseEndorsed(data []byte) (Endorsed, error) {
 	var e Endorsed
 	var action []byte
 	actions := 0
-	f := fields{rest: data}
-	for f.next() {
-		if f.num == 1 && f.want(protowire.BytesType) {
-			action = f.bytes
-			actions++
-		}
-	}
-	if f.err != nil {
-		return e, fmt.Errorf("transaction: %w", f.err)
+	err := each(data, "b", func(one []byte) error {
+		action = one
+		actions++
+		return nil
+	})
+	if err != nil {
+		return e, fmt.Errorf("transaction: %w", err)
 	}
 	if actions != 1 {
 		return e, fmt.Errorf("transaction: %w: %d actions, not one", ErrMalformed, actions)
@@ -57,17 +53,14 @@ func ParseEndorsed(data []byte) (Endorsed, error) {
 
 func (e *Endorsed) parseAction(action []byte) error {
 	var payload []byte
-	if err := pick(action, at{1, &e.Header}, at{2, &payload}); err != nil {
+	if err := pick(action, "bb", &e.Header, &payload); err != nil {
 		return err
 	}
-	if err := pick(e.Header, at{1, &e.Creator}, at{2, &e.Nonce}); err != nil {
+	if err := pick(e.Header, "bb", &e.Creator, &e.Nonce); err != nil {
 		return fmt.Errorf("signature header: %w", err)
 	}
-	f := fields{rest: payload}
+	f := fields{rest: payload, kinds: "bb"}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
-			continue
-		}
 		if f.num == 1 {
 			e.Proposal = f.bytes
 		} else {
@@ -77,7 +70,7 @@ func (e *Endorsed) parseAction(action []byte) error {
 	if f.err != nil {
 		return f.err
 	}
-	if err := pick(e.Response, at{1, &e.ProposalHash}, at{2, &e.Action}); err != nil {
+	if err := pick(e.Response, "bb", &e.ProposalHash, &e.Action); err != nil {
 		return fmt.Errorf("proposal response: %w", err)
 	}
 	return nil
@@ -85,11 +78,8 @@ func (e *Endorsed) parseAction(action []byte) error {
 
 // parseEndorsements reads a ChaincodeEndorsedAction.
 func (e *Endorsed) parseEndorsements(msg []byte) error {
-	f := fields{rest: msg}
+	f := fields{rest: msg, kinds: "bb"}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
-			continue
-		}
 		if f.num == 1 {
 			e.Response = f.bytes
 			continue
@@ -98,7 +88,7 @@ func (e *Endorsed) parseEndorsements(msg []byte) error {
 			return fmt.Errorf("%w: more than %d endorsements", ErrMalformed, maxEndorsements)
 		}
 		by := add(&e.Endorsements)
-		if err := pick(f.bytes, at{1, &by.Endorser}, at{2, &by.Signature}); err != nil {
+		if err := pick(f.bytes, "bb", &by.Endorser, &by.Signature); err != nil {
 			return fmt.Errorf("endorsement: %w", err)
 		}
 	}
@@ -133,18 +123,15 @@ type ChaincodeAction struct {
 // ParseChaincodeAction makes a view of Endorsed.Action. It fails with ErrMalformed.
 func ParseChaincodeAction(action []byte) (ChaincodeAction, error) {
 	var a ChaincodeAction
-	f := fields{rest: action}
+	f := fields{rest: action, kinds: "bbbb"}
 	for f.next() {
-		if f.num > 4 || !f.want(protowire.BytesType) {
-			continue
-		}
 		switch f.num {
 		case 1:
 			a.Results = f.bytes
 		case 2:
 			a.Event = f.bytes
-		case 3:
-			f.err = checkResponse(f.bytes)
+		case 3: // a Response, whose field 2 is text
+			f.err = pick(f.bytes, "-s")
 		case 4:
 			f.err = a.Chaincode.parse(f.bytes)
 		}
@@ -155,72 +142,30 @@ func ParseChaincodeAction(action []byte) (ChaincodeAction, error) {
 	return a, nil
 }
 
-// checkResponse walks a Response, the chaincode's answer to its client.
-func checkResponse(response []byte) error {
-	const message = 2
-	f := fields{rest: response}
-	for f.next() {
-		if f.num == message {
-			f.text()
-		}
-	}
-	return f.err
-}
-
 // parse reads a ChaincodeID: path, name, version.
 func (c *ChaincodeID) parse(id []byte) error {
 	c.Given = true
-	f := fields{rest: id}
-	for f.next() {
-		if f.num > 3 || !f.text() {
-			continue
-		}
-		switch f.num {
-		case 2:
-			c.Name = f.bytes
-		case 3:
-			c.Version = f.bytes
-		}
-	}
-	return f.err
+	return pick(id, "sss", nil, &c.Name, &c.Version)
 }
 
-// HeaderExtension gives the chaincode that an endorser transaction's channel header says it
+// HeaderExtension returns the chaincode that an endorser transaction's channel header says it
 // calls.
 func (t *Transaction) HeaderExtension() (ChaincodeID, error) {
 	var c ChaincodeID
-	f := fields{rest: t.Extension}
-	for f.next() {
-		if f.num == 2 && f.want(protowire.BytesType) {
-			f.err = c.parse(f.bytes)
-		}
-	}
-	if f.err != nil {
-		return c, fmt.Errorf("header extension: %w", f.err)
+	if err := each(t.Extension, "-b", c.parse); err != nil {
+		return c, fmt.Errorf("header extension: %w", err)
 	}
 	return c, nil
 }
 
-// EventChaincode gives the name of the chaincode that a ChaincodeEvent claims to come from.
-func EventChaincode(event []byte) ([]byte, error) {
-	var name []byte
-	f := fields{rest: event}
-	for f.next() {
-		switch f.num {
-		case 1, 2, 3:
-			if f.text() && f.num == 1 {
-				name = f.bytes
-			}
-		case 4:
-			f.want(protowire.BytesType)
-		}
-	}
-	if f.err != nil {
-		return nil, fmt.Errorf("chaincode event: %w", f.err)
+// EventChaincode returns the name of the chaincode that a ChaincodeEvent claims to come from.
+func EventChaincode(event []byte) (name []byte, err error) {
+	if err := pick(event, "sssb", &name); err != nil {
+		return nil, fmt.Errorf("chaincode event: %w", err)
 	}
 	return name, nil
 }
 
-// ConfigOf gives the marshalled Config of a configuration transaction's data, nil if it
+// ConfigOf returns the marshalled Config of a configuration transaction's data, nil if it
 // has none.
-func ConfigOf(data []byte) ([]byte, error) { return find(data, 1) }
+func ConfigOf(data []byte) ([]byte, error) { return dig(data, 1) }

@@ -42,25 +42,20 @@ func Filter(b *Block) (*peerpb.FilteredBlock, error) {
 
 func filterActions(transaction []byte) (*peerpb.FilteredTransactionActions, error) {
 	out := &peerpb.FilteredTransactionActions{}
-	f := fields{rest: transaction}
-	for f.next() {
-		if f.num != 1 {
-			continue
-		}
-		// Down to ChaincodeAction.events, as in Writes.addAction.
-		raw, err := dig(f.bytes, 2, 2, 1, 2, 2)
+	err := each(transaction, "b", func(action []byte) error {
+		raw, err := dig(action, 2, 2, 1, 2, 2) // ChaincodeAction.events
 		if err != nil {
-			return nil, err
+			return err
 		}
 		event := &peerpb.ChaincodeEvent{}
 		if err := proto.Unmarshal(raw, event); err != nil {
-			return nil, fmt.Errorf("chaincode event: %w: %w", ErrMalformed, err)
+			return fmt.Errorf("chaincode event: %w: %w", ErrMalformed, err)
 		}
-		if event.ChaincodeId == "" {
-			continue
+		if event.ChaincodeId != "" {
+			event.Payload = nil
+			out.ChaincodeActions = append(out.ChaincodeActions, &peerpb.FilteredChaincodeAction{ChaincodeEvent: event})
 		}
-		event.Payload = nil
-		out.ChaincodeActions = append(out.ChaincodeActions, &peerpb.FilteredChaincodeAction{ChaincodeEvent: event})
-	}
-	return out, f.err
+		return nil
+	})
+	return out, err
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
@@ -59,7 +57,7 @@ func ParseTransaction(envelope []byte) (Transaction, error) {
 // of them fails: it reads Payload and Signature.
 func ParseEnvelope(envelope []byte) (Transaction, error) {
 	var t Transaction
-	if err := pick(envelope, at{1, &t.Payload}, at{2, &t.Signature}); err != nil {
+	if err := pick(envelope, "bb", &t.Payload, &t.Signature); err != nil {
 		return Transaction{}, fmt.Errorf("envelope: %w", err)
 	}
 	return t, nil
@@ -67,13 +65,10 @@ func ParseEnvelope(envelope []byte) (Transaction, error) {
 
 // ParsePayload is the second step: it reads Data and the two headers as they are marshalled.
 func (t *Transaction) ParsePayload() error {
-	f := fields{rest: t.Payload}
+	f := fields{rest: t.Payload, kinds: "bb"}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.BytesType) {
-			continue
-		}
 		if f.num == 1 {
-			f.err = pick(f.bytes, at{1, &t.ChannelHeader}, at{2, &t.SignatureHeader})
+			f.err = pick(f.bytes, "bb", &t.ChannelHeader, &t.SignatureHeader)
 		} else {
 			t.Data = f.bytes
 		}
@@ -92,35 +87,21 @@ func (t *Transaction) ParseHeaders() error {
 		return fmt.Errorf("channel header: %w", err)
 	}
 	*t = read
-	if err := pick(t.SignatureHeader, at{1, &t.Creator}, at{2, &t.Nonce}); err != nil {
+	if err := pick(t.SignatureHeader, "bb", &t.Creator, &t.Nonce); err != nil {
 		return fmt.Errorf("signature header: %w", err)
 	}
 	return nil
 }
 
 func (t *Transaction) parseChannelHeader() error {
-	f := fields{rest: t.ChannelHeader}
+	f := fields{rest: t.ChannelHeader, kinds: "vvbssvbb"}
 	for f.next() {
-		switch f.num {
-		case 1, 2, 6:
-			if !f.want(protowire.VarintType) {
-				continue
-			}
-		case 4, 5:
-			if !f.text() {
-				continue
-			}
-		case 3, 7, 8:
-			if !f.want(protowire.BytesType) {
-				continue
-			}
-		}
 		switch f.num {
 		case 1:
 			t.Type = commonpb.HeaderType(int32(f.varint))
 		case 3:
 			t.Timestamp = f.bytes
-			f.err = wellFormed(f.bytes)
+			f.err = pick(f.bytes, "")
 		case 4:
 			t.ChannelID = string(f.bytes)
 		case 5:
@@ -210,82 +191,43 @@ func (b *Block) Writes() (Writes, error) {
 	return sum, errors.Join(errs...)
 }
 
-func transactionWrites(envelope []byte) (Writes, error) {
-	payload, err := find(envelope, 1)
-	if err != nil {
-		return Writes{}, err
+func transactionWrites(envelope []byte) (sum Writes, err error) {
+	var header, data []byte
+	payload, err := dig(envelope, 1)
+	if err == nil {
+		err = pick(payload, "bb", &header, &data)
 	}
-	channelHeader, err := dig(payload, 1, 1)
-	if err != nil {
-		return Writes{}, err
+	if err == nil {
+		header, err = dig(header, 1)
 	}
-	f := fields{rest: channelHeader}
 	var typ uint64
+	f := fields{rest: header, kinds: "v", err: err}
 	for f.next() {
-		if f.num == 1 && f.want(protowire.VarintType) {
-			typ = f.varint
-		}
+		typ = f.varint
 	}
 	if f.err != nil || typ != uint64(commonpb.HeaderType_ENDORSER_TRANSACTION) {
 		return Writes{}, f.err
 	}
-	transaction, err := find(payload, 2)
-	if err != nil {
-		return Writes{}, err
-	}
-	var sum Writes
-	for f = (fields{rest: transaction}); f.next(); {
-		if f.num != 1 || !f.want(protowire.BytesType) {
-			continue
-		}
-		if err := sum.addAction(f.bytes); err != nil {
-			return Writes{}, err
-		}
-	}
-	return sum, f.err
-}
-
-// addAction goes down from a TransactionAction to the results of the simulation.
-func (w *Writes) addAction(action []byte) error {
-	// TransactionAction.payload → ChaincodeActionPayload.action → proposal_response_payload
-	// → ProposalResponsePayload.extension → ChaincodeAction.results: a TxReadWriteSet.
-	results, err := dig(action, 2, 2, 1, 2, 1)
-	if err != nil {
-		return err
-	}
-	namespaces := fields{rest: results}
-	for namespaces.next() {
-		if namespaces.num != 2 || !namespaces.want(protowire.BytesType) {
-			continue
-		}
-		set, err := find(namespaces.bytes, 2)
+	err = each(data, "b", func(action []byte) error {
+		// ChaincodeActionPayload.action → proposal_response_payload → extension: ChaincodeAction
+		// → results: TxReadWriteSet.
+		results, err := dig(action, 2, 2, 1, 2, 1)
 		if err != nil {
 			return err
 		}
-		if err := w.addSet(set); err != nil {
-			return err
-		}
-	}
-	return namespaces.err
-}
-
-// addSet adds the writes of a KVRWSet.
-func (w *Writes) addSet(set []byte) error {
-	f := fields{rest: set}
-	for f.next() {
-		if f.num != 3 || !f.want(protowire.BytesType) {
-			continue
-		}
-		w.Count++
-		kv := fields{rest: f.bytes}
-		for kv.next() {
-			if (kv.num == 1 || kv.num == 3) && kv.want(protowire.BytesType) {
-				w.Bytes += len(kv.bytes)
+		return each(results, "-b", func(namespace []byte) error {
+			set, err := dig(namespace, 2)
+			if err != nil {
+				return err
 			}
-		}
-		if kv.err != nil {
-			return kv.err
-		}
+			return each(set, "--b", func(write []byte) error {
+				sum.Count++
+				return each(write, "b-b", func(part []byte) error { sum.Bytes += len(part); return nil })
+			})
+		})
+	})
+	if err != nil {
+		return Writes{}, err
 	}
-	return f.err
+	return sum, nil
 }

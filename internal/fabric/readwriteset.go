@@ -61,6 +61,26 @@ type MetadataWrite struct {
 	Key, Entries []byte
 }
 
+// RangeQuery is a range that the simulation went through, from StartKey up to and
+// without EndKey; an empty EndKey is the end of the namespace.
+type RangeQuery struct {
+	StartKey, EndKey []byte
+	// Exhausted: the simulation saw the whole range. Else EndKey is the last key that it
+	// saw, and belongs to the range.
+	Exhausted bool
+	// Reads are the results, unless there were too many: then Summary is set.
+	Reads   []Read
+	Summary *MerkleSummary
+}
+
+// MerkleSummary stands for a range query's results: a level of the Merkle tree over them
+// (core/ledger/kvledger/txmgmt/rwsetutil: RangeQueryResultsHelper).
+type MerkleSummary struct {
+	MaxDegree, MaxLevel uint32
+	// Hashes are those of MaxLevel.
+	Hashes [][]byte
+}
+
 // A view may take so many times the bytes of its message, and a little that is always there.
 // An empty entry is two bytes of a message and up to 144 here; those that a
 // simulation makes have a key and stay below the factor.
@@ -82,15 +102,10 @@ func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 	if err == nil {
 		err = reserve(&v, &set.Namespaces, n[2])
 	}
-	f := fields{rest: results, err: err}
+	f := fields{rest: results, kinds: "vb", err: err}
 	for f.next() {
-		switch f.num {
-		case 1:
-			f.want(protowire.VarintType)
-		case 2:
-			if f.want(protowire.BytesType) {
-				f.err = v.namespace(add(&set.Namespaces), f.bytes)
-			}
+		if f.num == 2 {
+			f.err = v.namespace(add(&set.Namespaces), f.bytes)
 		}
 	}
 	if f.err != nil {
@@ -101,13 +116,17 @@ func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 
 // tally counts the fields of a message by number, up to 4.
 func tally(msg []byte) (n [5]int, err error) {
-	f := fields{rest: msg}
-	for f.next() {
-		if f.num < 5 {
-			n[f.num]++
+	for len(msg) > 0 {
+		num, _, size := protowire.ConsumeField(msg)
+		if size < 0 {
+			return n, fmt.Errorf("%w: %w", ErrMalformed, protowire.ParseError(size))
 		}
+		if num < 5 {
+			n[num]++
+		}
+		msg = msg[size:]
 	}
-	return n, f.err
+	return n, nil
 }
 
 // reserve makes room for n entries.
@@ -122,7 +141,7 @@ func reserve[T any](v *viewer, list *[]T, n int) error {
 	return nil
 }
 
-// add appends an entry to a list, and gives it to be filled in.
+// add appends an empty entry to a list and returns it.
 func add[T any](list *[]T) *T {
 	var none T
 	*list = append(*list, none)
@@ -135,21 +154,15 @@ func (v *viewer) namespace(n *NamespaceSet, msg []byte) error {
 	if err == nil {
 		err = reserve(v, &n.Collections, lists[3])
 	}
-	f := fields{rest: msg, err: err}
+	f := fields{rest: msg, kinds: "sbb", err: err}
 	for f.next() {
 		switch f.num {
 		case 1:
-			if f.text() {
-				n.Namespace = f.bytes
-			}
+			n.Namespace = f.bytes
 		case 2:
-			if f.want(protowire.BytesType) {
-				public = f.bytes
-			}
+			public = f.bytes
 		case 3:
-			if f.want(protowire.BytesType) {
-				f.err = v.collection(add(&n.Collections), f.bytes)
-			}
+			f.err = v.collection(add(&n.Collections), f.bytes)
 		}
 	}
 	if f.err != nil {
@@ -165,20 +178,17 @@ func (v *viewer) public(n *NamespaceSet, msg []byte) error {
 		err = cmp.Or(reserve(v, &n.Reads, lists[1]), reserve(v, &n.Queries, lists[2]),
 			reserve(v, &n.Writes, lists[3]), reserve(v, &n.Metadata, lists[4]))
 	}
-	f := fields{rest: msg, err: err}
+	f := fields{rest: msg, kinds: "bbbb", err: err}
 	for f.next() {
-		if f.num > 4 || !f.want(protowire.BytesType) {
-			continue
-		}
 		switch f.num {
 		case 1:
-			f.err = add(&n.Reads).parse(f.bytes, false)
+			f.err = add(&n.Reads).parse(f.bytes, plain)
 		case 2:
 			f.err = v.query(add(&n.Queries), f.bytes)
 		case 3:
-			f.err = add(&n.Writes).parse(f.bytes, false)
+			f.err = add(&n.Writes).parse(f.bytes, plain)
 		case 4:
-			f.err = v.metadata(add(&n.Metadata), f.bytes, false)
+			f.err = v.metadata(add(&n.Metadata), f.bytes, plain)
 		}
 	}
 	return f.err
@@ -188,38 +198,23 @@ func (v *viewer) public(n *NamespaceSet, msg []byte) error {
 // reads, writes and metadata writes have the shape of the public ones.
 func (v *viewer) collection(c *CollectionSet, msg []byte) error {
 	var set []byte
-	f := fields{rest: msg}
-	for f.next() {
-		switch f.num {
-		case 1:
-			if f.text() {
-				c.Collection = f.bytes
-			}
-		case 2:
-			if f.want(protowire.BytesType) {
-				set = f.bytes
-			}
-		}
+	err := pick(msg, "sb", &c.Collection, &set)
+	var lists [5]int
+	if err == nil {
+		lists, err = tally(set)
 	}
-	if f.err != nil {
-		return fmt.Errorf("collection: %w", f.err)
-	}
-	lists, err := tally(set)
 	if err == nil {
 		err = cmp.Or(reserve(v, &c.Reads, lists[1]), reserve(v, &c.Writes, lists[2]), reserve(v, &c.Metadata, lists[3]))
 	}
-	f = fields{rest: set, err: err}
+	f := fields{rest: set, kinds: "bbb", err: err}
 	for f.next() {
-		if f.num > 3 || !f.want(protowire.BytesType) {
-			continue
-		}
 		switch f.num {
 		case 1:
-			f.err = add(&c.Reads).parse(f.bytes, true)
+			f.err = add(&c.Reads).parse(f.bytes, hashed)
 		case 2:
-			f.err = add(&c.Writes).parse(f.bytes, true)
+			f.err = add(&c.Writes).parse(f.bytes, hashed)
 		case 3:
-			f.err = v.metadata(add(&c.Metadata), f.bytes, true)
+			f.err = v.metadata(add(&c.Metadata), f.bytes, hashed)
 		}
 	}
 	if f.err != nil {
@@ -228,39 +223,31 @@ func (v *viewer) collection(c *CollectionSet, msg []byte) error {
 	return nil
 }
 
-// key is text unless it is a hash.
-func (f *fields) key(hashed bool) bool {
-	if hashed {
-		return f.want(protowire.BytesType)
-	}
-	return f.text()
-}
+// A keyKind is the kinds (see fields) of a key, text or a hash, and of what follows it.
+type keyKind string
+
+const (
+	plain  keyKind = "sb"
+	hashed keyKind = "bb"
+)
 
 // parse reads a KVRead, or a KVReadHash.
-func (r *Read) parse(msg []byte, hashed bool) error {
-	f := fields{rest: msg}
+func (r *Read) parse(msg []byte, kind keyKind) error {
+	f := fields{rest: msg, kinds: string(kind)}
 	for f.next() {
-		switch f.num {
-		case 1:
-			if f.key(hashed) {
-				r.Key = f.bytes
-			}
-		case 2:
-			if f.want(protowire.BytesType) {
-				r.Exists = true
-				f.err = r.Version.parse(f.bytes)
-			}
+		if f.num == 1 {
+			r.Key = f.bytes
+		} else {
+			r.Exists = true
+			f.err = r.Version.parse(f.bytes)
 		}
 	}
 	return f.err
 }
 
 func (v *Version) parse(msg []byte) error {
-	f := fields{rest: msg}
+	f := fields{rest: msg, kinds: "vv"}
 	for f.next() {
-		if f.num > 2 || !f.want(protowire.VarintType) {
-			continue
-		}
 		if f.num == 1 {
 			v.Block = f.varint
 		} else {
@@ -274,65 +261,96 @@ var hashOfNothing = sha256.Sum256(nil)
 
 // parse reads a KVWrite, or a KVWriteHash: there is_purge deletes as well, and so does the
 // hash of no bytes.
-func (w *Write) parse(msg []byte, hashed bool) error {
-	f := fields{rest: msg}
+func (w *Write) parse(msg []byte, kind keyKind) error {
+	f := fields{rest: msg, kinds: "svb"}
+	if kind == hashed {
+		f.kinds = "bvbv"
+	}
 	for f.next() {
 		switch f.num {
 		case 1:
-			if f.key(hashed) {
-				w.Key = f.bytes
-			}
-		case 2:
-			if f.want(protowire.VarintType) {
-				w.Delete = w.Delete || f.varint != 0
-			}
+			w.Key = f.bytes
 		case 3:
-			if f.want(protowire.BytesType) {
-				w.Value = f.bytes
-			}
-		case 4:
-			if hashed && f.want(protowire.VarintType) {
-				w.Delete = w.Delete || f.varint != 0
-			}
+			w.Value = f.bytes
+		default:
+			w.Delete = w.Delete || f.varint != 0
 		}
 	}
-	w.Delete = w.Delete || len(w.Value) == 0 || hashed && bytes.Equal(w.Value, hashOfNothing[:])
+	w.Delete = w.Delete || len(w.Value) == 0 || kind == hashed && bytes.Equal(w.Value, hashOfNothing[:])
 	return f.err
 }
 
 // metadata reads a KVMetadataWrite, or a KVMetadataWriteHash.
-func (v *viewer) metadata(m *MetadataWrite, msg []byte, hashed bool) error {
-	const entry = 2
-	f := fields{rest: msg}
+func (v *viewer) metadata(m *MetadataWrite, msg []byte, kind keyKind) error {
+	f := fields{rest: msg, kinds: string(kind)}
+	for f.next() {
+		if f.num == 1 {
+			m.Key = f.bytes
+			continue
+		}
+		if f.err = pick(f.bytes, "sb"); f.err == nil && m.Entries == nil {
+			f.err = reserve(v, &m.Entries, len(msg))
+		}
+		m.Entries = appendBytes(m.Entries, 2, f.bytes)
+	}
+	return f.err
+}
+
+func (v *viewer) query(q *RangeQuery, msg []byte) error {
+	f := fields{rest: msg, kinds: "ssvbb"}
 	for f.next() {
 		switch f.num {
 		case 1:
-			if f.key(hashed) {
-				m.Key = f.bytes
-			}
-		case entry:
-			if !f.want(protowire.BytesType) {
-				continue
-			}
-			if f.err = checkMetadata(f.bytes); f.err == nil && m.Entries == nil {
-				f.err = reserve(v, &m.Entries, len(msg))
-			}
-			m.Entries = protowire.AppendTag(m.Entries, entry, protowire.BytesType)
-			m.Entries = protowire.AppendBytes(m.Entries, f.bytes)
+			q.StartKey = f.bytes
+		case 2:
+			q.EndKey = f.bytes
+		case 3:
+			q.Exhausted = f.varint != 0
+		case 4:
+			q.Summary = nil // of a oneof, the last one counts
+			f.err = v.found(q, f.bytes)
+		case 5:
+			q.Reads = nil
+			f.err = v.summary(q, f.bytes)
 		}
 	}
 	return f.err
 }
 
-// checkMetadata walks a KVMetadataEntry: a name and a value.
-func checkMetadata(entry []byte) error {
-	f := fields{rest: entry}
+// found reads a QueryReads: the results of a query.
+func (v *viewer) found(q *RangeQuery, msg []byte) error {
+	lists, err := tally(msg)
+	if err == nil {
+		err = reserve(v, &q.Reads, lists[1])
+	}
+	f := fields{rest: msg, kinds: "b", err: err}
+	for f.next() {
+		f.err = add(&q.Reads).parse(f.bytes, plain)
+	}
+	return f.err
+}
+
+// summary reads a QueryReadsMerkleSummary.
+func (v *viewer) summary(q *RangeQuery, msg []byte) error {
+	lists, err := tally(msg)
+	if err == nil && q.Summary == nil {
+		var one []MerkleSummary
+		err = reserve(v, &one, 1)
+		q.Summary = add(&one)
+	}
+	s := q.Summary
+	if err == nil {
+		err = reserve(v, &s.Hashes, lists[3])
+	}
+	f := fields{rest: msg, kinds: "vvb", err: err}
 	for f.next() {
 		switch f.num {
 		case 1:
-			f.text()
+			s.MaxDegree = uint32(f.varint)
 		case 2:
-			f.want(protowire.BytesType)
+			s.MaxLevel = uint32(f.varint)
+		case 3:
+			s.Hashes = append(s.Hashes, f.bytes)
 		}
 	}
 	return f.err
