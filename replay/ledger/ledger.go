@@ -44,7 +44,7 @@
 // Each table has a savepoint: the height up to which it is complete, the last entry that a
 // block writes to it. Open brings tables that are behind the block table up
 // to it (recover.go), with the validation codes that stand in the block's record, so a crash
-// at any moment leaves a ledger whose tables agree; Check verifies it. This is
+// at any moment leaves a ledger whose tables agree. This is
 // Fabric's own rule of recovery: the block store leads. A ledger that was closed and comes back
 // lower is damaged (closed.go).
 //

@@ -2,6 +2,7 @@ package couch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,23 +81,12 @@ func (e *AwayError) Error() string {
 
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// call sends a request, again if need be, and reads the answer into result unless that is
-// nil.
+// call sends a request, again if the server stumbles, and decodes the answer into result unless
+// that is nil.
 func (db *DB) call(ctx context.Context, r request, result any) error {
-	return db.stream(ctx, r, func(body io.Reader) error {
-		if result == nil {
-			return nil
-		}
-		return json.NewDecoder(body).Decode(result)
-	})
-}
-
-// stream sends a request and hands the body of a good answer to read. Everything is
-// repeated when the server stumbles: read must start anew each time.
-func (db *DB) stream(ctx context.Context, r request, read func(io.Reader) error) error {
 	wait := db.cfg.Backoff
 	for try := 0; ; try++ {
-		err := db.once(ctx, r, read)
+		err := db.once(ctx, r, result)
 		if err == nil {
 			return nil
 		}
@@ -130,7 +120,7 @@ func passing(err error) bool {
 	return errors.As(err, &away)
 }
 
-func (db *DB) once(ctx context.Context, r request, read func(io.Reader) error) error {
+func (db *DB) once(ctx context.Context, r request, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
 	defer cancel()
 	u := *db.server
@@ -159,24 +149,18 @@ func (db *DB) once(ctx context.Context, r request, read func(io.Reader) error) e
 	if resp.StatusCode/100 != 2 {
 		return db.refusal(resp)
 	}
-	most := r.most
-	if most == 0 {
-		most = maxResponse
+	most := cmp.Or(r.most, maxResponse)
+	answer, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, most))
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		return fmt.Errorf("%s: %w: it has more than %d bytes", db.server, errLong, most)
 	}
-	body := &limited{r: resp.Body, left: most}
-	if err := read(body); err != nil {
-		if errors.Is(err, errLong) {
-			return fmt.Errorf("%s: %w: it has more than %d bytes", db.server, errLong, most)
-		}
-		if body.err != nil {
-			return db.away(body.err)
-		}
-		return fmt.Errorf("%s: its answer cannot be read: %w", db.server, err)
-	}
-	// The connection is used again only if the answer was read to its end.
-	_, err = io.Copy(io.Discard, io.LimitReader(body, 64<<10))
-	if err != nil && !errors.Is(err, errLong) {
+	if err != nil {
 		return db.away(err)
+	}
+	if result != nil {
+		if err := json.Unmarshal(answer, result); err != nil {
+			return fmt.Errorf("%s: its answer cannot be read: %w", db.server, err)
+		}
 	}
 	return nil
 }
@@ -200,23 +184,4 @@ func (db *DB) refusal(resp *http.Response) error {
 		e.Kind, e.Reason = said.Error, said.Reason
 	}
 	return e
-}
-
-// limited reads so many bytes, and keeps the error of what it reads, io.EOF aside.
-type limited struct {
-	r    io.Reader
-	left int64
-	err  error
-}
-
-func (l *limited) Read(b []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errLong
-	}
-	n, err := l.r.Read(b[:min(int64(len(b)), l.left)])
-	l.left -= int64(n)
-	if err != nil && err != io.EOF {
-		l.err = err
-	}
-	return n, err
 }

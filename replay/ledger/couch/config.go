@@ -1,6 +1,7 @@
 package couch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -94,36 +96,15 @@ func (c *Config) validate() (*url.URL, error) {
 	if !databaseName.MatchString(c.Database) {
 		return nil, fmt.Errorf("CouchDB takes no database called %q: begin with a letter, then a-z, 0-9, and _$()+-", c.Database)
 	}
-	for _, f := range []struct {
-		what     string
-		value    *int
-		fallback int
-	}{
-		{"documents a request", &c.BatchDocs, DefaultBatchDocs},
-		{"revisions", &c.Revisions, DefaultRevisions},
-	} {
-		if *f.value < 0 {
-			return nil, fmt.Errorf("CouchDB: %d %s", *f.value, f.what)
-		}
-		if *f.value == 0 {
-			*f.value = f.fallback
-		}
+	if c.Timeout < 0 || c.Backoff < 0 || c.Retries < -1 || c.BatchDocs < 0 || c.Revisions < 0 {
+		return nil, fmt.Errorf("CouchDB: time-out %v, %d retries with a wait of %v, %d documents a request, %d revisions: none may be negative",
+			c.Timeout, c.Retries, c.Backoff, c.BatchDocs, c.Revisions)
 	}
-	if c.Timeout < 0 || c.Backoff < 0 || c.Retries < -1 {
-		return nil, fmt.Errorf("CouchDB: time-out %v, %d retries with a wait of %v", c.Timeout, c.Retries, c.Backoff)
-	}
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.Backoff == 0 {
-		c.Backoff = defaultBackoff
-	}
-	switch c.Retries {
-	case 0:
-		c.Retries = DefaultRetries
-	case -1:
-		c.Retries = 0
-	}
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.Backoff = cmp.Or(c.Backoff, defaultBackoff)
+	c.BatchDocs = cmp.Or(c.BatchDocs, DefaultBatchDocs)
+	c.Revisions = cmp.Or(c.Revisions, DefaultRevisions)
+	c.Retries = max(cmp.Or(c.Retries, DefaultRetries), 0) // -1: none
 	return u, nil
 }
 
@@ -200,36 +181,27 @@ func (db *DB) greet(ctx context.Context) error {
 	var vendor struct{ Name, Version string }
 	_ = json.Unmarshal(welcome["version"], &version) // what is not there, or is no text, it does not tell
 	_ = json.Unmarshal(welcome["vendor"], &vendor)
-	product := "CouchDB"
+	words := []string{"CouchDB", version}
 	if !couch {
-		product = "express-pouchdb"
+		words[0] = "express-pouchdb"
 	}
-	db.is = Server{Name: product + said(" ", version), Other: !couch || vendor.Name != "" && !strings.Contains(vendor.Name, "Apache")}
 	if vendor.Name != "" {
-		db.is.Name += " of" + said(" ", vendor.Name)
+		words = append(words, "of", vendor.Name)
 		if vendor.Version != version {
-			db.is.Name += said(" ", vendor.Version)
+			words = append(words, vendor.Version)
 		}
 	}
-	return nil
-}
-
-// said is what a server has said of itself, behind a separator, if it has, so that it fits into a
-// line.
-func said(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	const most = 40
-	if short := []rune(text); len(short) > most {
-		text = string(short[:most]) + "…"
-	}
-	return before + strings.Map(func(r rune) rune {
+	name := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
-	}, text)
+	}, strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " "))
+	if runes := []rune(name); len(runes) > 100 {
+		name = string(runes[:100]) + "…"
+	}
+	db.is = Server{Name: name, Other: !couch || vendor.Name != "" && !strings.Contains(vendor.Name, "Apache")}
+	return nil
 }
 
 // begin makes the database, if need be, and sees to it that it is this ledger's. Whoever is

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -149,107 +149,54 @@ func trimJSON(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 // keep of it: 1e400 and 12345678901234567890 are not, nor is a negative zero.
 func plain(number string) bool {
 	f, err := strconv.ParseFloat(number, 64)
-	if err != nil || f == 0 && number[0] == '-' {
+	if err != nil {
 		return false
 	}
-	digits, exponent, ok := decimal(number)
-	keptDigits, keptExponent, _ := decimal(strconv.FormatFloat(f, 'e', -1, 64))
-	return ok && digits == keptDigits && exponent == keptExponent
-}
-
-// decimal gives a number as its digits, without zeros at either end, behind the point of
-// 0.digits × 10^exponent.
-func decimal(number string) (digits string, exponent int, ok bool) {
-	mantissa, power, given := strings.Cut(strings.ToLower(strings.TrimPrefix(number, "-")), "e")
-	if given {
-		var err error
-		if exponent, err = strconv.Atoi(power); err != nil {
-			return "", 0, false
-		}
+	if f == 0 {
+		mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
+		return number[0] != '-' && !strings.ContainsAny(mantissa, "123456789")
 	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits = strings.TrimLeft(whole+fraction, "0")
-	exponent += len(whole) - (len(whole) + len(fraction) - len(digits))
-	if digits = strings.TrimRight(digits, "0"); digits == "" {
-		exponent = 0
-	}
-	return digits, exponent, true
-}
-
-// eachField gives the fields of a JSON object in their order.
-func eachField(object []byte, each func(name string, value json.RawMessage) error) error {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return errors.Join(errors.New("not a JSON object"), err)
-	}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return err
-		}
-		name, _ := token.(string) // the name of a field is always one
-		if err := each(name, value); err != nil {
-			return err
-		}
-	}
-	return nil
+	exact, ok := new(big.Rat).SetString(number)
+	kept, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'g', -1, 64))
+	return ok && exact.Cmp(kept) == 0
 }
 
 // parseDocument is the inverse of appendDocument; without withValue it leaves out the value,
 // and takes a document whose attachment came without data.
 func parseDocument(object []byte, withValue bool) (d Document, rev string, err error) {
-	versioned, attached := false, false
-	fields := []byte{'{'}
-	err = eachField(object, func(name string, value json.RawMessage) error {
-		switch name {
-		case "_id":
-			var id string
-			if err := json.Unmarshal(value, &id); err != nil {
-				return err
-			}
-			d.Key, err = documentKey(id)
-			return err
-		case "_rev":
-			return json.Unmarshal(value, &rev)
-		case versionField:
-			versioned = true
-			return json.Unmarshal(value, &d.Version)
-		case "_attachments":
-			if !withValue {
-				return nil
-			}
-			var attachments map[string]struct{ Data *[]byte }
-			if err := json.Unmarshal(value, &attachments); err != nil {
-				return err
-			}
-			data := attachments[attachmentName].Data
-			if data == nil {
-				return fmt.Errorf("its attachment %s came without data", attachmentName)
-			}
-			attached, d.Value = true, *data
-			return nil
-		}
-		if !withValue {
-			return nil
-		}
-		if len(fields) > 1 {
-			fields = append(fields, ',')
-		}
-		fields = append(append(appendText(fields, name), ':'), value...)
-		return nil
-	})
-	if err == nil && !versioned {
+	var known struct {
+		ID          string                            `json:"_id"`
+		Rev         string                            `json:"_rev"`
+		Version     *[]byte                           `json:"~version"`
+		Attachments map[string]struct{ Data *[]byte } `json:"_attachments"`
+	}
+	err = json.Unmarshal(object, &known)
+	if err == nil {
+		d.Key, err = documentKey(known.ID)
+	}
+	if err == nil && known.Version == nil {
 		err = fmt.Errorf("it has no %s: another program has written it", versionField)
 	}
 	if err != nil {
-		return Document{}, "", fmt.Errorf("document %q: %w", d.Key, err)
+		return Document{}, "", fmt.Errorf("document %q: %w", known.ID, err)
 	}
-	if withValue && !attached {
-		d.Value = append(fields, '}')
+	d.Version = *known.Version
+	switch {
+	case !withValue:
+	case known.Attachments != nil:
+		data := known.Attachments[attachmentName].Data
+		if data == nil {
+			return Document{}, "", fmt.Errorf("document %q: its attachment %s came without data", known.ID, attachmentName)
+		}
+		d.Value = *data
+	default:
+		var fields map[string]json.RawMessage
+		if err = json.Unmarshal(object, &fields); err == nil {
+			for _, name := range []string{"_id", "_rev", versionField} {
+				delete(fields, name)
+			}
+			d.Value, err = json.Marshal(fields)
+		}
 	}
-	return d, rev, nil
+	return d, known.Rev, err
 }

@@ -156,9 +156,9 @@ func TestAnswers(t *testing.T) {
 		want string
 	}{
 		{readOne, 200, "<html>", "cannot be read"},
-		{readOne, 200, "[]", "no JSON object"},
-		{readOne, 200, `{"total_rows":1}`, "no rows"},
-		{readOne, 200, `{"rows":1}`, "rows are no list"},
+		{readOne, 200, "[]", "cannot be read"},
+		{readOne, 200, `{"total_rows":1}`, "answers for 0 of 1 documents"},
+		{readOne, 200, `{"rows":1}`, "cannot be read"},
 		{readOne, 200, `{"rows":[{"id":":other","key":":other"}]}`, `row 0 is that of ":other"`},
 		{readOne, 200, `{"rows":[{"key":":k","error":"not_found"},{"key":":k","error":"not_found"}]}`, "row 1 of 1"},
 		{readOne, 200, `{"rows":[{"key":":k","error":"forbidden"}]}`, "forbidden"},
@@ -176,7 +176,7 @@ func TestAnswers(t *testing.T) {
 		{writeOne, 200, `{"rows":[{"key":":k","value":{}}]}`, "without its revision"},
 		{scan, 200, `{"rows":[{"id":":k","key":":k"}]}`, "without it"},
 		{scan, 200, `{"rows":[{"id":":k","key":":k","doc":{"_id":":k"}}]}`, "another program"},
-		{scan, 200, `{"rows":[`, "cannot be read: EOF"},
+		{scan, 200, `{"rows":[`, "cannot be read: unexpected end"},
 	} {
 		db := mustOpen(t, Config{URL: s.URL, Retries: 1})
 		answer.Store(&c.text)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +21,9 @@ type row struct {
 	}
 	Doc json.RawMessage
 }
+
+// answer is an answer of _all_docs.
+type answer struct{ Rows []row }
 
 // content is how much of a document is asked for.
 type content int
@@ -115,27 +117,29 @@ func (db *DB) byID(ctx context.Context, ids []string, what content, each func(i 
 	if what == withValues {
 		r.query.Set("attachments", "true")
 	}
-	i := 0
-	err = db.rows(ctx, r, func() func(*row) error {
-		i = 0
-		return func(r *row) error {
-			if i == len(ids) || r.Error != "" && r.Error != "not_found" {
-				return fmt.Errorf("row %d of %d: %s", i, len(ids), r.Error)
-			}
-			var key string
-			if err := json.Unmarshal(r.Key, &key); err != nil || key != ids[i] {
-				return fmt.Errorf("row %d is that of %q, not of %q", i, key, ids[i])
-			}
-			r.ID = ids[i]
-			i++
-			return each(i-1, r)
-		}
-	})
-	// A document whose row is missing is not one that is not there.
-	if err == nil && i < len(ids) {
-		err = fmt.Errorf("%s: %s answers for %d of %d documents", r.what, db.server, i, len(ids))
+	var answer answer
+	if err := db.call(ctx, r, &answer); err != nil {
+		return err
 	}
-	return err
+	for i := range answer.Rows {
+		row := &answer.Rows[i]
+		if i == len(ids) || row.Error != "" && row.Error != "not_found" {
+			return fmt.Errorf("%s: row %d of %d: %s", r.what, i, len(ids), row.Error)
+		}
+		var key string
+		if err := json.Unmarshal(row.Key, &key); err != nil || key != ids[i] {
+			return fmt.Errorf("%s: row %d is that of %q, not of %q", r.what, i, key, ids[i])
+		}
+		row.ID = ids[i]
+		if err := each(i, row); err != nil {
+			return fmt.Errorf("%s: %w", r.what, err)
+		}
+	}
+	// A document whose row is missing is not one that is not there.
+	if n := len(answer.Rows); n < len(ids) {
+		return fmt.Errorf("%s: %s answers for %d of %d documents", r.what, db.server, n, len(ids))
+	}
+	return nil
 }
 
 // Scan calls each with the documents of the keys from ≤ key < to in the order of the keys'
@@ -185,63 +189,18 @@ func (db *DB) page(ctx context.Context, start, end string, limit int) (docs []Do
 	if limit == 1 {
 		r.most = maxResponse
 	}
-	err = db.rows(ctx, r, func() func(*row) error {
-		docs = docs[:0]
-		return func(r *row) error {
-			d, err := db.document(r, withValues)
-			if err == nil && d != nil {
-				docs = append(docs, *d)
-			}
-			return err
-		}
-	})
-	return docs, err
-}
-
-// rows sends a request and walks through the rows of its answer. begin makes the function
-// that takes them, anew each time that the request is repeated.
-func (db *DB) rows(ctx context.Context, r request, begin func() func(*row) error) error {
-	return db.stream(ctx, r, func(body io.Reader) error {
-		each := begin()
-		dec := json.NewDecoder(body)
-		if err := toRows(dec); err != nil {
-			return err
-		}
-		for dec.More() {
-			var r row
-			if err := dec.Decode(&r); err != nil {
-				return err
-			}
-			if err := each(&r); err != nil {
-				return err
-			}
-		}
-		_, err := dec.Token() // the end of the rows
-		return err
-	})
-}
-
-// toRows reads up to the first row.
-func toRows(dec *json.Decoder) error {
-	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return errors.Join(errors.New("there is no JSON object"), err)
+	var answer answer
+	if err := db.call(ctx, r, &answer); err != nil {
+		return nil, err
 	}
-	for dec.More() {
-		name, err := dec.Token()
+	for i := range answer.Rows {
+		d, err := db.document(&answer.Rows[i], withValues)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("%s: %w", r.what, err)
 		}
-		if name == "rows" {
-			start, err := dec.Token()
-			if err == nil && start != json.Delim('[') {
-				err = errors.New("rows are no list")
-			}
-			return err
-		}
-		var skipped json.RawMessage
-		if err := dec.Decode(&skipped); err != nil {
-			return err
+		if d != nil {
+			docs = append(docs, *d)
 		}
 	}
-	return errors.New("there are no rows")
+	return docs, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 )
 
@@ -18,6 +17,8 @@ type change struct {
 	doc *Document
 	id  string
 	rev string
+	// height is that of the savepoint, whose doc is empty.
+	height uint64
 }
 
 // Write stores documents and deletes those that are Deleted. When it returns, all are
@@ -108,7 +109,7 @@ func (db *DB) bulk(ctx context.Context, batch []change) (conflicts []change, err
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendDocument(b, batch[i].doc, batch[i].id, batch[i].rev)
+		b = batch[i].append(b)
 		// Until the answer is here, nobody knows the newest revision.
 		db.revisions.forget(batch[i].id)
 	}
@@ -149,53 +150,35 @@ type savepoint struct {
 	Height uint64 `json:"height"`
 }
 
-// Savepoint gives the height of the last SetSavepoint; ok is false before the first one.
-func (db *DB) Savepoint(ctx context.Context) (height uint64, ok bool, err error) {
-	s, ok, err := db.savepoint(ctx)
-	return s.Height, ok, err
+func (c *change) append(dst []byte) []byte {
+	if c.id != savepointID {
+		return appendDocument(dst, c.doc, c.id, c.rev)
+	}
+	text, err := json.Marshal(savepoint{c.id, c.rev, c.height})
+	if err != nil {
+		panic(err) // two strings and a number have a form in JSON
+	}
+	return append(dst, text...)
 }
 
-func (db *DB) savepoint(ctx context.Context) (s savepoint, ok bool, err error) {
-	r := request{method: http.MethodGet, path: db.path("/" + url.PathEscape(savepointID)), what: "reading the savepoint"}
+// Savepoint returns the height of the last SetSavepoint; ok is false before the first one.
+func (db *DB) Savepoint(ctx context.Context) (height uint64, ok bool, err error) {
+	var s savepoint
+	r := request{method: http.MethodGet, path: db.path("/" + savepointID), what: "reading the savepoint"}
 	err = db.call(ctx, r, &s)
 	var status *StatusError
 	if errors.As(err, &status) && status.Code == http.StatusNotFound && (status.Reason == "missing" || status.Reason == "deleted") {
-		return s, false, nil
+		return 0, false, nil
 	}
 	if err != nil {
-		return s, false, err
+		return 0, false, err
 	}
 	db.revisions.put(savepointID, s.Rev)
-	return s, true, nil
+	return s.Height, true, nil
 }
 
 // SetSavepoint says that the state is complete up to a height. Everything that was
 // written before it is there when it is.
 func (db *DB) SetSavepoint(ctx context.Context, height uint64) error {
-	for try := 0; ; try++ {
-		rev, known := db.revisions.get(savepointID)
-		if !known {
-			s, _, err := db.savepoint(ctx)
-			if err != nil {
-				return err
-			}
-			rev = s.Rev
-		}
-		body, err := json.Marshal(savepoint{savepointID, rev, height})
-		if err != nil {
-			return err
-		}
-		db.revisions.forget(savepointID)
-		var result struct{ Rev string }
-		r := request{method: http.MethodPut, path: db.path("/" + savepointID), body: body, what: "writing the savepoint"}
-		err = db.call(ctx, r, &result)
-		var status *StatusError
-		switch {
-		case err == nil:
-			db.revisions.put(savepointID, result.Rev)
-			return nil
-		case !errors.As(err, &status) || status.Code != http.StatusConflict || try > db.cfg.Retries:
-			return err
-		}
-	}
+	return db.writeBatch(ctx, []change{{doc: &Document{}, id: savepointID, height: height}})
 }
