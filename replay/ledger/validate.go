@@ -98,7 +98,7 @@ func (c *candidate) begin(b *block.Block) {
 
 // follows reads the payload, which must be the block after the last one. That its
 // transactions are those which the header hashes was checked at the peer's intake,
-// as in Fabric; Check does it too.
+// as in Fabric.
 func (l *Ledger) follows(b *block.Block) (fabric.Block, error) {
 	view, err := fabric.ParseBlock(b.Payload)
 	switch {
