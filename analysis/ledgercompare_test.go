@@ -54,7 +54,7 @@ func TestCompareLedgers(t *testing.T) {
 				"fast commits 21.7 × as many blocks/s as slow (rank test, p = 0.024, corrected for 3 comparisons by Holm)",
 				"same commits 20.7 × as many blocks/s as slow (rank test, p = 0.024, corrected for 3 comparisons by Holm)",
 			},
-			[]string{"blocks/s: fast (50 to 80) and same (45 to 75) cannot be told apart on this machine: two equal settings differ as much with probability 0.55"},
+			[]string{"blocks/s: fast (50 to 80) and same (45 to 75) cannot be told apart on this machine: two equal settings differ as much with probability 0.6"},
 		},
 		{
 			"too many comparisons", crowd, nil,

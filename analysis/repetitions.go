@@ -2,6 +2,24 @@ package analysis
 
 import "slices"
 
+// A Spread is a figure over the repetitions of a run.
+type Spread struct {
+	Count  int     `json:"count"`
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+// SpreadOf returns the spread of values, or the zero Spread if there are none.
+func SpreadOf(values []float64) Spread {
+	n := len(values)
+	if n == 0 {
+		return Spread{}
+	}
+	v := slices.Sorted(slices.Values(values))
+	return Spread{Count: n, Median: (v[(n-1)/2] + v[n/2]) / 2, Min: v[0], Max: v[n-1]}
+}
+
 // LedgerRuns are the repetitions of one setting for one stream.
 type LedgerRuns []LedgerRun
 
