@@ -12,8 +12,8 @@
 //     the trace is how far to trust every forecast made from it.
 //  3. Replay replays a trace for buffers × ledgers, in simulated or in real time, into
 //     result traces; SweepTrace walks a range of buffer sizes.
-//  4. Into a real ledger go the trace's own blocks (real.go), which a feed reads ahead
-//     (feed.go), or made-up ones (shape.go). Where the trace has every block from the genesis
+//  4. Into a real ledger go the trace's own blocks (real.go), read while the
+//     clock stands still, or made-up ones (shape.go). Where the trace has every block from the genesis
 //     block on, those before the first that is replayed are committed before the run. A run
 //     by the wall clock is measured (wall.go), and is not valid when handing the
 //     blocks over, which is in no figure, took too long beside it; what the ledger has found

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
 )
 
@@ -29,7 +28,7 @@ func (m *Model) Identity(ctx context.Context) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	if _, err := driver.Virtual(ctx, j.stream()); err != nil {
+	if err := j.solve(ctx); err != nil {
 		return Identity{}, err
 	}
 	want, got := analysis.StatsOf(m.Measured, m.samples...), analysis.StatsOf(j.out)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -152,7 +153,8 @@ func (j *job) stream() driver.Stream {
 		Index:    j.index,
 		Config:   j.cfg,
 		Height:   event.Height(j.model.First),
-		Source:   source{j},
+		Source:   &source{job: j},
+		Services: j,
 		Observer: j,
 	}
 }
@@ -167,27 +169,87 @@ func (j *job) Observe(e event.Event) {
 	}
 }
 
-// source hands a model's blocks to a driver.
-type source struct{ *job }
+// source hands a job's blocks to a driver.
+type source struct {
+	*job
+	given int
+}
 
-func (s source) Len() int { return s.model.Len() }
+func (s *source) Next() (driver.Arrival, bool) {
+	if s.given == s.model.Len() {
+		return driver.Arrival{}, false
+	}
+	s.given++
+	return s.arrival(s.given - 1), true
+}
 
-func (s source) At(i int) driver.Arrival {
-	m := s.model
-	offered, transit := s.start, time.Duration(0)
-	if !s.unpaced {
-		offered, transit = s.offered(i), time.Duration(at(m.Blocks.Transit, i))
+// arrival is block i as the orderer offers it.
+func (j *job) arrival(i int) driver.Arrival {
+	a := driver.Arrival{Bytes: j.model.bytes(i), Offered: j.start}
+	if !j.unpaced {
+		a.Offered, a.Transit = j.offered(i), time.Duration(at(j.model.Blocks.Transit, i))
 	}
-	return driver.Arrival{
-		Block:   m.block(i),
-		Offered: offered,
-		Transit: transit,
-		Service: driver.Service{
-			Validate:   s.times[i].Validate,
-			Commit:     s.times[i].Commit,
-			Turnaround: bounded(at(m.Turnaround, i)),
-		},
+	return a
+}
+
+// Service is what the committer takes for block n.
+func (j *job) Service(n event.BlockNum) driver.Service {
+	i := int(n - j.model.First)
+	return driver.Service{
+		Validate:   j.times[i].Validate,
+		Commit:     j.times[i].Commit,
+		Turnaround: bounded(at(j.model.Turnaround, i)),
 	}
+}
+
+// solve runs the job in simulated time.
+func (j *job) solve(ctx context.Context) error {
+	s, err := pipeline.NewSolver(j.cfg)
+	if err != nil {
+		return err
+	}
+	var (
+		in       pipeline.Blocks
+		out      pipeline.Columns
+		tail     [2][]int64 // validated, committed
+		columns  [event.Committed + 1]traces.ColumnBuilder
+		instants = [...]*[]int64{
+			event.Offered: &in.Offered, event.Sent: &out.Sent, event.Received: &out.Received, event.AtDoor: &out.AtDoor,
+			event.Enqueued: &out.Enqueued, event.Dequeued: &out.Dequeued, event.Validated: &tail[0], event.Committed: &tail[1],
+		}
+		latest = int64(math.MinInt64)
+	)
+	for from := 0; from < j.model.Len(); from += solved {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		to := min(from+solved, j.model.Len())
+		in = pipeline.Blocks{Offered: in.Offered[:0], Bytes: in.Bytes[:0], Transit: in.Transit[:0], Service: in.Service[:0]}
+		for i := from; i < to; i++ {
+			a, took := j.arrival(i), j.Service(j.model.First+event.BlockNum(i))
+			latest = max(latest, int64(a.Offered))
+			in.Offered, in.Bytes = append(in.Offered, latest), append(in.Bytes, a.Bytes)
+			in.Transit, in.Service = append(in.Transit, int64(a.Transit)), append(in.Service, int64(took.Validate+took.Commit+took.Turnaround))
+		}
+		if err := s.Next(in, &out); err != nil {
+			return err
+		}
+		tail = [2][]int64{tail[0][:0], tail[1][:0]}
+		for i, popped := range out.Dequeued {
+			validated := popped + int64(j.times[from+i].Validate)
+			tail[0], tail[1] = append(tail[0], validated), append(tail[1], validated+int64(j.times[from+i].Commit))
+			if j.committed != nil {
+				j.committed()
+			}
+		}
+		for k, values := range instants {
+			columns[k].SetRun(j.out.Block(from), *values)
+		}
+	}
+	for k := range columns {
+		j.out.Build(event.Kind(k), &columns[k])
+	}
+	return nil
 }
 
 // offered is when block i is offered, under the job's load.
@@ -218,7 +280,7 @@ func (s *Scenario) virtual(ctx context.Context, jobs []*job, set Setting, measur
 			}
 		}
 		j.keepStages()
-		if _, err := driver.Virtual(ctx, j.stream()); err != nil {
+		if err := j.solve(ctx); err != nil {
 			return err
 		}
 		if len(jobs) > 1 && !set.virtualLedger() {

@@ -1,9 +1,11 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
+	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -79,8 +82,9 @@ func (s *Scenario) withLedger(ctx context.Context, j *job, spec string, use func
 	}
 	blocks := &fed{committer: l, job: j}
 	if whole {
-		blocks.feed = newFeed(ctx, s.Payloads, j.model.Stream.Channel, j.model.First, j.model.Len())
-		defer blocks.feed.close()
+		var stop func()
+		blocks.payload, stop = iter.Pull2(s.Payloads.Blocks(j.model.Stream.Channel, j.model.First, j.model.Len()))
+		defer stop()
 	} else {
 		blocks.alarm = s.alarm()
 		defer blocks.alarm.Close()
@@ -121,15 +125,15 @@ func (s *Scenario) earlier(m *Model) int {
 // the model's blocks read. Nothing of it is timed.
 func (s *Scenario) commitEarlier(ctx context.Context, j *job, spec string, l committer) error {
 	n := int(j.model.First)
-	f := newFeed(ctx, s.Payloads, j.model.Stream.Channel, 0, n)
-	defer f.close()
+	f := &fed{committer: l, job: j}
+	var stop func()
+	f.payload, stop = iter.Pull2(s.Payloads.Blocks(j.model.Stream.Channel, 0, n))
+	defer stop()
 	for i := range n {
 		b := block.Block{Number: event.BlockNum(i)}
-		var err error
-		if b.Payload, err = f.next(ctx, b.Number); err != nil {
+		if err := errors.Join(f.fill(&b), ctx.Err()); err != nil {
 			return err
 		}
-		b.Bytes = len(b.Payload)
 		j.earlier += int64(b.Bytes)
 		if err := l.Validate(ctx, &b); err != nil {
 			return err
@@ -264,31 +268,42 @@ func (j *job) tellServer(ctx context.Context, spec string, l committer) (ledger.
 // validation of these takes the trace's time: they have no signatures to verify.
 type fed struct {
 	committer
-	job   *job
-	feed  *feed         // nil: blocks are made up
-	alarm *driver.Alarm // for the validation of these
-	log   logHashes
+	job     *job
+	payload func() (traces.Payload, error, bool) // the trace's next; nil: blocks are made up
+	alarm   *driver.Alarm                        // for the validation of these
+	log     logHashes
 }
 
-// fill completes block b of the driver, which holds no payloads of blocks that wait.
-func (f *fed) fill(ctx context.Context, b *block.Block) (err error) {
-	if f.feed == nil {
-		if b.Bytes == 0 {
-			b.Bytes = f.job.model.forLedger(int(b.Number - f.job.model.First)).Bytes
-		}
+// Prepare completes block b of the driver from its number on.
+func (f *fed) Prepare(_ context.Context, b *block.Block) error {
+	i := int(b.Number - f.job.model.First)
+	if f.payload == nil {
+		*b = f.job.model.forLedger(i)
 		return nil
 	}
-	b.Payload, err = f.feed.next(ctx, b.Number)
+	*b = f.job.model.block(i)
+	return f.fill(b)
+}
+
+// fill gives the block its payload, which is the trace's next.
+func (f *fed) fill(b *block.Block) error {
+	p, err, ok := f.payload()
+	switch {
+	case !ok:
+		return fmt.Errorf("payload of block %d: the trace has no more", b.Number)
+	case err != nil:
+		return fmt.Errorf("payload of block %d: %w", b.Number, err)
+	case p.Block != b.Number:
+		return fmt.Errorf("payload of block %d: the trace has that of block %d next", b.Number, p.Block)
+	}
+	b.Payload = bytes.Clone(p.Bytes)
 	b.Bytes = len(b.Payload)
-	return err
+	return nil
 }
 
 func (f *fed) Validate(ctx context.Context, b *block.Block) error {
-	if err := f.fill(ctx, b); err != nil {
-		return err
-	}
 	start := time.Now()
-	if err := f.committer.Validate(ctx, b); err != nil || f.feed != nil {
+	if err := f.committer.Validate(ctx, b); err != nil || f.payload != nil {
 		return err
 	}
 	end := start.Add(f.job.times[b.Number-f.job.model.First].Validate)
@@ -320,8 +335,8 @@ func (f *fed) Commit(ctx context.Context, b *block.Block) (block.Stages, error) 
 func (f *fed) drive(ctx context.Context, each func(i int, b *block.Block, took ledger.Times)) error {
 	j := f.job
 	for i := range j.times {
-		b := j.model.block(i)
-		if err := f.fill(ctx, &b); err != nil {
+		b := block.Block{Number: j.model.First + event.BlockNum(i)}
+		if err := f.Prepare(ctx, &b); err != nil {
 			return err
 		}
 		start := time.Now()
@@ -335,7 +350,7 @@ func (f *fed) drive(ctx context.Context, each func(i int, b *block.Block, took l
 		}
 		took := ledger.Times{Validate: validated.Sub(start), Commit: time.Since(validated), Stages: stages}
 		f.log.compare(f, b.Number)
-		if f.feed == nil {
+		if f.payload == nil {
 			took.Validate = j.times[i].Validate
 		}
 		each(i, &b, took)

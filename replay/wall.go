@@ -59,12 +59,11 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		return run()
 	}
 	// Open one ledger inside the other, so that each is closed and removed.
-	ledgers := make([]*fed, len(jobs))
 	for i, j := range jobs {
 		inner := run
 		run = func() error {
 			return s.withLedger(ctx, j, set.Ledger, func(l *fed) error {
-				ledgers[i], streams[i].Ledger = l, l
+				streams[i].Ledger, streams[i].Prepare = l, l.Prepare
 				return inner()
 			})
 		}
@@ -72,8 +71,7 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 	if err := run(); err != nil {
 		return err
 	}
-	for i, j := range jobs {
-		j.tellFeed(ledgers[i])
+	for _, j := range jobs {
 		j.run = s.measured(j, len(jobs))
 		j.run.Invalid = strings.Join(j.invalid, "; ")
 	}
@@ -182,26 +180,4 @@ func (o *Outcome) tellLate() {
 		o.Facts = append(o.Facts, text)
 	}
 	o.late = nil
-}
-
-// feedShare is the share of the validation that waiting for payloads may be.
-const feedShare = 0.02
-
-// tellFeed warns of a ledger that had to wait for its blocks: the wait counts as
-// validation.
-func (j *job) tellFeed(l *fed) {
-	if l.feed == nil {
-		return
-	}
-	var validation time.Duration
-	popped, validated := j.out.Column(event.Dequeued), j.out.Column(event.Validated)
-	for i := range min(len(popped), len(validated)) {
-		if popped[i] != event.Missing && validated[i] != event.Missing {
-			validation += time.Duration(validated[i] - popped[i])
-		}
-	}
-	if float64(l.feed.waited) > feedShare*float64(validation) {
-		j.notValid(fmt.Sprintf("of %v of validation, %v were spent waiting for the trace's payloads: the replayer was the bottleneck",
-			round(validation), round(l.feed.waited)))
-	}
 }

@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"recorder/merge":                {"traces", "traces/event"},
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
-	"replay/driver":                 {"internal/offheap", "replay/pipeline", "replay/block", "traces/event"},
+	"replay/driver":                 {"replay/pipeline", "replay/block", "traces/event"},
 	"replay/ledger":                 {"replay/block", "replay/ledger/blockfiles", "replay/ledger/couch", "internal/outfile", "internal/fabric", "internal/fabric/validate", fabricProto + "common", fabricProto + "peer", "traces/event"},
 	"replay/ledger/blockfiles":      {"internal/fabric/blockfile", "internal/outfile"},
 	"replay/ledger/couch":           {},

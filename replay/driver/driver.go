@@ -20,32 +20,39 @@ type Stream struct {
 	Height event.Height
 	// Source has the blocks that the orderer offers.
 	Source Source
-	// Ledger takes the blocks in a wall run. Nil: the services of the Source's blocks
-	// are waited out. A virtual run has none.
+	// Services are the committer's times without a Ledger. Nil: it takes no time.
+	Services Services
+	// Ledger takes the blocks. Nil: Services are waited out.
 	Ledger Ledger
+	// Prepare completes a block for the Ledger, from the number on, while the clock of the
+	// run stands still. An error ends the run. Nil: the Ledger needs no more than the number.
+	Prepare func(context.Context, *block.Block) error
 	// Observer gets every event. Nil: nobody does.
 	Observer Observer
 }
 
-// A Source has the blocks of a stream in the order in which they are offered. The driver
-// keeps none of them: it asks for a block again when it is sent and when it is popped.
+// A Source gives the blocks of a stream in the order of their numbers.
 type Source interface {
-	// Len is the number of blocks.
-	Len() int
-	// At returns the block at place i, always the same.
-	At(i int) Arrival
+	// Next returns the next block, the first time that of Stream.Height. It is called when
+	// the orderer's sender is free for it. False: there are no more.
+	Next() (Arrival, bool)
 }
 
-// An Arrival is a block and when the orderer offers it.
+// An Arrival is a block as the orderer offers it.
 type Arrival struct {
-	block.Block
+	// Bytes is the size of the block.
+	Bytes int64
 	// Offered is when the block is in the orderer's ledger. A block is not offered
 	// before the one before it: where times fall, their running maximum counts.
 	Offered event.Time
 	// Transit is time under way on top of the link's latency.
 	Transit time.Duration
-	// Service is what the committer takes when there is no Ledger to measure it.
-	Service Service
+}
+
+// Services are what the committer takes for blocks.
+type Services interface {
+	// Service is asked for once a block, in the order of the numbers.
+	Service(event.BlockNum) Service
 }
 
 // Service is what the committer takes for a block.
@@ -67,26 +74,25 @@ type Ledger interface {
 	Commit(context.Context, *block.Block) (block.Stages, error)
 }
 
-// An Observer gets a stream's events in the order in which they happen. Observe must
-// not block: in a wall or live run it is called from the goroutine that keeps the stream's
-// time, for several streams at once.
+// An Observer gets a stream's events in the order in which they happen, but for Offered, which
+// comes when the orderer's sender takes the block. Observe must not block: it is called from the
+// goroutine that keeps the stream's time, for several streams at once.
 type Observer interface {
 	Observe(event.Event)
 }
 
 // Result is what a driver can say of a stream at the end.
 type Result struct {
-	// Offered, Committed: the blocks offered by the orderer and committed by the peer.
-	// Ignored: those that came twice or too late. A committer that lacks a block for ever
-	// leaves blocks uncommitted.
-	Offered, Committed, Ignored int
+	// Offered, Committed: the blocks that the orderer's sender has taken, and that the peer has
+	// committed.
+	Offered, Committed int
 	// End is the instant of the last event.
 	End event.Time
-	// Lag tells how late a wall run was; zero for a virtual one.
+	// Lag tells how late the run was.
 	Lag Lag
 	// Service is the time from the pops to the ends of the Ledger's commits in a wall run.
-	// HandOver is what the driver took from the instants at which pops were due until the
-	// Ledger did begin: the run's clock stood still for so long, and it is in no figure.
-	// Both are time of the trace, and zero without a Ledger.
+	// HandOver is what the driver and Stream.Prepare took from the instants at which pops were
+	// due until the Ledger did begin: the run's clock stood still for so long, and it is in no
+	// figure. Both are time of the trace, and zero without a Ledger.
 	Service, HandOver time.Duration
 }

@@ -17,10 +17,16 @@ import (
 
 // line is a Receiver: a connection that holds any number of blocks and loses no time.
 type line struct {
-	coming []Arrival
+	coming []coming
 	start  time.Time
 	reads  atomic.Int64
 	end    error // after the last block
+}
+
+// coming is a block that comes at a time after the start.
+type coming struct {
+	block.Block
+	at time.Duration
 }
 
 func (l *line) Recv(ctx context.Context) (Received, error) {
@@ -30,7 +36,7 @@ func (l *line) Recv(ctx context.Context) (Received, error) {
 	}
 	a := l.coming[0]
 	l.coming = l.coming[1:]
-	if err := sleep(ctx, max(0, time.Until(l.start.Add(time.Duration(a.Offered))))); err != nil {
+	if err := sleep(ctx, max(0, time.Until(l.start.Add(a.at)))); err != nil {
 		return Received{}, err
 	}
 	return Received{Block: a.Block, At: time.Now()}, nil
@@ -54,15 +60,18 @@ func TestLiveEqualsVirtual(t *testing.T) {
 		for i := range b.Offered {
 			b.validate[i], b.commit[i], b.turnaround[i] = validate, commit, 0
 		}
-		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+		want := solved(t, cfg, b)
 		synctest.Test(t, func(t *testing.T) {
 			got, ledger := &journal{}, &sleeper{validate: validate, commit: commit}
-			source := &line{coming: arrivals(first, b).arrivals, end: io.EOF}
+			source := &line{end: io.EOF}
+			for i, at := range b.Offered {
+				source.coming = append(source.coming, coming{block.Block{Number: first + event.BlockNum(i), Bytes: int(b.Bytes[i])}, time.Duration(at)})
+			}
 			result, err := inBubble(t.Context(), cfg, source, ledger, got)
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, z := got.columns(0, first, b.Len()), want.columns(0, first, b.Len())
+			a, z := got.columns(0, first, b.Len()), want
 			for _, v := range a.Sent {
 				if v != event.Missing {
 					t.Fatal("a peer has told when the orderer sent a block")
@@ -94,7 +103,7 @@ func TestLiveReadsNothingBehindAShutDoor(t *testing.T) {
 			defer cancel()
 			source, got := &line{end: io.EOF}, &journal{}
 			for i := range 500 {
-				source.coming = append(source.coming, Arrival{Block: block.Block{Number: first + event.BlockNum(i)}})
+				source.coming = append(source.coming, coming{Block: block.Block{Number: first + event.BlockNum(i)}})
 			}
 			result, err := inBubble(ctx, cfg, source, stalled{}, got)
 			if !errors.Is(err, context.DeadlineExceeded) {
@@ -128,7 +137,7 @@ func TestLiveEndsCleanly(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, cancel)
 		source, got := &line{end: io.EOF}, &journal{}
 		for i := range 5 {
-			source.coming = append(source.coming, Arrival{Block: block.Block{Number: first + event.BlockNum(i)}})
+			source.coming = append(source.coming, coming{Block: block.Block{Number: first + event.BlockNum(i)}})
 		}
 		result, err := inBubble(ctx, cfg, source, deaf{}, got)
 		if !errors.Is(err, context.Canceled) {
@@ -143,8 +152,8 @@ func TestLiveEndsCleanly(t *testing.T) {
 
 func TestLiveFails(t *testing.T) {
 	cfg, _ := pipeline.Preset(pipeline.Fabric2x)
-	one := func(n event.BlockNum, bytes int) []Arrival {
-		return []Arrival{{Block: block.Block{Number: n, Bytes: bytes}}}
+	one := func(n event.BlockNum, bytes int) []coming {
+		return []coming{{Block: block.Block{Number: n, Bytes: bytes}}}
 	}
 	errFork := errors.New("the chain forks")
 	for name, c := range map[string]struct {

@@ -33,18 +33,23 @@ type run struct {
 	now     event.Time
 	result  Result
 
-	coming  Arrival    // the Source's next, unless it is dry
+	// coming is the block that the orderer's sender takes next, if the Source has given one
+	// and it is not taken yet; its number is the height of what was taken.
+	coming  Arrival
+	pulled  bool
+	dry     bool
+	taken   event.Height
 	offered event.Time // of the latest block
-	orderer orderer
 
 	// The committer does work on current until the instant until, which is never
 	// while only the ledger knows.
 	work    work
-	current Arrival
+	current block.Block
+	service Service // of current
 	until   event.Time
 	stages  block.Stages
 	// start hands a popped block to the ledger; nil when there is none.
-	start func(*block.Block)
+	start func(*block.Block) error
 }
 
 // what is the kind of thing that happens next, in the order of one instant.
@@ -54,7 +59,6 @@ const (
 	completion what = iota
 	timer
 	offer
-	send
 )
 
 func newRun(s Stream) (*run, error) {
@@ -65,49 +69,45 @@ func newRun(s Stream) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream %d: %w", s.Index, err)
 	}
-	r := &run{Stream: s, machine: m, orderer: orderer{source: s.Source}, now: math.MinInt64, offered: math.MinInt64, until: never}
-	return r, r.pull()
+	return &run{Stream: s, machine: m, taken: s.Height, now: math.MinInt64, offered: math.MinInt64, until: never}, nil
 }
 
-// free gives back what only the run needs.
-func (r *run) free() { r.orderer.free() }
-
-// pull looks at the Source's next block.
+// pull asks the Source for a block unless it has given one that is not taken yet.
 func (r *run) pull() error {
-	if r.orderer.dry() {
+	if r.pulled || r.dry {
 		return nil
 	}
-	a := r.orderer.coming()
-	within := func(d, top int64) bool { return d >= 0 && d <= top }
-	if a.Offered < -horizon || a.Offered > horizon ||
-		!within(int64(a.Bytes), pipeline.MaxBlockBytes) ||
-		!within(int64(a.Transit), int64(pipeline.MaxDuration)) ||
-		!within(int64(a.Service.Validate), int64(pipeline.MaxDuration)) ||
-		!within(int64(a.Service.Commit), int64(pipeline.MaxDuration)) ||
-		!within(int64(a.Service.Turnaround), int64(pipeline.MaxDuration)) {
-		return fmt.Errorf("stream %d: block %d cannot be replayed: offered at %d ns, %d bytes, transit %v, services %v: a value is missing, negative or absurd",
-			r.Index, a.Number, a.Offered, a.Bytes, a.Transit, a.Service)
+	a, ok := r.Source.Next()
+	if r.pulled, r.dry = ok, !ok; r.dry {
+		return nil
 	}
 	r.coming = a
+	r.offered = max(r.offered, a.Offered)
+	if a.Offered < -horizon || a.Offered > horizon || a.Bytes < 0 || a.Bytes > pipeline.MaxBlockBytes || !isDuration(a.Transit) {
+		return fmt.Errorf("stream %d: block %d cannot be replayed: offered at %d ns, %d bytes, transit %v: a value is missing, negative or absurd",
+			r.Index, r.taken, a.Offered, a.Bytes, a.Transit)
+	}
 	return nil
 }
 
-// next says when the next thing happens and what; never when only the ledger can
+func isDuration(d time.Duration) bool { return d >= 0 && d <= pipeline.MaxDuration }
+
+// next returns when the next thing happens and what; never when only the ledger can
 // make something happen, or nothing can.
-func (r *run) next() (event.Time, what) {
+func (r *run) next() (event.Time, what, error) {
 	t, w := r.until, completion
 	if wake, ok := r.machine.Wake(); ok && wake < t {
 		t, w = wake, timer
 	}
-	if !r.orderer.dry() {
-		if at := max(r.now, r.coming.Offered); at < t {
+	if r.machine.Wants() {
+		if err := r.pull(); err != nil {
+			return 0, 0, err
+		}
+		if at := max(r.now, r.offered); r.pulled && at < t {
 			t, w = at, offer
 		}
 	}
-	if r.now < t && r.orderer.behind() && r.machine.Wants() {
-		t, w = r.now, send
-	}
-	return t, w
+	return t, w, nil
 }
 
 // do makes happen what next has said.
@@ -119,84 +119,79 @@ func (r *run) do(t event.Time, w what) error {
 	r.result.End = t
 	switch w {
 	case completion:
-		r.complete()
+		return r.complete()
 	case timer:
-		r.act(r.machine.Tick(t))
-	case offer:
-		r.offer()
-		return r.pull()
-	case send:
-		a := r.orderer.send()
-		r.act(r.machine.Offer(t, a.Number, int64(a.Bytes), a.Transit))
+		return r.act(r.machine.Tick(t))
 	}
-	return nil
-}
-
-// offer puts the coming block into the orderer's ledger.
-func (r *run) offer() {
+	n := event.BlockNum(r.taken)
+	r.pulled = false
+	r.taken++
 	r.result.Offered++
-	r.offered = max(r.offered, r.coming.Offered)
-	b := &r.coming.Block
-	r.observe(event.Offered, b.Number, int64(r.offered))
-	r.observe(event.Transactions, b.Number, int64(b.Transactions))
-	r.observe(event.Bytes, b.Number, int64(b.Bytes))
-	r.observe(event.Writes, b.Number, int64(b.Writes))
-	r.orderer.offered++
+	r.observe(event.Offered, n, int64(r.offered))
+	return r.act(r.machine.Offer(t, n, r.coming.Bytes, r.coming.Transit))
 }
 
 // complete ends what the committer has been doing until now.
-func (r *run) complete() {
+func (r *run) complete() error {
 	n := r.current.Number
 	switch r.work {
 	case validating:
 		r.observe(event.Validated, n, int64(r.now))
-		r.begin(committing, event.Time(r.current.Service.Commit))
+		r.begin(committing, r.service.Commit)
 	case committing:
 		r.result.Committed++
 		r.observe(event.Committed, n, int64(r.now))
 		r.observeStages(n)
-		if d := r.current.Service.Turnaround; d > 0 && r.start == nil {
-			r.work, r.until = turning, r.now+event.Time(d)
-			return
+		if r.service.Turnaround == 0 {
+			return r.ready()
 		}
-		r.ready()
+		r.begin(turning, r.service.Turnaround)
 	case turning:
-		r.ready()
+		return r.ready()
 	}
+	return nil
 }
 
 // ready lets the committer come back for the next block.
-func (r *run) ready() {
+func (r *run) ready() error {
 	r.work, r.until = asleep, never
-	r.act(r.machine.Ready(r.now, r.current.Number))
+	return r.act(r.machine.Ready(r.now, r.current.Number))
 }
 
 // begin lets the committer do w for as long as service, or for as long as the ledger
 // takes.
-func (r *run) begin(w work, service event.Time) {
+func (r *run) begin(w work, service time.Duration) {
 	r.work, r.until = w, never
 	if r.start == nil {
-		r.until = r.now + service
+		r.until = r.now + event.Time(service)
 	}
 }
 
 // act does what follows from what the machine says.
-func (r *run) act(happens []pipeline.Output) {
+func (r *run) act(happens []pipeline.Output) error {
 	for _, o := range happens {
-		switch o.Kind {
-		case pipeline.Ignored:
-			r.orderer.take(o.Block)
-			r.result.Ignored++
-			continue
-		case event.Dequeued:
-			r.current = r.orderer.take(o.Block)
-			r.begin(validating, event.Time(r.current.Service.Validate))
-			if r.start != nil {
-				r.start(&r.current.Block)
-			}
-		}
 		r.observe(o.Kind, o.Block, int64(o.At))
+		if o.Kind == event.Dequeued {
+			return r.pop(o.Block) // the last output of all
+		}
 	}
+	return nil
+}
+
+// pop lets the committer begin with a block.
+func (r *run) pop(n event.BlockNum) error {
+	r.current, r.service = block.Block{Number: n}, Service{}
+	if r.start == nil && r.Services != nil {
+		r.service = r.Services.Service(n)
+		if s := r.service; !isDuration(s.Validate) || !isDuration(s.Commit) || !isDuration(s.Turnaround) {
+			return fmt.Errorf("stream %d: block %d cannot be replayed: services %v: a value is missing, negative or absurd", r.Index, n, s)
+		}
+	}
+	r.begin(validating, r.service.Validate)
+	if r.start != nil {
+		return r.start(&r.current)
+	}
+	return nil
 }
 
 func (r *run) observe(k event.Kind, n event.BlockNum, value int64) {

@@ -6,16 +6,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// list is a Source of blocks in memory.
-type list struct{ arrivals []Arrival }
+// list is a Source of blocks in memory with their services.
+type list struct {
+	first    event.BlockNum
+	arrivals []Arrival
+	services []Service
+	given    int
+}
 
-func (l *list) Len() int         { return len(l.arrivals) }
-func (l *list) At(i int) Arrival { return l.arrivals[i] }
+func (l *list) Next() (Arrival, bool) {
+	if l.given == len(l.arrivals) {
+		return Arrival{}, false
+	}
+	l.given++
+	return l.arrivals[l.given-1], true
+}
+
+func (l *list) Service(n event.BlockNum) Service { return l.services[n-l.first] }
 
 // journal is an Observer that keeps all events.
 type journal struct {
@@ -84,20 +95,14 @@ func solved(t *testing.T, cfg pipeline.Config, b blocks) *columns {
 	return c
 }
 
-// arrivals turns columns into what a Source gives, numbered from first on.
-func arrivals(first event.BlockNum, b blocks) *list {
-	l := &list{}
+// stream returns a stream of blocks numbered from first on.
+func stream(cfg pipeline.Config, first event.BlockNum, b blocks) Stream {
+	l := &list{first: first}
 	for i := range b.Len() {
-		l.arrivals = append(l.arrivals, Arrival{
-			Block:   block.Block{Number: first + event.BlockNum(i), Bytes: int(b.Bytes[i])},
-			Offered: event.Time(b.Offered[i]),
-			Transit: time.Duration(b.Transit[i]),
-			Service: Service{
-				Validate: time.Duration(b.validate[i]), Commit: time.Duration(b.commit[i]), Turnaround: time.Duration(b.turnaround[i]),
-			},
-		})
+		l.arrivals = append(l.arrivals, Arrival{b.Bytes[i], event.Time(b.Offered[i]), time.Duration(b.Transit[i])})
+		l.services = append(l.services, Service{time.Duration(b.validate[i]), time.Duration(b.commit[i]), time.Duration(b.turnaround[i])})
 	}
-	return l
+	return Stream{Config: cfg, Height: event.Height(first), Source: l, Services: l}
 }
 
 // randomRun draws a pipeline and blocks whose times are multiples of a coarse grain,

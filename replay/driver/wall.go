@@ -59,7 +59,6 @@ func (w Wall) Run(ctx context.Context, streams ...Stream) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer r.free()
 		runs[i] = r
 	}
 	results := make([]Result, len(streams))
@@ -154,9 +153,16 @@ func (p *pacer) pace(ctx context.Context) error {
 			commit(ctx, p.Ledger, b, done)
 		}
 	}()
-	p.start = func(b *block.Block) {
+	p.start = func(b *block.Block) error {
 		p.popped = p.now
+		if p.Prepare != nil {
+			if err := p.Prepare(ctx, b); err != nil {
+				return fmt.Errorf("stream %d: %w", p.Index, err)
+			}
+			p.stop(p.clock.at(time.Now()))
+		}
 		work <- b
+		return nil
 	}
 	err := p.events(ctx, done)
 	close(work)
@@ -168,11 +174,13 @@ func (p *pacer) pace(ctx context.Context) error {
 // settle lets happen what the ledger has done before it stopped. It takes no more
 // blocks: one that is popped now stays popped and uncommitted.
 func (p *pacer) settle(done <-chan finished) {
-	p.start = func(*block.Block) {}
+	p.start = func(*block.Block) error { return nil }
 	for {
 		if p.work != asleep && p.until != never {
 			p.now = max(p.now, p.until)
-			p.complete()
+			if p.complete() != nil {
+				return
+			}
 			continue
 		}
 		if len(done) == 0 || p.learn(<-done) != nil {
@@ -203,9 +211,7 @@ func (p *pacer) learn(f finished) error {
 		return fmt.Errorf("stream %d: %w", p.Index, f.err)
 	}
 	if p.work == validating { // what passed before it began is no part of the run
-		handOver := max(time.Duration(p.clock.at(f.begun)-p.popped), 0)
-		p.clock = p.clock.stopped(handOver)
-		p.result.HandOver += handOver
+		p.stop(p.clock.at(f.begun))
 	}
 	at := p.clock.at(f.at)
 	if p.work == committing {
@@ -216,11 +222,21 @@ func (p *pacer) learn(f finished) error {
 	return nil
 }
 
+// stop sets the clock back from now to the last pop, as if it had stood still since.
+func (p *pacer) stop(now event.Time) {
+	handOver := max(time.Duration(now-p.popped), 0)
+	p.clock = p.clock.stopped(handOver)
+	p.result.HandOver += handOver
+}
+
 // events does one event after the other. Done tells the ends of the ledger's work; it
 // is nil when there is no ledger.
 func (p *pacer) events(ctx context.Context, done <-chan finished) error {
 	for {
-		t, w := p.next()
+		t, w, err := p.next()
+		if err != nil {
+			return err
+		}
 		learns := done
 		if p.work == asleep || p.until != never {
 			learns = nil

@@ -15,33 +15,38 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// The wall run that waits out recorded services is the virtual run, event by event, at
-// any speed and from any origin.
-func TestWallEqualsVirtual(t *testing.T) {
-	for seed := range uint64(40) {
+// The wall run that waits out recorded services is what the recurrence says, to the
+// nanosecond, at any speed and from any origin.
+func TestWallEqualsSolver(t *testing.T) {
+	for seed := range uint64(100) {
 		cfg, b := randomRun(seed, 100)
-		want, wantResult := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+		want := solved(t, cfg, b)
 		wall := Wall{PlainTimers: true, Speed: []float64{0, 1, 8, 0.5}[seed%4], Origin: event.Time(b.Offered[seed%3*10])}
 		synctest.Test(t, func(t *testing.T) {
 			got, start := &journal{}, time.Now()
-			results, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got})
+			s := stream(cfg, first, b)
+			s.Observer = got
+			results, err := wall.Run(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(got.events, want.events) {
-				t.Fatalf("seed %d: the wall run differs from the virtual run", seed)
+			if !reflect.DeepEqual(got.columns(0, first, b.Len()), want) {
+				t.Fatalf("seed %d: the wall run differs from the recurrence", seed)
+			}
+			if got := got.column(0, event.Offered, first, b.Len()); !reflect.DeepEqual(got, b.Offered) {
+				t.Fatalf("seed %d: the offers differ from the source", seed)
 			}
 			speed := wall.Speed
 			if speed == 0 {
 				speed = 1
 			}
+			r, last := results[0], b.Len()-1
 			took := float64(time.Since(start)) * speed
-			if want := float64(wantResult.End - wall.Origin); math.Abs(took-want) > 10 {
+			if want := float64(r.End - wall.Origin); math.Abs(took-want) > 10 {
 				t.Errorf("seed %d: the run took %v of the trace's time, want %v", seed, took, want)
 			}
-			results[0].Lag = Lag{}
-			if results[0] != wantResult {
-				t.Errorf("seed %d: result is %+v, want %+v", seed, results[0], wantResult)
+			if end := event.Time(want.committed[last] + b.turnaround[last]); r.End != end || r.Committed != b.Len() || r.Offered != b.Len() {
+				t.Errorf("seed %d: result is %+v, want %d blocks until %d", seed, r, b.Len(), end)
 			}
 		})
 	}
@@ -79,16 +84,18 @@ func TestWallMeasuresLedger(t *testing.T) {
 		for i := range b.Offered {
 			b.validate[i], b.commit[i], b.turnaround[i] = validate, commit, 0
 		}
-		want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
+		want := solved(t, cfg, b)
 		synctest.Test(t, func(t *testing.T) {
 			got, ledger := &journal{}, &sleeper{validate: validate, commit: commit}
 			wall := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}
-			_, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got, Ledger: ledger})
+			s := stream(cfg, first, b)
+			s.Observer, s.Ledger = got, ledger
+			_, err := wall.Run(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(got.columns(0, first, b.Len()), want.columns(0, first, b.Len())) {
-				t.Fatalf("seed %d: the run with a ledger differs from the virtual run", seed)
+			if !reflect.DeepEqual(got.columns(0, first, b.Len()), want) {
+				t.Fatalf("seed %d: the run with a ledger differs from the recurrence", seed)
 			}
 			if len(ledger.blocks) != b.Len() || ledger.blocks[0] != first {
 				t.Errorf("seed %d: the ledger got %d blocks from %d on", seed, len(ledger.blocks), ledger.blocks[0])
@@ -128,16 +135,11 @@ func TestStreamsAreIsolated(t *testing.T) {
 		all := make([]Stream, 4)
 		for i := range all {
 			_, b := randomRun(uint64(i), blocks)
-			all[i] = Stream{Index: i, Config: cfg, Height: first, Source: arrivals(first, b), Observer: j}
+			all[i] = stream(cfg, first, b)
+			all[i].Index, all[i].Observer = i, j
 		}
 		all[stuck].Ledger = ledger
 		return all
-	}
-	want := &journal{}
-	for _, s := range streams(want, nil) {
-		if _, err := Virtual(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -151,7 +153,8 @@ func TestStreamsAreIsolated(t *testing.T) {
 			if i == stuck {
 				continue
 			}
-			if !reflect.DeepEqual(got.columns(i, first, blocks), want.columns(i, first, blocks)) {
+			_, b := randomRun(uint64(i), blocks)
+			if !reflect.DeepEqual(got.columns(i, first, blocks), solved(t, cfg, b)) {
 				t.Errorf("stream %d is not what it is alone", i)
 			}
 			if results[i].Committed != blocks {
@@ -177,12 +180,11 @@ func TestStreamsAreIsolated(t *testing.T) {
 // that the ledger finished included.
 func TestWallEndsCleanly(t *testing.T) {
 	cfg, _ := pipeline.Preset(pipeline.Fabric2x)
-	b := Arrival{Block: block.Block{Number: 0}}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
 		j := &journal{}
-		results, err := Wall{PlainTimers: true}.Run(ctx, Stream{Config: cfg, Source: &list{[]Arrival{b}}, Observer: j, Ledger: deaf{}})
+		results, err := Wall{PlainTimers: true}.Run(ctx, Stream{Config: cfg, Source: &list{arrivals: []Arrival{{}}}, Observer: j, Ledger: deaf{}})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("error %v, want %v", err, context.Canceled)
 		}
@@ -207,7 +209,9 @@ func TestWallEndsCleanlyAtAnyMoment(t *testing.T) {
 			time.AfterFunc(after, cancel)
 		}
 		var j journal
-		results, err := Wall{PlainTimers: true}.Run(ctx, Stream{Config: cfg, Source: arrivals(0, b), Observer: &j, Ledger: sluggish{}})
+		s := stream(cfg, 0, b)
+		s.Observer, s.Ledger = &j, sluggish{}
+		results, err := Wall{PlainTimers: true}.Run(ctx, s)
 		return j.events, results[0], err
 	}
 	var whole []event.Event
@@ -278,10 +282,14 @@ func (l *broken) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 
 func TestLedgerErrorEndsTheRun(t *testing.T) {
 	cfg, b := randomRun(3, 50)
+	into := func(l Ledger) Stream {
+		s := stream(cfg, 0, b)
+		s.Ledger = l
+		return s
+	}
 	synctest.Test(t, func(t *testing.T) {
 		results, err := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}.Run(t.Context(),
-			Stream{Config: cfg, Source: arrivals(0, b), Ledger: &broken{}},
-			Stream{Index: 1, Config: cfg, Source: arrivals(0, b), Ledger: stalled{}})
+			into(&broken{}), into(stalled{}))
 		if !errors.Is(err, errDisk) {
 			t.Errorf("error %v, want %v", err, errDisk)
 		}
@@ -303,12 +311,12 @@ func (hog) Observe(e event.Event) {
 // A run by the machine's best timers is one by Go's.
 func TestBestTimers(t *testing.T) {
 	cfg, b := randomRun(5, 50)
-	want, _ := virtually(t, Stream{Config: cfg, Height: first, Source: arrivals(first, b)})
-	got := &journal{}
+	got, s := &journal{}, stream(cfg, first, b)
+	s.Observer = got
 	wall := Wall{Speed: 20, Origin: event.Time(b.Offered[0])}
-	results, err := wall.Run(t.Context(), Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: got})
-	if err != nil || !reflect.DeepEqual(got.events, want.events) {
-		t.Errorf("the wall run differs from the virtual run: %v", err)
+	results, err := wall.Run(t.Context(), s)
+	if err != nil || !reflect.DeepEqual(got.columns(0, first, b.Len()), solved(t, cfg, b)) {
+		t.Errorf("the wall run differs from the recurrence: %v", err)
 	}
 	if results[0].Lag.Events == 0 {
 		t.Error("nothing was timed")
@@ -324,7 +332,9 @@ func TestLagIsReported(t *testing.T) {
 			observer   Observer
 			overloaded bool
 		}{{nil, false}, {hog{}, true}} {
-			results, err := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}.Run(t.Context(), Stream{Config: cfg, Source: arrivals(0, b), Observer: tc.observer})
+			s := stream(cfg, 0, b)
+			s.Observer = tc.observer
+			results, err := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}.Run(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -357,7 +367,8 @@ func TestHandOver(t *testing.T) {
 			start, j := time.Now(), &journal{}
 			l := &punctual{sleeper: sleeper{validate: validate, commit: commit}}
 			wall := Wall{PlainTimers: true, Origin: event.Time(b.Offered[0])}
-			s := Stream{Config: cfg, Height: first, Source: arrivals(first, b), Observer: j, Ledger: l}
+			s := stream(cfg, first, b)
+			s.Observer, s.Ledger = j, l
 			if slow {
 				s.Observer = both{j, hog{}}
 			}
