@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,16 +19,16 @@ func newMerge() *cobra.Command {
 	output := ""
 	c := &cobra.Command{
 		Use:   "merge FILE FILE... -o FILE",
-		Short: "Join traces of the same run: times with payloads, logs with the wire, parts",
-		Long: `Merge makes one trace of several that tell of the same run. If "record fabric --payload"
-was killed, it has left the times in FILE and the blocks in FILE.payloads: merge joins them. It
-also joins a trace of logs with one of the wire, and recordings that followed each other.
+		Short: "Merge traces of the same run: times with payloads, logs with the wire, parts",
+		Long: `Merge makes one trace of several traces of the same run: of FILE and FILE.payloads, which
+"record fabric --payload" leaves if it is killed, of a trace of logs and one of the wire, or of
+consecutive recordings.
 
-Streams are the same when their channel and peer are. Of two values for the same block the
-one of the trace named first counts. Traces of one recording have the same beginning, to the
-nanosecond; others must show that their clocks agree: the times that both have of a block
-must lie within --tolerance of each other, in the median, and blocks must have the same number of
-transactions. Traces without a common block are joined with --trust-clocks alone.`,
+Streams are the same if their channel and peer are. A block's times at one node come from one
+trace: the one with more times at that node, or the first. Any other value comes from the
+first trace that has it. Traces of one recording begin at the same nanosecond. For others the
+median difference between the times of the same blocks must be at most --tolerance, and blocks
+must have the same number of transactions. Traces without a common block require --trust-clocks.`,
 		Example: `  blockreel merge run.reel run.reel.payloads -o whole.reel
   blockreel merge logs.reel wire.reel -o both.reel
   blockreel merge morning.reel afternoon.reel --trust-clocks -o day.reel`,
@@ -37,17 +38,17 @@ transactions. Traces without a common block are joined with --trust-clocks alone
 				return err
 			}
 			if cfg.Tolerance <= 0 {
-				return usagef(c, "--tolerance is above 0")
+				return usagef(c, "--tolerance must be above 0")
 			}
 			if slices.Contains(args, "-") {
-				return usagef(c, "traces are read twice: name files")
+				return usagef(c, "-: merge reads its traces twice and cannot read stdin; name a file")
 			}
 			return mergeTraces(c, args, cfg, output)
 		},
 	}
 	f := c.Flags()
-	f.DurationVar(&cfg.Tolerance, "tolerance", 100e6, "how far the times of a block may be apart in two traces, in the median")
-	f.BoolVar(&cfg.TrustClocks, "trust-clocks", false, "join traces although no block shows that their clocks agree")
+	f.DurationVar(&cfg.Tolerance, "tolerance", 100e6, "largest median difference between the times of a block in two traces")
+	f.BoolVar(&cfg.TrustClocks, "trust-clocks", false, "merge traces without a common block, as if one clock had timed both")
 	outputFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
@@ -73,6 +74,9 @@ func mergeTraces(c *cobra.Command, files []string, cfg merge.Config, output stri
 	events := 0
 	write := func(w io.Writer) error {
 		t, err := merge.Write(w, inputs, cfg)
+		if errors.Is(err, merge.ErrClocks) {
+			return fmt.Errorf("%w; --trust-clocks merges them anyway", err)
+		}
 		if err == nil {
 			events = t.Events()
 		}
@@ -81,7 +85,7 @@ func mergeTraces(c *cobra.Command, files []string, cfg merge.Config, output stri
 	if output == "-" {
 		return write(c.OutOrStdout())
 	}
-	if err := outfile.WritePrivate(output, write); err != nil { // payloads are somebody's ledger
+	if err := outfile.WritePrivate(output, write); err != nil { // payloads are a ledger's content
 		return err
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "wrote %s: %s of %s\n", output,

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,33 +10,37 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// agree holds that the times of in, shifted, are by the clock of the traces before it.
-// Traces with the same beginning, to the nanosecond, are of one recorder. Others must show
-// it by the times of the same blocks.
-func (m *merger) agree(in Input, shift time.Duration) error {
+// ErrClocks is the error for traces without a common block that would show whether their
+// clocks agree. Config.TrustClocks allows them.
+var ErrClocks = errors.New("no block has a time of the same kind in an earlier trace, so the clocks cannot be compared")
+
+// checkClock checks that the times of in, shifted, are on the clock of the traces before it.
+// Traces that begin at the same nanosecond are from one recorder. For others the times of
+// the same blocks must show it.
+func (m *merger) checkClock(in Input, shift time.Duration) error {
 	if !in.Trace.Base.IsZero() && slices.ContainsFunc(m.bases, in.Trace.Base.Equal) {
 		return nil
 	}
 	if !m.anyStream(in.Trace) {
-		return fmt.Errorf("%s has no stream of the traces before it: they have %s, it has %s",
-			in.Name, streamNames(m.out.Streams), streamNames(in.Trace.Streams))
+		return fmt.Errorf("%s: it has the streams %s, and none of the earlier traces' %s",
+			in.Name, streamNames(in.Trace.Streams), streamNames(m.out.Streams))
 	}
-	apart := m.apart(in.Trace, shift)
-	if len(apart) == 0 {
+	differences := m.differences(in.Trace, shift)
+	if len(differences) == 0 {
 		if m.cfg.TrustClocks && !in.Trace.Base.IsZero() {
-			m.note(-1, traces.NoteWarning, "nothing shows that the clocks of %s and %s agree: they were trusted to", m.first, in.Name)
+			m.note(-1, traces.NoteWarning, "%s was merged with %s although no block shows that their clocks agree", in.Name, m.first)
 			return nil
 		}
-		return fmt.Errorf("no block has a time of the same kind in %s and in a trace before it: nothing shows that their clocks agree", in.Name)
+		return fmt.Errorf("%s: %w", in.Name, ErrClocks)
 	}
-	slices.Sort(apart)
-	median := apart[len(apart)/2]
+	slices.Sort(differences)
+	median := differences[len(differences)/2]
 	if median.Abs() > m.cfg.Tolerance {
-		return fmt.Errorf("the times of %s are %v later than those of the same blocks before (median of %d): the clocks do not agree within %v, or it is another run",
-			in.Name, median, len(apart), m.cfg.Tolerance)
+		return fmt.Errorf("%s: its times are %v later than those of the same blocks in earlier traces (median of %d), which is more than %v: the clocks differ, or it is another run",
+			in.Name, median, len(differences), m.cfg.Tolerance)
 	}
-	m.note(-1, traces.NoteFact, "the times of %s and those of the same blocks in %s are %v apart in the median, %v to %v, in %d comparisons; those of the latter were kept",
-		in.Name, m.first, median, apart[0], apart[len(apart)-1], len(apart))
+	m.note(-1, traces.NoteFact, "the times of %s and those of the same blocks in %s are %v apart in the median, %v to %v, in %d comparisons",
+		in.Name, m.first, median, differences[0], differences[len(differences)-1], len(differences))
 	return nil
 }
 
@@ -53,12 +58,12 @@ func streamNames(all []traces.Stream) (names []string) {
 	return names
 }
 
-// maxApart bounds the comparisons.
-const maxApart = 1 << 16
+// maxDifferences bounds the comparisons.
+const maxDifferences = 1 << 16
 
-// apart gives by how much the times of t, shifted, are later than those of the same
-// blocks that there are already.
-func (m *merger) apart(t *traces.Trace, shift time.Duration) (all []time.Duration) {
+// differences returns by how much the times of t, shifted, are later than those of the same
+// blocks in the traces before it.
+func (m *merger) differences(t *traces.Trace, shift time.Duration) (all []time.Duration) {
 	for _, b := range t.Timelines {
 		at := m.find(b.Stream)
 		if at < 0 {
@@ -71,7 +76,7 @@ func (m *merger) apart(t *traces.Trace, shift time.Duration) (all []time.Duratio
 			}
 			for i, v := range b.Column(k) {
 				n := b.Block(i)
-				if v == event.Missing || n < a.First || n >= a.Block(a.Len()) || len(all) == maxApart {
+				if v == event.Missing || n < a.First || n >= a.Block(a.Len()) || len(all) == maxDifferences {
 					continue
 				}
 				if have := a.Value(k, int(n-a.First)); have != event.Missing {

@@ -8,9 +8,9 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Files writes to w a trace together with the payloads of another one, which has the same
-// header: what one recorder has written into two files. Unlike Write it holds a chunk at a
-// time. All times stand before the first payload, so that a file that is cut short has them.
+// Files writes to w the trace in times together with the payloads in blocks. Both have the
+// same header: they are the two files of one recorder. Unlike Write it keeps one chunk in
+// memory. All times stand before the first payload, so that a truncated file has them.
 func Files(w io.Writer, times, blocks io.Reader) error {
 	t, err := traces.NewReader(times, traces.ReaderConfig{})
 	if err != nil {

@@ -1,15 +1,15 @@
-// Package merge makes one trace of several that tell of the same run.
+// Package merge makes one trace of several traces of the same run.
 //
-//  1. Every Input is a trace in memory, and its payloads as they come from the file.
-//  2. Traces joins what is in memory. Streams are the same when their channel and peer
-//     are. The clocks must agree: clock.go. Of two values for the same block the one of
-//     the earlier input counts; numbers of transactions must agree.
-//  3. Write does this and passes the payloads on, one at a time. Files does it for the two
-//     files of one recording that has ended in order, where nothing needs to be compared.
+//  1. An Input is a trace in memory, and its payloads as they are read from the file.
+//  2. Traces merges the traces in memory. Streams are the same if their channel and peer are.
+//     The clocks must agree: clock.go. A block's times at one node come from one input:
+//     pick.go. Of two other values for a block the one of the earlier input counts; numbers
+//     of transactions must agree.
+//  3. Write also copies the payloads, one at a time. Files merges the two files of one
+//     finished recording, where nothing needs to be compared.
 //
-// It joins what a recorder of a live network has left when it was killed (times and
-// payloads, of one clock), a trace of logs with one of the wire, or recordings that followed
-// each other.
+// Typical inputs are the two files of a recorder that was killed (times and payloads, on one
+// clock), a trace of logs and one of the wire, and consecutive recordings.
 package merge
 
 import (
@@ -27,28 +27,27 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Config says which traces belong together.
+// Config configures a merge.
 type Config struct {
-	// Tolerance is how far the times of a block may be apart in two traces, in the
-	// median. 0 means 100 ms.
+	// Tolerance bounds the median difference between the times of a block in two traces.
+	// 0 means 100 ms.
 	Tolerance time.Duration
-	// TrustClocks takes the traces' beginnings as told by one clock, where no block shows
-	// whether they were.
+	// TrustClocks merges traces without common blocks, as if one clock had timed both.
 	TrustClocks bool
-	// Tool names the program in the trace's header.
+	// Tool is the name of the program for the trace's header.
 	Tool string
 }
 
 // Input is one of the traces.
 type Input struct {
-	// Name of it in errors and notes.
+	// Name identifies the trace in errors and notes.
 	Name  string
 	Trace *traces.Trace
-	// Payloads of the trace. Nil: none.
+	// Payloads are the trace's blocks; nil if it has none.
 	Payloads iter.Seq2[traces.Payload, error]
 }
 
-// Write writes the joined trace to w, all times before the first payload.
+// Write writes the merged trace to w, all times before the first payload.
 func Write(w io.Writer, inputs []Input, cfg Config) (*traces.Trace, error) {
 	t, err := Traces(inputs, cfg)
 	if err != nil {
@@ -80,19 +79,19 @@ func Write(w io.Writer, inputs []Input, cfg Config) (*traces.Trace, error) {
 	return t, out.Close()
 }
 
-// Traces joins the traces without their payloads. The result shares no values with them.
+// Traces merges the traces without their payloads. The result shares no memory with them.
 func Traces(inputs []Input, cfg Config) (*traces.Trace, error) {
 	if cfg.Tolerance == 0 {
 		cfg.Tolerance = 100 * time.Millisecond
 	}
 	if len(inputs) == 0 {
-		return nil, errors.New("no trace to join")
+		return nil, errors.New("no traces to merge")
 	}
 	m := &merger{cfg: cfg, out: &traces.Trace{Header: traces.Header{Tool: cfg.Tool, Base: inputs[0].Trace.Base}}, first: inputs[0].Name}
 	var sources []string
 	for _, in := range inputs {
 		if base := in.Trace.Base; base.IsZero() != m.out.Base.IsZero() {
-			return nil, fmt.Errorf("one of %s and %s does not tell when it began: their times cannot be compared", m.first, in.Name)
+			return nil, fmt.Errorf("%s: only one of %s and %s contains the time of its start: their times cannot be compared", in.Name, m.first, in.Name)
 		} else if base.Before(m.out.Base) {
 			m.out.Base = base
 		}
@@ -113,14 +112,14 @@ type merger struct {
 	cfg   Config
 	out   *traces.Trace
 	first string
-	bases []time.Time // of the traces that were joined
+	bases []time.Time // beginnings of the traces that were joined
 }
 
-// add joins one more trace to those before.
+// add merges one more trace into those before.
 func (m *merger) add(in Input) error {
 	shift := in.Trace.Base.Sub(m.out.Base)
 	if len(m.bases) > 0 {
-		if err := m.agree(in, shift); err != nil {
+		if err := m.checkClock(in, shift); err != nil {
 			return err
 		}
 	}
@@ -147,12 +146,13 @@ func (m *merger) add(in Input) error {
 	return nil
 }
 
-// find gives the index of the stream of the same channel and peer, −1 if there is none.
+// find returns the index of the stream with the same channel and peer, or −1.
 func (m *merger) find(s traces.Stream) int {
 	return slices.IndexFunc(m.out.Timelines, func(tl *traces.Timeline) bool { return tl.Channel == s.Channel && tl.Peer == s.Peer })
 }
 
-// join makes one timeline of two; what a has counts.
+// join makes one timeline of two; values of a take precedence over those of b, except for
+// times, see pick.
 func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (*traces.Timeline, error) {
 	first, end := b.First, b.Block(b.Len())
 	if a.Len() > 0 {
@@ -170,6 +170,7 @@ func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (
 	}
 	stream.Settings = m.settings(a, b, name)
 	out := traces.NewTimeline(stream, first, int(end-first))
+	fromB := m.pickTimes(a, b, out, name)
 	for k := range event.Kind(event.NumKinds) {
 		for n, from := range []*traces.Timeline{b, a} {
 			column := from.Column(k)
@@ -178,14 +179,14 @@ func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (
 			}
 			to := out.MakeColumn(k)[from.First-first:]
 			for i, v := range column {
-				if v == event.Missing {
+				if v == event.Missing || k.IsTime() && fromB != nil && fromB[nodeOf(k)][int(from.First-first)+i] != (n == 0) {
 					continue
 				}
 				if n == 0 && k.IsTime() {
 					v += int64(shift)
 				}
 				if (k == event.Transactions || k == event.CommitHash) && to[i] != event.Missing && to[i] != v {
-					return nil, fmt.Errorf("%s: block %d of %s: %s is %d, and %d in the traces before it: these are not the same blocks",
+					return nil, fmt.Errorf("%s: block %d of %s: %s is %d, and %d in an earlier trace: these are different blocks",
 						name, from.Block(i), b.Name(), k, to[i], v)
 				}
 				to[i] = v
@@ -195,16 +196,16 @@ func (m *merger) join(a, b *traces.Timeline, shift time.Duration, name string) (
 	return out, nil
 }
 
-// atBeginning are the settings that tell of the beginning of a stream.
+// atBeginning are the settings that describe the beginning of a stream.
 var atBeginning = []string{traces.SettingCutBacklog, traces.SettingBacklogBefore}
 
-// settings joins those of a stream. Times are as coarse as the coarsest of them.
+// settings merges the settings of a stream. The resolution is the coarsest of both.
 func (m *merger) settings(a, b *traces.Timeline, name string) traces.Settings {
 	all := traces.Settings{}
 	for k, v := range a.Settings {
 		all[k] = v
 	}
-	// What was before the first block is here, if a stream begins earlier.
+	// The trace whose stream begins earlier knows what was before its first block.
 	earlier := a
 	if a.Len() == 0 || b.Len() > 0 && b.First < a.First {
 		earlier = b
@@ -227,13 +228,13 @@ func (m *merger) settings(a, b *traces.Timeline, name string) traces.Settings {
 				all.SetInt(k, max(x, y))
 			}
 		case have != v:
-			m.note(m.find(b.Stream), traces.NoteWarning, "%s tells %s = %s, a trace before it %s: the latter was kept", name, k, v, have)
+			m.note(m.find(b.Stream), traces.NoteWarning, "%s is %s in %s and %s in an earlier trace, which is kept", k, v, name, have)
 		}
 	}
 	return all
 }
 
-// samples adds those of series that the traces before do not have, or not at that time.
+// samples adds the samples of series that the traces before do not have, or not at that time.
 func (m *merger) samples(all []traces.SampleColumn, shift time.Duration) {
 	for _, s := range all {
 		moved := traces.SampleColumn{Series: s.Series}
@@ -254,7 +255,7 @@ func (m *merger) samples(all []traces.SampleColumn, shift time.Duration) {
 	}
 }
 
-// inOrder joins two columns of which b has nothing between a's first and last sample.
+// inOrder merges two columns; b has no sample between the first and the last of a.
 func inOrder(a, b traces.SampleColumn) traces.SampleColumn {
 	cut := 0
 	for cut < b.Len() && b.At[cut] < a.At[0] {
@@ -266,8 +267,8 @@ func inOrder(a, b traces.SampleColumn) traces.SampleColumn {
 	}
 }
 
-// notes adds those of in; what was said of the same stream already is not said again, but
-// drops add up.
+// notes adds the notes of in without repeating those of the same stream; the numbers of
+// dropped events add up.
 func (m *merger) notes(in Input, place []int) {
 	for _, n := range in.Trace.Notes {
 		if n.Stream >= 0 {
@@ -283,9 +284,9 @@ func (m *merger) notes(in Input, place []int) {
 	if l := in.Trace.Loss; l != nil {
 		lost := ""
 		if l.Bytes > 0 {
-			lost = ", and its last " + english.Plural(int(l.Bytes), "byte", "") + " could not be read"
+			lost = ", and the last " + english.Plural(int(l.Bytes), "byte", "") + " are not readable"
 		}
-		m.note(-1, traces.NoteWarning, "%s was cut short: up to about a second of events at its end may be missing%s", in.Name, lost)
+		m.note(-1, traces.NoteWarning, "%s was cut short: about a second of events at its end may be missing%s", in.Name, lost)
 	}
 }
 

@@ -47,8 +47,8 @@ func column(tr *traces.Trace, k event.Kind) (first event.BlockNum, values []int6
 	return tr.Timelines[0].First, tr.Timelines[0].Column(k)
 }
 
-// TestShift joins traces that began at different times: the result begins with the
-// earlier, and a block's time is the same instant in both.
+// The merged trace of two that began at different times begins with the earlier one, and a
+// block's time is the same instant in both.
 func TestShift(t *testing.T) {
 	for _, seconds := range []time.Duration{-2, 3} {
 		a := trace(noon, event.Offered, 5, 10, 0)
@@ -95,11 +95,11 @@ func TestRefusals(t *testing.T) {
 		a, b *traces.Trace
 		want string
 	}{
-		"clocks":       {a, trace(later, event.Offered, 0, 10, 150*time.Millisecond), "are 150ms later than those of the same blocks before (median of 10)"},
-		"other blocks": {a, trace(later, event.Offered, 20, 10, 0), "nothing shows that their clocks agree"},
-		"other kind":   {a, trace(later, event.Committed, 0, 10, 0), "nothing shows that their clocks agree"},
-		"no base":      {a, trace(time.Time{}, event.Offered, 0, 10, 0), "does not tell when it began"},
-		"no stream":    {a, other, "has no stream of the traces before it: they have [ch1@peer], it has [ch1@peer9]"},
+		"clocks":       {a, trace(later, event.Offered, 0, 10, 150*time.Millisecond), "are 150ms later than those of the same blocks in earlier traces (median of 10)"},
+		"other blocks": {a, trace(later, event.Offered, 20, 10, 0), "clocks cannot be compared"},
+		"other kind":   {a, trace(later, event.Committed, 0, 10, 0), "clocks cannot be compared"},
+		"no base":      {a, trace(time.Time{}, event.Offered, 0, 10, 0), "only one of trace0 and trace1 contains the time of its start"},
+		"no stream":    {a, other, "trace1: it has the streams [ch1@peer9], and none of the earlier traces' [ch1@peer]"},
 		"transactions": {ten, twelve, "block 7 of ch1@peer: transactions is 10, and 12 in"},
 	} {
 		if _, err := join(t, Config{}, c.a, c.b); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "is 12, and 10 in", "is 10, and 12 in"), c.want) {
@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("another stream of the same recorder: %v, %v", got, err)
 	}
 	got, err := join(t, Config{TrustClocks: true}, a, trace(later, event.Offered, 20, 10, 0))
-	if err != nil || got.Timelines[0].Observed(event.Offered) != 20 || !strings.Contains(got.Notes[0].Text, "were trusted") {
+	if err != nil || got.Timelines[0].Observed(event.Offered) != 20 || !strings.Contains(got.Notes[0].Text, "was merged with trace0 although no block") {
 		t.Errorf("trusted: %v, %v", got, err)
 	}
 }
@@ -148,7 +148,7 @@ func TestSettingsNotesSamples(t *testing.T) {
 		texts = append(texts, n.Text)
 	}
 	all := strings.Join(texts, "\n")
-	for text, n := range map[string]int{"the same\n": 1, "3\n": 2, "buffer_blocks = 2, a trace before it 20": 1, "trace1 was cut short": 1, "7 bytes could not be read": 1} {
+	for text, n := range map[string]int{"the same\n": 1, "3\n": 2, "buffer_blocks is 2 in trace1 and 20 in an earlier trace, which is kept": 1, "trace1 was cut short": 1, "the last 7 bytes are not readable": 1} {
 		if strings.Count(all, text) != n {
 			t.Errorf("%q not %d times in: %s", text, n, all)
 		}
@@ -157,6 +157,55 @@ func TestSettingsNotesSamples(t *testing.T) {
 	if s := fmt.Sprint(got.Samples[0].At, got.Samples[0].Value, got.Samples[1].At); s != "[5s 11s 21s 30s] [3 1 2 5] [1s]" &&
 		s != "[5000000000 11000000000 21000000000 30000000000] [3 1 2 5] [1000000000]" {
 		t.Errorf("samples %s", s)
+	}
+}
+
+// A trace of the wire has commits, which its recorder sees 3 ms after the peer; a trace of
+// the logs has pops and commits. A block's times at the peer come from one of them.
+func TestOneSourceForANode(t *testing.T) {
+	wire := trace(noon, event.Offered, 0, 12, 0)
+	logs := trace(noon.Add(time.Second), event.Offered, 0, 12, time.Millisecond)
+	set := func(tr *traces.Trace, k event.Kind, blocks int, late time.Duration) {
+		copy(tr.Timelines[0].MakeColumn(k), trace(tr.Base, k, 0, blocks, late).Timelines[0].Column(k))
+	}
+	set(wire, event.Committed, 12, 4500*time.Microsecond)
+	set(logs, event.Dequeued, 10, time.Millisecond)
+	set(logs, event.Committed, 10, 1500*time.Microsecond)
+	for name, all := range map[string][]*traces.Trace{"wire first": {wire, logs}, "logs first": {logs, wire}} {
+		got, err := join(t, Config{}, all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, pops := column(got, event.Dequeued)
+		_, commits := column(got, event.Committed)
+		for i, want := range commits {
+			want = int64(time.Duration(i)*time.Millisecond + 1500*time.Microsecond)
+			if i >= 10 { // in wire alone
+				want += int64(3 * time.Millisecond)
+			}
+			if commits[i] != want || i < 9 && pops[i+1] < commits[i] {
+				t.Errorf("%s: block %d was committed at %v, want %v; the next pop is at %v", name, i, time.Duration(commits[i]), time.Duration(want), time.Duration(pops[i+1]))
+			}
+		}
+		_, offers := column(got, event.Offered)
+		if want := map[*traces.Trace]time.Duration{wire: 0, logs: time.Millisecond}[all[0]]; time.Duration(offers[0]) != want {
+			t.Errorf("%s: offered at %v, want %v, the time of the first", name, time.Duration(offers[0]), want)
+		}
+		noted := slices.ContainsFunc(got.Notes, func(n traces.Note) bool {
+			return n.Stream == 0 && strings.Contains(n.Text, "trace1 has more times at the peer than the traces before it: those of 10 blocks are from trace1")
+		})
+		if noted != (name == "wire first") {
+			t.Errorf("%s: notes %v", name, got.Notes)
+		}
+	}
+}
+
+// The times of one recorder, which have one beginning, complete each other.
+func TestOneRecorderCompletesTimes(t *testing.T) {
+	pops, commits := trace(noon, event.Dequeued, 0, 10, 0), trace(noon, event.Committed, 0, 10, 0)
+	got, err := join(t, Config{}, pops, commits)
+	if err != nil || got.Timelines[0].Observed(event.Dequeued) != 10 || got.Timelines[0].Observed(event.Committed) != 10 {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
