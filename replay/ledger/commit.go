@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/blockreel/blockreel/internal/fabric"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	"github.com/blockreel/blockreel/replay/block"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // Commit stores the block that was validated last and returns how long each part
@@ -89,11 +89,9 @@ func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 	b.reset()
 	if wants[blockTable] {
 		b.data = slices.Grow(b.data, 2*len(c.block.Payload)) // as a rule it is enough for all
-		b.startKey(blockTable)
-		b.data = appendNumber(b.data, uint64(c.number()))
-		b.startValue(blockTable)
-		b.data = c.record.append(b.data)
-		b.end(blockTable)
+		b.key = appendNumber(b.key[:0], uint64(c.number()))
+		b.value = c.record.appendHead(b.value[:0])
+		b.put(blockTable, b.key, b.value, c.block.Payload)
 	}
 	if wants[indexTable] {
 		l.gatherIndex(c)
@@ -124,49 +122,44 @@ func (l *Ledger) write(ctx context.Context) error {
 
 func (l *Ledger) gatherIndex(c *candidate) {
 	b := &l.batch
-	b.startKey(indexTable)
-	b.data = appendHashKey(b.data, &c.hash)
-	b.startValue(indexTable)
-	b.data = appendNumber(b.data, uint64(c.number()))
-	b.end(indexTable)
+	b.key = appendHashKey(b.key[:0], &c.hash)
+	b.value = appendNumber(b.value[:0], uint64(c.number()))
+	b.put(indexTable, b.key, b.value)
 	for i := range c.transactions {
 		t := &c.transactions[i]
 		if t.TxID == "" || c.known[i] || c.repeated[i] {
 			continue // the id is the first one's
 		}
-		b.startKey(indexTable)
-		b.data = appendTransactionKey(b.data, t.TxID)
-		b.startValue(indexTable)
-		b.data = append(version{c.number(), uint32(i)}.append(b.data), c.codes[i])
-		b.end(indexTable)
+		b.key = appendTransactionKey(b.key[:0], t.TxID)
+		b.value = append(version{c.number(), uint32(i)}.append(b.value[:0]), c.codes[i])
+		b.put(indexTable, b.key, b.value)
 	}
-	l.savepoint(indexTable, c)
+	b.save(indexTable, c.number().Height())
 }
 
 func (l *Ledger) gatherState(c *candidate) {
 	b := &l.batch
 	for _, mark := range slices.Sorted(maps.Keys(l.state.marked)) {
 		if !l.metadata[mark] {
-			b.put(stateTable, []byte(mark), nil)
+			b.put(stateTable, []byte(mark))
 		}
 	}
 	for _, i := range l.state.changed {
 		s := &l.state.slots[i]
-		b.startKey(stateTable)
-		b.data = append(b.data, s.key...)
-		b.startValue(stateTable)
-		deleted := s.new.deleted && !l.partial()
-		if !deleted {
-			b.data = s.new.append(b.data)
+		b.key = append(b.key[:0], s.key...)
+		if s.new.deleted && !l.partial() {
+			b.delete(stateTable, b.key)
+			continue
 		}
-		b.end(stateTable)
-		b.last(stateTable).deleted = deleted
+		b.value = s.new.append(b.value[:0])
+		b.put(stateTable, b.key, b.value)
 	}
-	l.savepoint(stateTable, c)
+	b.save(stateTable, c.number().Height())
 }
 
-// gatherHistory notes the public writes of endorser transactions, as Fabric does.
+// gatherHistory adds the public writes of endorser transactions, as Fabric does.
 func (l *Ledger) gatherHistory(c *candidate) {
+	b := &l.batch
 	for i := range c.transactions {
 		t := &c.transactions[i]
 		if t.Code != valid || t.Type != commonpb.HeaderType_ENDORSER_TRANSACTION {
@@ -175,28 +168,16 @@ func (l *Ledger) gatherHistory(c *candidate) {
 		for k := range t.Set.Namespaces {
 			n := &t.Set.Namespaces[k]
 			for _, w := range n.Writes {
-				l.putHistory(n, w, version{c.number(), uint32(i)})
+				b.key = version{c.number(), uint32(i)}.append(appendHistoryPrefix(b.key[:0], n.Namespace, w.Key))
+				b.put(historyTable, b.key)
 			}
 		}
 	}
-	l.savepoint(historyTable, c)
+	b.save(historyTable, c.number().Height())
 }
 
-func (l *Ledger) putHistory(n *fabric.NamespaceSet, w fabric.Write, at version) {
-	b := &l.batch
-	b.startKey(historyTable)
-	b.data = appendHistoryPrefix(b.data, n.Namespace, w.Key)
-	b.data = at.append(b.data)
-	b.startValue(historyTable)
-	b.end(historyTable)
-}
-
-// savepoint says that the table holds all of the block.
-func (l *Ledger) savepoint(t table, c *candidate) {
-	b := &l.batch
-	b.startKey(t)
-	b.data = append(b.data, savepointKey...)
-	b.startValue(t)
-	b.data = appendNumber(b.data, uint64(c.number().Height()))
-	b.end(t)
+// save puts the savepoint of a table that has all blocks below a height.
+func (b *batch) save(t table, height event.Height) {
+	b.value = appendNumber(b.value[:0], uint64(height))
+	b.put(t, savepointKey, b.value)
 }

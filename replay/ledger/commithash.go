@@ -36,7 +36,7 @@ func (l *Ledger) setCommitHash(c *candidate) {
 	h := sha256.New()
 	h.Write(protowire.AppendVarint(nil, uint64(len(c.codes))))
 	h.Write(c.codes)
-	l.rooms.key = l.state.hashUpdates(h, l.rooms.key)
+	l.room = l.state.hashUpdates(h, l.room)
 	if c.number() > 1 && c.previousCommit != (hash{}) {
 		h.Write(c.previousCommit[:])
 	}

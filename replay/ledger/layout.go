@@ -205,7 +205,8 @@ type record struct {
 	codes      []byte
 }
 
-func (r *record) append(dst []byte) []byte {
+// appendHead appends what stands before the payload.
+func (r *record) appendHead(dst []byte) []byte {
 	form := byte(formMarshalled)
 	if r.madeUp {
 		form = formMadeUp
@@ -215,8 +216,7 @@ func (r *record) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(r.block.Writes))
 	dst = append(dst, r.hash[:]...)
 	dst = append(dst, r.commitHash[:]...)
-	dst = append(dst, r.codes...)
-	return append(dst, r.block.Payload...)
+	return append(dst, r.codes...)
 }
 
 // decodeRecord is the inverse of append. The slices are parts of b.

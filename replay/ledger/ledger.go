@@ -110,17 +110,13 @@ type Ledger struct {
 	// key may have.
 	metadata map[string]bool
 	batch    batch
-	rooms    rooms
+	// keys and room are memory for the keys of a read.
+	keys [][]byte
+	room []byte
 
 	report Report
 	// failed: a write failed, and what is stored may be ahead of what is known here.
 	failed error
-}
-
-// rooms are pieces of memory that are used again.
-type rooms struct {
-	key  []byte
-	keys [][]byte
 }
 
 // Name returns the ledger's spec, as Open takes it.

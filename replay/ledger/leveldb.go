@@ -95,7 +95,7 @@ func (s *levelDBStore) lastBlock() (blockfiles.Location, error) {
 }
 
 // found takes a block of the files into the index, which the ledger then brings up to it.
-func (s *levelDBStore) found(n uint64, at blockfiles.Location, _ []byte) error {
+func (s *levelDBStore) found(n uint64, at blockfiles.Location) error {
 	if s.readOnly {
 		return errUnfinished
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 
@@ -167,47 +168,53 @@ func (l *Ledger) want(namespace []byte, n *fabric.NamespaceSet) {
 	}
 }
 
-// preload reads all wanted keys at once, which a state database elsewhere answers in one go.
+// preload reads all wanted keys at once, which a state database elsewhere answers in one go: those
+// of which the version is enough, and then the others.
 func (l *Ledger) preload(ctx context.Context, c *candidate) error {
 	m := &l.state
-	keys := l.rooms.keys[:0]
-	var at []int
-	for i := range m.slots {
-		if m.slots[i].wanted {
-			at = append(at, i)
+	if cap(l.room) > keepBatch {
+		l.room = nil
+	}
+	for _, whole := range []bool{false, true} {
+		keys, room := l.keys[:0], l.room[:0]
+		var at []int
+		for i := range m.slots {
+			if s := &m.slots[i]; s.wanted && s.whole == whole {
+				from := len(room)
+				room = append(room, s.key...)
+				keys, at = append(keys, room[from:]), append(at, i)
+			}
 		}
-	}
-	if cap(l.rooms.key) > keepBatch {
-		l.rooms.key = nil
-	}
-	room := l.rooms.key[:0]
-	for _, i := range at {
-		from := len(room)
-		room = append(room, m.slots[i].key...)
-		keys = append(keys, room[from:len(room):len(room)])
-	}
-	l.rooms.keys, l.rooms.key = keys, room
-	var damaged error
-	whole := func(i int) bool { return m.slots[at[i]].whole }
-	err := readState(ctx, l.store, keys, whole, func(i int, value []byte) {
-		s := &m.slots[at[i]]
-		old, ok := decodeState(value)
-		here := old.version.block == c.number()
-		if !ok || old.version.block > c.number() || here && !c.again {
-			damaged = fmt.Errorf("key %q: its value is damaged, or from block %d", s.key, old.version.block)
+		if l.keys, l.room = keys, room; len(at) == 0 {
+			continue
 		}
-		old.metadata = bytes.Clone(old.metadata)
-		if s.whole {
-			old.value = bytes.Clone(old.value)
+		var damaged error
+		each := func(i int, value []byte) {
+			s := &m.slots[at[i]]
+			old, ok := decodeState(value)
+			here := old.version.block == c.number()
+			if !ok || old.version.block > c.number() || here && !c.again {
+				damaged = fmt.Errorf("key %q: its value is damaged, or from block %d", s.key, old.version.block)
+			}
+			old.metadata = bytes.Clone(old.metadata)
+			if whole {
+				old.value = bytes.Clone(old.value)
+			} else {
+				old.value = nil
+			}
+			s.committed, s.old, s.final = true, old, here
+		}
+		var err error
+		if v, ok := l.store.(versioner); ok && !whole {
+			err = v.readVersions(ctx, keys, each)
 		} else {
-			old.value = nil
+			err = l.store.read(ctx, stateTable, keys, each)
 		}
-		s.committed, s.old, s.final = true, old, here
-	})
-	if err == nil {
-		err = damaged
+		if err = cmp.Or(err, damaged); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // apply puts a transaction's writes over the state.

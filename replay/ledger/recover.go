@@ -47,7 +47,7 @@ func (l *Ledger) begin(ctx context.Context, cfg Config) error {
 	b.reset()
 	b.put(indexTable, originKey, append(appendNumber(nil, uint64(l.first)), cfg.Channel...))
 	for _, t := range []table{indexTable, stateTable, historyTable} {
-		b.put(t, savepointKey, appendNumber(nil, uint64(l.first)))
+		b.save(t, event.Height(l.first))
 	}
 	return l.write(ctx)
 }

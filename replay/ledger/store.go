@@ -45,37 +45,6 @@ type versioner interface {
 	readVersions(ctx context.Context, keys [][]byte, each func(i int, value []byte)) error
 }
 
-// readState reads keys of the state, of which those that are not whole may come without their
-// values.
-func readState(ctx context.Context, s store, keys [][]byte, whole func(i int) bool, each func(i int, value []byte)) error {
-	v, ok := s.(versioner)
-	if !ok {
-		return s.read(ctx, stateTable, keys, each)
-	}
-	var parts [2]struct {
-		keys [][]byte
-		at   []int
-	}
-	for i, key := range keys {
-		p := &parts[0]
-		if whole(i) {
-			p = &parts[1]
-		}
-		p.keys, p.at = append(p.keys, key), append(p.at, i)
-	}
-	versions, values := &parts[0], &parts[1]
-	if len(values.keys) > 0 {
-		err := s.read(ctx, stateTable, values.keys, func(i int, value []byte) { each(values.at[i], value) })
-		if err != nil {
-			return err
-		}
-	}
-	if len(versions.keys) == 0 {
-		return nil
-	}
-	return v.readVersions(ctx, versions.keys, func(i int, value []byte) { each(versions.at[i], value) })
-}
-
 // A table is one of a ledger's parts, in the order in which a batch has them.
 type table uint8
 
@@ -104,6 +73,8 @@ func prefixed(dst []byte, t table, key []byte) []byte {
 type batch struct {
 	data  []byte
 	parts [tables][]extent
+	// key and value are room for the next entry.
+	key, value []byte
 
 	clock time.Time
 	took  [tables]time.Duration
@@ -179,28 +150,19 @@ func (b *batch) entry(e extent) entry {
 	}
 }
 
-// startKey begins an entry. Then a key is appended to data, startValue called, a value
-// appended, and end called.
-func (b *batch) startKey(t table) {
-	b.parts[t] = append(b.parts[t], extent{key: len(b.data)})
-	b.data = append(b.data, t.prefix())
-}
-
-func (b *batch) startValue(t table) { b.last(t).value = len(b.data) }
-func (b *batch) end(t table)        { b.last(t).end = len(b.data) }
-func (b *batch) last(t table) *extent {
-	return &b.parts[t][len(b.parts[t])-1]
-}
-
-func (b *batch) put(t table, key, value []byte) {
-	b.startKey(t)
-	b.data = append(b.data, key...)
-	b.startValue(t)
-	b.data = append(b.data, value...)
-	b.end(t)
+// put appends an entry, whose value is in parts.
+func (b *batch) put(t table, key []byte, value ...[]byte) {
+	e := extent{key: len(b.data)}
+	b.data = prefixed(b.data, t, key)
+	e.value = len(b.data)
+	for _, part := range value {
+		b.data = append(b.data, part...)
+	}
+	e.end = len(b.data)
+	b.parts[t] = append(b.parts[t], e)
 }
 
 func (b *batch) delete(t table, key []byte) {
-	b.put(t, key, nil)
-	b.last(t).deleted = true
+	b.put(t, key)
+	b.parts[t][len(b.parts[t])-1].deleted = true
 }

@@ -127,7 +127,7 @@ func (c *candidate) take(view *fabric.Block) {
 func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 	c.known = append(c.known, make([]bool, len(c.transactions))...)
 	c.repeated = append(c.repeated, make([]bool, len(c.transactions))...)
-	keys, room := l.rooms.keys[:0], l.rooms.key[:0]
+	keys, room := l.keys[:0], l.room[:0]
 	var at []int
 	seen := make(map[string]bool, len(c.transactions))
 	for i := range c.transactions {
@@ -142,7 +142,7 @@ func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 		keys = append(keys, room[from:])
 		at = append(at, i)
 	}
-	l.rooms.keys, l.rooms.key = keys, room
+	l.keys, l.room = keys, room
 	return l.store.read(ctx, indexTable, keys, func(i int, value []byte) {
 		c.known[at[i]] = len(value) != locationSize || versionOf(value).block != c.number()
 	})

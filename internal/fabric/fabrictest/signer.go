@@ -6,18 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	msppb "github.com/blockreel/blockreel/internal/fabric/proto/msp"
+	"github.com/blockreel/blockreel/internal/fabric/identity"
 )
 
 // Keys makes a key of every kind that Fabric verifies signatures with.
@@ -39,14 +35,8 @@ func Keys(t testing.TB) map[string]crypto.Signer {
 	return keys
 }
 
-// Signer is a member of an MSP with a key of any kind. It certifies itself.
-type Signer struct {
-	key        crypto.Signer
-	serialized []byte
-}
-
-// NewSigner makes a member.
-func NewSigner(t testing.TB, mspID string, key crypto.Signer) *Signer {
+// NewSigner makes a member of an MSP with a key of any kind. It certifies itself.
+func NewSigner(t testing.TB, mspID string, key crypto.Signer) *identity.Identity {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "user"},
@@ -56,35 +46,9 @@ func NewSigner(t testing.TB, mspID string, key crypto.Signer) *Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	serialized, err := proto.Marshal(&msppb.SerializedIdentity{Mspid: mspID, IdBytes: certificate})
+	id, err := identity.New(mspID, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Signer{key: key, serialized: serialized}
-}
-
-// Serialize gives a marshalled msp.SerializedIdentity.
-func (s *Signer) Serialize() []byte { return s.serialized }
-
-// Sign signs as Fabric does (msp/identities.go: Sign): with Ed25519 the message, with ECDSA its
-// SHA-256 whatever the curve, and low S.
-func (s *Signer) Sign(message []byte) ([]byte, error) {
-	key, ok := s.key.(*ecdsa.PrivateKey)
-	if !ok {
-		return s.key.Sign(nil, message, crypto.Hash(0))
-	}
-	digest := sha256.Sum256(message)
-	der, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	var sig struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(der, &sig); err != nil {
-		return nil, err
-	}
-	if n := key.Params().N; new(big.Int).Lsh(sig.S, 1).Cmp(n) > 0 {
-		sig.S.Sub(n, sig.S)
-	}
-	return asn1.Marshal(sig)
+	return id
 }

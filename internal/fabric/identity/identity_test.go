@@ -79,11 +79,7 @@ func TestMSPDirectory(t *testing.T) {
 			if err := p.Verify(sig, []byte("pay"), []byte("load")); err != nil {
 				t.Error(err)
 			}
-			roots, err := identity.LoadRoots(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := (identity.Trust{Roots: map[string]*x509.CertPool{"Org1MSP": roots}}).Check(p, time.Now()); err != nil {
+			if err := (identity.Trust{Roots: map[string]*x509.CertPool{"Org1MSP": org.CA.Pool()}}).Check(p, time.Now()); err != nil {
 				t.Error(err)
 			}
 			if _, err := identity.LoadTLSRoots(dir); err != nil {

@@ -91,26 +91,15 @@ func ParseKey(keyPEM []byte) (crypto.Signer, error) {
 	return nil, errors.New("no PEM private key")
 }
 
-// LoadRoots reads the CA certificates of an MSP directory: cacerts and
-// intermediatecerts for identities.
-func LoadRoots(dir string) (*x509.CertPool, error) {
-	return loadPool(dir, "cacerts", "intermediatecerts")
-}
-
-// LoadTLSRoots reads the TLS CA certificates of an MSP directory.
+// LoadTLSRoots reads the TLS CA certificates of an MSP directory, and the intermediate ones if
+// there are any.
 func LoadTLSRoots(dir string) (*x509.CertPool, error) {
-	return loadPool(dir, "tlscacerts", "tlsintermediatecerts")
-}
-
-// loadPool reads the first folder, which must hold a certificate, and the second if it
-// is there.
-func loadPool(dir, must, may string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
-	files, err := readPEMs(filepath.Join(dir, must))
+	files, err := readPEMs(filepath.Join(dir, "tlscacerts"))
 	if err != nil {
 		return nil, fmt.Errorf("MSP directory %s: %w", dir, err)
 	}
-	more, err := readPEMs(filepath.Join(dir, may))
+	more, err := readPEMs(filepath.Join(dir, "tlsintermediatecerts"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("MSP directory %s: %w", dir, err)
 	}
@@ -119,7 +108,7 @@ func loadPool(dir, must, may string) (*x509.CertPool, error) {
 		found = pool.AppendCertsFromPEM(file.data) || found
 	}
 	if !found {
-		return nil, fmt.Errorf("MSP directory %s: %s holds no certificate", dir, must)
+		return nil, fmt.Errorf("MSP directory %s: tlscacerts contains no certificate", dir)
 	}
 	return pool, nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/blockreel/blockreel/internal/outfile"
 )
 
-// Found tells of a block that the index lacks. Note is good until it returns.
-type Found func(number uint64, at Location, note []byte) error
+// Found is called with a block that the index lacks.
+type Found func(number uint64, at Location) error
 
 // Open opens the files in cfg.Dir, or begins the first one. last is the location of the last
 // block that the index has, zero when it has none: what follows it is read, each whole
@@ -122,7 +122,7 @@ func (s *Store) scan(from int64, found Found) error {
 			return s.torn(in, prefix+len(b), info.Size(), err)
 		}
 		at := Location{s.number, uint32(s.size), uint32(prefix + len(b))}
-		if err := found(p.number, at, p.note); err != nil {
+		if err := found(p.number, at); err != nil {
 			return err
 		}
 		s.size += int64(at.Length)

@@ -27,7 +27,7 @@ type stored struct {
 func mustOpen(t testing.TB, cfg Config, last Location, found Found) (*Store, int64) {
 	t.Helper()
 	if found == nil {
-		found = func(n uint64, at Location, _ []byte) error { return fmt.Errorf("block %d at %v is unexpected", n, at) }
+		found = func(n uint64, at Location) error { return fmt.Errorf("block %d at %v is unexpected", n, at) }
 	}
 	s, dropped, err := Open(cfg, last, found)
 	if err != nil {
@@ -162,8 +162,8 @@ func recovered(t testing.TB, cfg Config, all []stored, known int) ([]stored, *St
 	if known > 0 {
 		last = all[known-1].at
 	}
-	s, dropped := mustOpen(t, cfg, last, func(n uint64, at Location, note []byte) error {
-		index = append(index, stored{n, all[n].payload, bytes.Clone(note), at})
+	s, dropped := mustOpen(t, cfg, last, func(n uint64, at Location) error {
+		index = append(index, stored{n, all[n].payload, all[n].note, at})
 		return nil
 	})
 	return index, s, dropped
@@ -285,7 +285,7 @@ func TestDamage(t *testing.T) {
 			s.Close()
 			last := c.harm(t, s, all)
 			before := sizes(t, cfg.Dir)
-			_, _, err := Open(cfg, last, func(n uint64, _ Location, _ []byte) error {
+			_, _, err := Open(cfg, last, func(n uint64, _ Location) error {
 				if c.noise == "refused" {
 					return errors.New("refused")
 				}
@@ -443,7 +443,7 @@ func FuzzRecover(f *testing.F) {
 			t.Fatal(err)
 		}
 		var at []Location
-		s, dropped, err := Open(cfg, Location{}, func(_ uint64, l Location, _ []byte) error {
+		s, dropped, err := Open(cfg, Location{}, func(_ uint64, l Location) error {
 			at = append(at, l)
 			return nil
 		})

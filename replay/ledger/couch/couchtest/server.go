@@ -5,7 +5,6 @@
 package couchtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,21 +45,16 @@ type database struct {
 }
 
 type document struct {
-	generation  int
-	deleted     bool
-	fields      []field
+	generation int
+	deleted    bool
+	// fields without those that begin with an underscore.
+	fields      map[string]json.RawMessage
 	attachments map[string]attachment
-}
-
-type field struct {
-	name  string
-	value json.RawMessage
 }
 
 type attachment struct {
 	ContentType string `json:"content_type"`
-	Data        []byte `json:"data,omitempty"`
-	Stub        bool   `json:"stub,omitempty"`
+	Data        []byte `json:"data"`
 }
 
 // failure is CouchDB's answer when it refuses.
@@ -110,7 +104,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case rest != "" && rest[0] != '_' && r.Method == http.MethodGet:
 		answer = db.get(rest)
 	case rest != "" && rest[0] != '_' && r.Method == http.MethodPut:
-		code, answer = http.StatusCreated, db.put(rest, body)
+		code = http.StatusCreated
+		_, answer = db.store(rest, body)
 	default:
 		answer = failure{http.StatusMethodNotAllowed, "method_not_allowed", r.Method + " " + r.URL.Path}
 	}
@@ -124,47 +119,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func rev(id string, d *document) string { return fmt.Sprintf("%d-%032x", d.generation, len(id)) }
 
-// json gives the document with its attachments as a query wants them.
-func (d *document) json(id string, whole bool) json.RawMessage {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	add := func(name string, value any) {
-		raw, err := json.Marshal(value)
-		if err != nil {
-			panic(err) // every value came from JSON
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%s:%s", quoted(name), raw)
-	}
-	add("_id", id)
-	add("_rev", rev(id, d))
-	for _, f := range d.fields {
-		add(f.name, f.value)
+// json returns the document, with the data of its attachments if whole.
+func (d *document) json(id string, whole bool) map[string]any {
+	object := map[string]any{"_id": id, "_rev": rev(id, d)}
+	for name, value := range d.fields {
+		object[name] = value
 	}
 	if len(d.attachments) > 0 {
 		shown := make(map[string]any)
 		for name, a := range d.attachments {
-			if whole {
-				// Data is there even if it is empty.
-				shown[name] = map[string]any{"content_type": a.ContentType, "data": a.Data, "revpos": 1}
-			} else {
-				shown[name] = attachment{ContentType: a.ContentType, Stub: true}
+			if shown[name] = a; !whole {
+				shown[name] = map[string]any{"content_type": a.ContentType, "stub": true}
 			}
 		}
-		add("_attachments", shown)
+		object["_attachments"] = shown
 	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func quoted(s string) []byte {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string is always JSON
-	}
-	return b
+	return object
 }
 
 func (db *database) byKeys(body []byte, q url.Values) any {
@@ -259,11 +229,6 @@ func (db *database) get(id string) any {
 	return d.json(id, false)
 }
 
-func (db *database) put(id string, body []byte) any {
-	_, answer := db.store(id, body)
-	return answer
-}
-
 // store takes a document if its revision is the newest.
 func (db *database) store(id string, raw json.RawMessage) (string, any) {
 	d, id, of, err := parse(id, raw)
@@ -289,41 +254,21 @@ func (db *database) store(id string, raw json.RawMessage) (string, any) {
 
 func parse(id string, raw json.RawMessage) (d *document, _, of string, err error) {
 	d = &document{}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return nil, id, "", fmt.Errorf("not a JSON object")
-	}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return nil, id, "", err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, id, "", err
-		}
-		name := token.(string)
-		switch name {
-		case "_id":
-			err = json.Unmarshal(value, &id)
-		case "_rev":
-			err = json.Unmarshal(value, &of)
-		case "_deleted":
-			err = json.Unmarshal(value, &d.deleted)
-		case "_attachments":
-			err = json.Unmarshal(value, &d.attachments)
-		default:
-			if strings.HasPrefix(name, "_") {
-				err = fmt.Errorf("bad special document member: %s", name)
-			}
-			d.fields = append(d.fields, field{name, value})
-		}
-		if err != nil {
-			return nil, id, "", err
+	known := map[string]any{"_id": &id, "_rev": &of, "_deleted": &d.deleted, "_attachments": &d.attachments}
+	err = json.Unmarshal(raw, &d.fields)
+	for name, value := range d.fields {
+		into, ok := known[name]
+		switch {
+		case err != nil:
+		case ok:
+			err = json.Unmarshal(value, into)
+			delete(d.fields, name)
+		case strings.HasPrefix(name, "_"):
+			err = fmt.Errorf("bad special document member: %s", name)
 		}
 	}
-	if id == "" || strings.HasPrefix(id, "_") {
-		return nil, id, "", fmt.Errorf("only reserved document ids may start with underscore: %q", id)
+	if err == nil && (id == "" || strings.HasPrefix(id, "_")) {
+		err = fmt.Errorf("only reserved document ids may start with underscore: %q", id)
 	}
-	return d, id, of, nil
+	return d, id, of, err
 }
