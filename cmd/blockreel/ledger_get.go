@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -14,9 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/fabric"
-	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
-	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -99,11 +97,11 @@ func askBlock(c *cobra.Command, name string) (question, error) {
 		}, nil
 	}
 	raw, err := hex.DecodeString(strings.TrimPrefix(name, "0x"))
-	if err != nil || len(raw) != fabric.HashSize {
-		return nil, usagef(c, "block %q is neither a number nor a hash of %d hexadecimal digits", name, 2*fabric.HashSize)
+	if err != nil || len(raw) != sha256.Size {
+		return nil, usagef(c, "block %q is neither a number nor a hash of %d hexadecimal digits", name, 2*sha256.Size)
 	}
 	return func(ctx context.Context, l *ledger.Ledger) (answer, error) {
-		b, err := l.BlockByHash(ctx, [fabric.HashSize]byte(raw))
+		b, err := l.BlockByHash(ctx, [sha256.Size]byte(raw))
 		return blockOf(l, b), err
 	}, nil
 }
@@ -145,28 +143,14 @@ type blockInfo struct {
 }
 
 type transactionInfo struct {
-	Block      *event.BlockNum `json:"block,omitempty"`
-	Index      int             `json:"transaction"`
-	ID         string          `json:"id"`
-	Type       string          `json:"type"`
-	Validation string          `json:"validation"`
-	Reads      []readInfo      `json:"reads"`
-	Queries    []queryInfo     `json:"range_queries"`
-	Writes     []writeInfo     `json:"writes"`
-}
-
-type readInfo struct {
-	Namespace string `json:"namespace"`
-	Key       string `json:"key"`
-	// Version is the block and transaction that wrote what was read; absent: there was
-	// nothing.
-	Version *[2]uint64 `json:"version,omitempty"`
-}
-
-type queryInfo struct {
-	Namespace string `json:"namespace"`
-	Start     string `json:"start_key"`
-	End       string `json:"end_key"`
+	Block      *event.BlockNum     `json:"block,omitempty"`
+	Index      int                 `json:"transaction"`
+	ID         string              `json:"id"`
+	Type       string              `json:"type"`
+	Validation string              `json:"validation"`
+	Reads      []ledger.Read       `json:"reads"`
+	Queries    []ledger.RangeQuery `json:"range_queries"`
+	Writes     []writeInfo         `json:"writes"`
 }
 
 type writeInfo struct {
@@ -206,26 +190,12 @@ func transactionOf(ctx context.Context, l *ledger.Ledger, id string) (answer, er
 	return t, nil
 }
 
-func contentsOf(i int, t *validate.Result) transactionInfo {
+func contentsOf(i int, t *ledger.Transaction) transactionInfo {
 	about := transactionInfo{
-		Index: i, ID: t.TxID, Type: t.Type.String(), Validation: t.Code.String(),
-		Reads: []readInfo{}, Queries: []queryInfo{}, Writes: []writeInfo{},
+		Index: i, ID: t.ID, Type: t.Type, Validation: t.Code.String(), Reads: t.Reads, Queries: t.Queries, Writes: []writeInfo{},
 	}
-	for _, n := range t.Set.Namespaces {
-		namespace := string(n.Namespace)
-		for _, r := range n.Reads {
-			read := readInfo{Namespace: namespace, Key: string(r.Key)}
-			if r.Exists {
-				read.Version = &[2]uint64{r.Version.Block, r.Version.Transaction}
-			}
-			about.Reads = append(about.Reads, read)
-		}
-		for _, q := range n.Queries {
-			about.Queries = append(about.Queries, queryInfo{namespace, string(q.StartKey), string(q.EndKey)})
-		}
-		for _, w := range n.Writes {
-			about.Writes = append(about.Writes, writeInfo{namespace, string(w.Key), w.Delete, len(w.Value), t.Code == peerpb.TxValidationCode_VALID})
-		}
+	for _, w := range t.Writes {
+		about.Writes = append(about.Writes, writeInfo{w.Namespace, w.Key, w.Delete, len(w.Value), t.Code == ledger.Valid})
 	}
 	return about
 }

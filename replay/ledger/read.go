@@ -10,20 +10,78 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// StoredBlock is a block as the ledger has it.
+// StoredBlock is a block as the ledger stores it.
 type StoredBlock struct {
 	block.Block
 	// MadeUp: the trace had no payload, and this is not a marshalled block.
 	MadeUp bool
 	// Hash of the block's header.
-	Hash [32]byte
-	// Contents are the transactions, with this ledger's verdicts. They refer to the
-	// payload.
-	Contents []validate.Result
+	Hash     [32]byte
+	Contents []Transaction
 }
 
-// Block returns a stored block with its payload. The memory ledger has only the
-// last blocks.
+// A Transaction is one of a stored block, with the public reads and writes that it asked for.
+type Transaction struct {
+	ID string
+	// Type is Fabric's name of its type, such as ENDORSER_TRANSACTION.
+	Type string
+	// Code is this ledger's verdict. Only the writes of a Valid transaction are in the state.
+	Code    Code
+	Reads   []Read
+	Queries []RangeQuery
+	Writes  []Write
+}
+
+// Code is Fabric's validation code of a transaction.
+type Code = validate.Code
+
+// Valid is the Code of a transaction whose writes count.
+const Valid = valid
+
+// Read is a key that a transaction has read.
+type Read struct {
+	Namespace string `json:"namespace"`
+	Key       string `json:"key"`
+	// Version is the block and the transaction that wrote its value; nil if it had none.
+	Version *[2]uint64 `json:"version,omitempty"`
+}
+
+// RangeQuery is a range of keys that a transaction has read, from Start up to and without End.
+type RangeQuery struct {
+	Namespace string `json:"namespace"`
+	Start     string `json:"start_key"`
+	End       string `json:"end_key"`
+}
+
+// Write is a new value of a key, or its deletion.
+type Write struct {
+	Namespace, Key string
+	Value          []byte
+	Delete         bool
+}
+
+func describe(r *validate.Result) Transaction {
+	t := Transaction{ID: r.TxID, Type: r.Type.String(), Code: r.Code, Reads: []Read{}, Queries: []RangeQuery{}, Writes: []Write{}}
+	for _, n := range r.Set.Namespaces {
+		namespace := string(n.Namespace)
+		for _, r := range n.Reads {
+			read := Read{Namespace: namespace, Key: string(r.Key)}
+			if r.Exists {
+				read.Version = &[2]uint64{r.Version.Block, r.Version.Transaction}
+			}
+			t.Reads = append(t.Reads, read)
+		}
+		for _, q := range n.Queries {
+			t.Queries = append(t.Queries, RangeQuery{namespace, string(q.StartKey), string(q.EndKey)})
+		}
+		for _, w := range n.Writes {
+			t.Writes = append(t.Writes, Write{namespace, string(w.Key), w.Value, w.Delete})
+		}
+	}
+	return t
+}
+
+// Block returns a stored block with its payload. The memory ledger has only the last blocks.
 func (l *Ledger) Block(ctx context.Context, n event.BlockNum) (StoredBlock, error) {
 	if err := l.usable(); err != nil {
 		return StoredBlock{}, err
@@ -31,15 +89,24 @@ func (l *Ledger) Block(ctx context.Context, n event.BlockNum) (StoredBlock, erro
 	if event.Height(n) >= l.height {
 		return StoredBlock{}, fmt.Errorf("block %d: %w", n, ErrNotFound)
 	}
-	r, err := l.record(ctx, n)
+	c, err := l.stored(ctx, n)
 	if err != nil {
 		return StoredBlock{}, err
 	}
-	var c candidate
-	if err := l.reread(&c, r); err != nil {
-		return StoredBlock{}, err
+	b := StoredBlock{Block: c.block, MadeUp: c.madeUp, Hash: c.hash}
+	for i := range c.transactions {
+		b.Contents = append(b.Contents, describe(&c.transactions[i]))
 	}
-	return StoredBlock{Block: c.block, MadeUp: c.madeUp, Hash: c.hash, Contents: c.transactions}, nil
+	return b, nil
+}
+
+// stored reads a stored block and its transactions.
+func (l *Ledger) stored(ctx context.Context, n event.BlockNum) (c candidate, err error) {
+	r, err := l.record(ctx, n)
+	if err == nil {
+		err = l.reread(&c, r)
+	}
+	return c, err
 }
 
 // Verdict tells what the ledger made of the block that it committed last: the validation
@@ -77,7 +144,7 @@ func (l *Ledger) BlockByHash(ctx context.Context, sum [32]byte) (StoredBlock, er
 type Location struct {
 	Block       event.BlockNum
 	Transaction int
-	Code        validate.Code
+	Code        Code
 }
 
 // Transaction finds a transaction by its id: the first one that had it.
@@ -93,7 +160,7 @@ func (l *Ledger) Transaction(ctx context.Context, id string) (Location, error) {
 		return Location{}, fmt.Errorf("transaction %q: %w", id, err)
 	}
 	v := versionOf(value)
-	return Location{v.block, int(v.transaction), validate.Code(value[placeSize])}, nil
+	return Location{v.block, int(v.transaction), Code(value[placeSize])}, nil
 }
 
 // Value is a key's value, or one that it had.
@@ -176,12 +243,8 @@ func (l *Ledger) History(ctx context.Context, namespace, key string, each func(V
 // written finds the write of a key in the block that holds it. The last one of the
 // transaction counts.
 func (l *Ledger) written(ctx context.Context, namespace, key string, at version) (Value, error) {
-	r, err := l.record(ctx, at.block)
+	c, err := l.stored(ctx, at.block)
 	if err != nil {
-		return Value{}, err
-	}
-	var c candidate
-	if err := l.reread(&c, r); err != nil {
 		return Value{}, err
 	}
 	if int(at.transaction) >= len(c.transactions) {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"fmt"
 
-	"github.com/blockreel/blockreel/internal/fabric/validate"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
@@ -41,7 +40,7 @@ type Difference struct {
 	Block       event.BlockNum
 	Transaction int
 	TxID        string
-	Here, Peer  validate.Code
+	Here, Peer  Code
 }
 
 func (d Difference) String() string {
@@ -79,7 +78,7 @@ func (r *Report) add(c *candidate, m *mvcc) {
 		if c.recorded == nil {
 			continue
 		}
-		peer := validate.Code(c.recorded[i])
+		peer := Code(c.recorded[i])
 		switch {
 		case t.Code != peer:
 			r.Compared++
