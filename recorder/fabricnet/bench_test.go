@@ -139,7 +139,7 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	}
 	// The peer is never ahead of the orderer by more than a block, and ends it all.
 	committed.ahead = func(ctx context.Context) {
-		for net.channels[0].orderer.next.Load() < net.channels[0].streams[0].peer.next.Load() && ctx.Err() == nil {
+		for net.channels[0].orderer.feed.Next() < net.channels[0].streams[0].peer.feed.Next() && ctx.Err() == nil {
 			pause(ctx)
 		}
 	}
@@ -184,7 +184,7 @@ func BenchmarkTake(b *testing.B) {
 			c := net.channels[0]
 			c.begin()
 			chain := newEndless(b, blocks[len(blocks)-1000:])
-			c.orderer.chain = fabric.ChainAt(0)
+			order := fabric.ChainAt(0)
 			var bytes int64
 			before := cpuTime(b)
 			b.ResetTimer()
@@ -192,13 +192,13 @@ func BenchmarkTake(b *testing.B) {
 				d := deliver.Delivered{Arrived: time.Now()}
 				var err error
 				if d.Block, err = fabric.ParseBlock(chain.block(n)); err == nil {
-					_, err = c.orderer.check(&d)
+					err = order.Next(&d.Block)
 				}
 				if err != nil {
 					b.Fatal(err)
 				}
 				bytes += int64(len(d.Block.Raw))
-				c.offered(&d, true)
+				c.offered(&d)
 				for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) {
 					pause(b.Context())
 				}

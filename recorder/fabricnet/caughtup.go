@@ -15,8 +15,8 @@ import (
 // behind reports whether blocks have yet to come from the orderer or from the peer.
 func (s *stream) behind() bool {
 	o := s.channel.orderer
-	h := max(o.height(), s.peer.height())
-	return o.next.Load() < h || s.peer.next.Load() < h || o.away.Load() != 0 || s.peer.away.Load() != 0
+	h := max(o.feed.Height(), s.peer.feed.Height())
+	return o.feed.Next() < h || s.peer.feed.Next() < h || o.away.Load() != 0 || s.peer.away.Load() != 0
 }
 
 // behind reports whether something of the channel has yet to come.

@@ -55,7 +55,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		if i > 0 {
 			service = deliver.PeerFiltered
 		}
-		nd := &node{Node: to, service: service, signer: cfg.Signer, retry: backoff{first: cfg.RetryAfter, most: cfg.RetryAtMost}}
+		nd := &node{Node: to, service: service, signer: cfg.Signer, retry: deliver.Backoff{First: cfg.RetryAfter, Most: cfg.RetryAtMost}}
 		if err := n.dial(ctx, nd); err != nil {
 			n.Close()
 			return nil, err
@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 	for i, name := range cfg.Channels {
 		c := &channel{name: name, net: n, told: map[string]bool{}}
 		for j, nd := range n.nodes {
-			s := &subscription{node: nd, channel: name, retry: nd.retry}
+			s := &subscription{node: nd, channel: c}
 			if j == 0 {
 				c.orderer = s
 			} else {
@@ -249,8 +249,6 @@ func (n *Network) Status() (all []Status) {
 			st := Status{
 				Name:        c.name + "@" + s.peer.node.Name,
 				Channel:     c.name,
-				Offered:     c.orderer.height(),
-				Committed:   s.peer.height(),
 				Blocks:      s.blocks.Load(),
 				Bytes:       c.bytes.Load(),
 				OrdererLost: c.orderer.lostFor(),
@@ -259,6 +257,7 @@ func (n *Network) Status() (all []Status) {
 				Depth:       n.metrics.depth(s.peer.node.Name, c.name),
 			}
 			if !st.Waiting {
+				st.Offered, st.Committed = c.orderer.feed.Height(), s.peer.feed.Height()
 				st.Past = c.unread()
 			}
 			if rec != nil {

@@ -306,8 +306,8 @@ func TestWait(t *testing.T) {
 	}()
 	var waited []string
 	b.config.Waiting = func(err error) { waited = append(waited, err.Error()) }
-	if n := open(t, b.config); n.channels[0].orderer.first.blocks != 5 {
-		t.Errorf("begins at height %d of the orderer, which is at 5", n.channels[0].orderer.first.blocks)
+	if n := open(t, b.config); n.channels[0].orderer.first.Blocks != 5 {
+		t.Errorf("begins at height %d of the orderer, which is at 5", n.channels[0].orderer.first.Blocks)
 	}
 	if len(waited) != 2 || !strings.HasPrefix(waited[0], "orderer orderer, channel ch1: ") || !strings.HasPrefix(waited[1], "peer peer0, channel ch1: ") {
 		t.Errorf("waited: %q", waited)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -59,7 +58,7 @@ type node struct {
 	service deliver.Service
 	signer  *identity.Identity
 	conn    *deliver.Conn
-	retry   backoff
+	retry   deliver.Backoff
 	outage  outage
 	// trips is of the goroutine that measures them; answered is when the last answer came.
 	trips    spread
@@ -80,64 +79,9 @@ func (n *node) fail(channel string, err error) error {
 	return &NodeError{Orderer: n.service == deliver.Orderer, Name: n.Name, Channel: channel, Err: err}
 }
 
-// height is what a node has told of a channel.
-type height struct {
-	blocks uint64
-	// at is when it was told, took the time from request to answer: about an upper bound
-	// of the way of a small block from the node to here, as long as both are idle.
-	at   time.Time
-	took time.Duration
-}
-
-// answerWithin bounds the wait for a height: a node that is asked for what it has answers
-// at once, even if it is busy.
-const answerWithin = 30 * time.Second
-
-// height asks for the newest block's number.
-func (n *node) height(ctx context.Context, channel string) (height, error) {
-	limited, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	h, err := n.askHeight(limited, channel)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("no answer within %v: %w", answerWithin, err)
-	}
-	return h, err
-}
-
-func (n *node) askHeight(ctx context.Context, channel string) (height, error) {
-	asked := time.Now()
-	stream, err := n.conn.Deliver(ctx, n.service, n.signer,
-		deliver.Seek{Channel: channel, Start: deliver.Newest, Stop: deliver.Newest, HeadersOnly: n.service == deliver.Orderer})
-	if err != nil {
-		return height{}, err
-	}
-	defer stream.Close()
-	d, err := stream.Recv()
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return height{}, err
-	}
-	return height{blocks: d.Number() + 1, at: d.Arrived, took: d.Arrived.Sub(asked)}, nil
-}
-
-// backoff is the growing pause between tries.
-type backoff struct{ first, most, next time.Duration }
-
-func (b *backoff) reset() { b.next = 0 }
-
-// pause waits, and reports whether ctx still stands.
-func (b *backoff) pause(ctx context.Context) bool {
-	b.next = min(max(2*b.next, b.first), b.most)
-	timer := time.NewTimer(b.next)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+// height asks for a channel's height.
+func (n *node) height(ctx context.Context, channel string) (deliver.Height, error) {
+	return n.conn.Height(ctx, n.service, n.signer, channel)
 }
 
 // dial connects to a node: once only, unless cfg says to wait.
@@ -155,7 +99,7 @@ func (n *Network) dial(ctx context.Context, nd *node) error {
 		if !told {
 			n.cfg.Waiting(failed)
 		}
-		if !b.pause(ctx) {
+		if !b.Pause(ctx) {
 			return errors.Join(ctx.Err(), failed)
 		}
 	}

@@ -46,13 +46,13 @@ type stream struct {
 
 // begin notes what is known before the first block, and takes the blocks.
 func (c *channel) begin() {
-	c.orderer.take, c.orderer.watch = c.offered, c
+	c.orderer.take = c.offered
 	for _, s := range c.streams {
-		s.peer.take, s.peer.watch = s.committed, c
+		s.peer.take = s.committed
 		s.note(traces.NoteFact, "offered is the arrival of the orderer's block at the recorder, committed the arrival of the peer's event, both by the recorder's own clock; "+
 			"arrivals are late by the way from the node, for which the series %s is a bound, by the transfer of a large block, and by what the node takes to begin sending; "+
 			"a request for the newest block took %v at the orderer and %v at the peer when the recording began",
-			SeriesRoundTrip, c.orderer.first.took.Round(time.Microsecond), s.peer.first.took.Round(time.Microsecond))
+			SeriesRoundTrip, c.orderer.first.Took.Round(time.Microsecond), s.peer.first.Took.Round(time.Microsecond))
 		if from, to := s.backlog(); from < to {
 			s.note(traces.NoteWarning, "%s in the orderer's ledger before the recording began: offered is its beginning here, "+
 				"delivery took longer than it seems, and nothing is known of the rate of offers", blocksWere(from, to))
@@ -65,7 +65,7 @@ func (c *channel) begin() {
 		}
 		for _, s := range c.streams {
 			if s.peer.node == p.node {
-				p.take = func(d *deliver.Delivered, _ bool) { s.verdicts(d) }
+				p.take = func(d *deliver.Delivered) { s.verdicts(d) }
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func (c *channel) begin() {
 // backlog is what the peer had yet to commit when the recording began, of what is
 // recorded; to is the first block behind it.
 func (s *stream) backlog() (from, to uint64) {
-	return s.from, s.channel.orderer.first.blocks
+	return s.from, s.channel.orderer.first.Blocks
 }
 
 // blocksWere begins a sentence about the blocks below to.
@@ -89,25 +89,12 @@ func (c *channel) observing(s *subscription, at time.Time, v float64) {
 	c.net.sample(traces.Series{Name: traces.SeriesObserving, Node: s.node.Name, Channel: c.name}, at, v)
 }
 
-func (c *channel) stands(s *subscription, at time.Time) { c.observing(s, at, 1) }
-
-func (c *channel) lost(s *subscription, since time.Time, cause error) {
-	c.observing(s, since, 0)
-	c.net.lose(s.node, c.name, since, cause)
-}
-
-func (c *channel) back(s *subscription, at time.Time, missed string) {
-	c.observing(s, at, 1)
-	c.net.regain(s.node, c.name, at, missed)
-	c.net.endIfCaughtUp()
-}
-
 // offered takes a block that came from the orderer after the recording began.
-func (c *channel) offered(d *deliver.Delivered, live bool) {
+func (c *channel) offered(d *deliver.Delivered) {
 	n := d.Number()
 	for _, s := range c.streams {
-		if n >= s.peer.first.blocks {
-			s.order.offered(n, c.net.time(d.Arrived), live, func(at int64) { s.observe(event.Offered, n, at) })
+		if n >= s.peer.first.Blocks {
+			s.order.offered(n, c.net.time(d.Arrived), !d.Old, func(at int64) { s.observe(event.Offered, n, at) })
 		}
 	}
 	c.measure(d)
@@ -116,11 +103,11 @@ func (c *channel) offered(d *deliver.Delivered, live bool) {
 }
 
 // old takes a block that the orderer had before.
-func (c *channel) old(d *deliver.Delivered, _ bool) {
+func (c *channel) old(d *deliver.Delivered) {
 	n := d.Number()
 	for _, s := range c.streams {
 		if from, to := s.backlog(); n >= from && n < to {
-			s.observe(event.Offered, n, c.net.time(c.orderer.first.at))
+			s.observe(event.Offered, n, c.net.time(c.orderer.first.At))
 		}
 	}
 	c.measure(d)
@@ -135,7 +122,7 @@ func (c *channel) measure(d *deliver.Delivered) {
 	}
 	c.bytes.Add(uint64(len(d.Block.Raw)))
 	for _, s := range c.streams {
-		if n < s.peer.first.blocks && c.net.cfg.From == nil {
+		if n < s.peer.first.Blocks && c.net.cfg.From == nil {
 			continue // another peer's backlog
 		}
 		s.observe(event.Transactions, n, int64(d.Block.Transactions))
@@ -151,18 +138,16 @@ func (c *channel) measure(d *deliver.Delivered) {
 }
 
 // committed takes a peer's event.
-func (s *stream) committed(d *deliver.Delivered, live bool) {
+func (s *stream) committed(d *deliver.Delivered) {
 	n := d.Number()
-	if n < s.from {
-		live = false
-	} else {
+	if n >= s.from {
 		s.verdicts(d)
 	}
-	if live {
+	if n >= s.from && !d.Old {
 		at := s.channel.net.time(d.Arrived)
 		s.observe(event.Committed, n, at)
 		s.blocks.Add(1)
-		if n >= s.channel.orderer.first.blocks {
+		if n >= s.channel.orderer.first.Blocks {
 			s.order.committed(n, at, func(at int64) { s.observe(event.Offered, n, at) })
 		}
 	}
@@ -187,7 +172,7 @@ func (c *channel) end() {
 	for _, p := range c.past {
 		if !p.ended.Load() {
 			c.net.note(-1, traces.NoteWarning, "the recording ended before all blocks below %d of %s were read from %s %s: it had come to %d",
-				p.until, c.name, p.node.role(), p.node.Name, p.next.Load())
+				p.until, c.name, p.node.role(), p.node.Name, p.feed.Next())
 		}
 	}
 	if n := c.unreadable.Load(); n > 0 {
@@ -220,6 +205,3 @@ func (s *stream) observe(k event.Kind, block uint64, v int64) {
 func (s *stream) note(kind, format string, args ...any) {
 	s.channel.net.note(s.index, kind, format, args...)
 }
-
-// height is what is known of the node's: told by it, or by its blocks.
-func (s *subscription) height() uint64 { return max(s.known.Load(), s.next.Load()) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 )
 
@@ -32,14 +31,14 @@ func (n *Network) openSome(ctx context.Context) error {
 				continue
 			}
 			opened = true
-			if at := c.orderer.first.at; n.base.IsZero() || at.Before(n.base) {
+			if at := c.orderer.first.At; n.base.IsZero() || at.Before(n.base) {
 				n.base = at
 			}
 		}
 		if opened {
 			return nil
 		}
-		if !b.pause(ctx) {
+		if !b.Pause(ctx) {
 			return errors.Join(ctx.Err(), failed)
 		}
 	}
@@ -47,7 +46,7 @@ func (n *Network) openSome(ctx context.Context) error {
 
 // await opens a channel while others are recorded; ctx may end before (nil).
 func (n *Network) await(ctx context.Context, c *channel) error {
-	for b := n.nodes[0].retry; b.pause(ctx); {
+	for b := n.nodes[0].retry; b.Pause(ctx); {
 		if err := n.try(ctx, c); err == nil || deliver.Permanent(err) && ctx.Err() == nil {
 			return err
 		}
@@ -82,25 +81,25 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 		if s.first, err = s.node.height(ctx, c.name); err != nil {
 			return s.node.fail(c.name, err)
 		}
-		if i == 0 && numbered && from > s.first.blocks {
-			return s.node.fail(c.name, &AheadError{From: from, Height: s.first.blocks})
+		if i == 0 && numbered && from > s.first.Blocks {
+			return s.node.fail(c.name, &AheadError{From: from, Height: s.first.Blocks})
 		}
 	}
 	// What the peers have yet to commit is read beside the blocks that come, and so is what
 	// the Config wants: a block that comes must not wait behind them.
-	start, lowest := n.cfg.From, c.orderer.first.blocks
+	start, lowest := n.cfg.From, c.orderer.first.Blocks
 	for _, s := range c.streams {
-		s.from = max(s.peer.first.blocks, from)
+		s.from = max(s.peer.first.Blocks, from)
 		lowest = min(lowest, s.from)
 		s.peer.begin()
-		c.read(s.peer, n.cfg.From, s.peer.first.blocks)
+		c.read(s.peer, n.cfg.From, s.peer.first.Blocks)
 	}
 	if start == nil {
 		at := deliver.At(lowest)
 		start = &at
 	}
 	c.orderer.begin()
-	c.read(c.orderer, start, c.orderer.first.blocks)
+	c.read(c.orderer, start, c.orderer.first.Blocks)
 	if n.cfg.From != nil && len(c.past) > 0 {
 		n.chasing.Store(true)
 	}
@@ -108,28 +107,19 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 	return nil
 }
 
-// begin sets where a subscription starts: at the node's height.
-func (s *subscription) begin() {
-	at := s.first.blocks
-	s.start = deliver.At(at)
-	s.next.Store(at)
-	s.known.Store(at)
-	s.chain = fabric.ChainAt(at)
-}
+// begin makes a subscription start at the node's height.
+func (s *subscription) begin() { s.follow(deliver.At(s.first.Blocks), 0) }
 
-// read adds the blocks of a node from a place on that were there when s began.
+// read adds the blocks of a node from a position on that were there when s began.
 func (c *channel) read(s *subscription, from *deliver.Position, until uint64) {
 	if from == nil {
 		return
 	}
-	p := &subscription{node: s.node, channel: s.channel, start: *from, until: until, retry: s.retry}
-	if n, ok := from.Number(); ok {
-		if n >= until {
-			return
-		}
-		p.chain = fabric.ChainAt(n)
-		p.next.Store(n)
+	if n, ok := from.Number(); ok && n >= until || until == 0 {
+		return
 	}
+	p := &subscription{node: s.node, channel: c}
+	p.follow(*from, until)
 	c.past = append(c.past, p)
 }
 
@@ -137,7 +127,7 @@ func (c *channel) read(s *subscription, from *deliver.Position, until uint64) {
 func (c *channel) unread() uint64 {
 	for _, p := range c.past {
 		if p.node == c.orderer.node {
-			return p.until - min(p.next.Load(), p.until)
+			return p.until - min(p.feed.Next(), p.until)
 		}
 	}
 	return 0

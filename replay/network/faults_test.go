@@ -25,6 +25,12 @@ func (b *broken) Commit(ctx context.Context, bl *block.Block) (block.Stages, err
 	return b.gated.Commit(ctx, bl)
 }
 
+// follow lets the stream follow something else.
+func (s *stream) follow(change func(*deliver.Subscription)) {
+	change(&s.source.Subscription)
+	s.source.Follower = deliver.Follow(s.source.Subscription)
+}
+
 // What a peer cannot go on with ends the run with the cause: a chain that forks, an
 // orderer that refuses it, a ledger that fails.
 func TestRunFails(t *testing.T) {
@@ -45,7 +51,7 @@ func TestRunFails(t *testing.T) {
 			if err := other.Next(&genesis); err != nil {
 				t.Fatal(err)
 			}
-			n.streams[0].source.chain = other
+			n.streams[0].follow(func(s *deliver.Subscription) { s.Chain = other })
 		}, fabric.ErrFork},
 		"refusal": {func(t *testing.T, n *Network) {
 			org, err := pki.NewOrg("Org1MSP", "org1.example.com")
@@ -56,7 +62,7 @@ func TestRunFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.streams[0].source.signer = stranger.Identity
+			n.streams[0].follow(func(s *deliver.Subscription) { s.Signer = stranger.Identity })
 		}, &deliver.StatusError{Status: commonpb.Status_FORBIDDEN}},
 		"ledger": {func(_ *testing.T, n *Network) { n.streams[3].ledger = &broken{} }, errDisk},
 	} {

@@ -206,7 +206,7 @@ func (n *Network) Close() error {
 	var errs []error
 	for _, s := range n.streams {
 		if s.source != nil {
-			errs = append(errs, s.source.close())
+			errs = append(errs, s.source.Close())
 		}
 	}
 	for _, s := range append(n.peers, n.orderer) {

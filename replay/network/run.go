@@ -24,7 +24,7 @@ func (n *Network) Prepare(ctx context.Context) error {
 			n.minting.Go(func() { ch.minter.run(n.living) })
 		}
 		for _, s := range n.streams {
-			err = errors.Join(err, s.source.open(n.living))
+			err = errors.Join(err, s.source.Open(n.living))
 		}
 	})
 	if err != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -30,91 +28,58 @@ func (p Peer) host() string {
 	return host
 }
 
-// follower follows a peer's commits on a channel, across connections. A peer that is down,
-// or that has yet to join the channel, is tried again.
-type follower struct {
-	*stream
-	to    Peer
-	pause time.Duration
-	// lost tells that Recording.Lost was called and Followed was not since.
-	lost bool
-}
-
-// run returns nil when ctx ends, and a *PeerError when the peer refuses.
-func (f *follower) run(ctx context.Context) error {
+// follow follows a peer's commits on a channel, across connections. It returns nil when ctx
+// ends, and a *PeerError when the peer refuses. A peer that is down, or that has yet to join the channel, is tried
+// again.
+func (s *stream) follow(ctx context.Context, to Peer) error {
+	r, name, fresh := s.recording, s.channel.name, false
+	feed := deliver.Follow(deliver.Subscription{
+		Endpoint: to.Endpoint, Service: deliver.PeerFiltered, Signer: r.Signer, Heights: true,
+		Seek:  deliver.Seek{Channel: name, Start: deliver.NextCommit},
+		Retry: deliver.Backoff{First: r.RetryAfter, Most: r.RetryAtMost},
+		Lost: func(err error) {
+			if r.Lost != nil {
+				r.Lost(to, name, err)
+			}
+		},
+		Subscribed: func(h deliver.Height) error {
+			fresh = true
+			return s.subscribed(to, h)
+		},
+	})
+	defer feed.Close()
 	for {
-		err := f.follow(ctx)
+		d, err := feed.Recv(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if deliver.Permanent(err) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBeyond) {
-			return &PeerError{f.to.Name, f.channel.name, err}
+		if err == nil && fresh {
+			err = s.recognize(&d)
+			fresh = false
 		}
-		if told := f.recording.Lost; told != nil && !f.lost {
-			told(f.to, f.channel.name, err)
+		if err != nil {
+			return &PeerError{to.Name, name, err}
 		}
-		f.lost = true
-		f.pause = min(max(2*f.pause, f.recording.RetryAfter), f.recording.RetryAtMost)
-		timer := time.NewTimer(f.pause)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
+		if !d.Old {
+			s.committed(d.Number(), d.Arrived, refusedTransactions(d.Filtered))
 		}
-		timer.Stop()
 	}
 }
 
-// follow asks for the peer's height, and subscribes to the blocks from there on: each of
-// them is committed while it is looked at.
-func (f *follower) follow(ctx context.Context) error {
-	conn, err := deliver.Dial(ctx, f.to.Endpoint)
-	if err != nil {
+// subscribed takes it that the peer has told its height, and tells its commits from there on.
+func (s *stream) subscribed(to Peer, h deliver.Height) error {
+	if err := s.recognize(&h.Newest); err != nil {
 		return err
 	}
-	defer conn.Close()
-	asked := time.Now()
-	newest, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.Newest, Stop: deliver.Newest})
-	if err != nil {
-		return err
+	if end := s.channel.end(); h.Blocks > end && s.height() == 0 {
+		return fmt.Errorf("its height is %d, and the trace ends at height %d: %w", h.Blocks, end, ErrBeyond)
 	}
-	defer newest.Close()
-	d, err := newest.Recv()
-	if err != nil {
-		return noEnd(err)
+	s.reached(h.Blocks, h.Took)
+	s.once.Do(func() { close(s.followed) })
+	if told := s.recording.Followed; told != nil {
+		told(to, s.channel.name, h.Blocks, s.channel.end())
 	}
-	if err := f.recognize(&d); err != nil {
-		return err
-	}
-	height := d.Number() + 1
-	if end := f.channel.end(); height > end && f.height() == 0 {
-		return fmt.Errorf("its height is %d, and the trace ends at height %d: %w", height, end, ErrBeyond)
-	}
-	f.reached(height, d.Arrived.Sub(asked))
-	commits, err := f.subscribe(ctx, conn, deliver.Seek{Start: deliver.At(height)})
-	if err != nil {
-		return err
-	}
-	defer commits.Close()
-	f.lost, f.pause = false, 0
-	f.once.Do(func() { close(f.followed) })
-	if told := f.recording.Followed; told != nil {
-		told(f.to, f.channel.name, height, f.channel.end())
-	}
-	for next := height; ; next++ {
-		d, err := commits.Recv()
-		if err != nil {
-			return noEnd(err)
-		}
-		if d.Number() != next {
-			return fmt.Errorf("the peer tells of block %d instead of %d", d.Number(), next)
-		}
-		if next == height {
-			if err := f.recognize(&d); err != nil {
-				return err
-			}
-		}
-		f.committed(next, d.Arrived, refusedTransactions(d.Filtered))
-	}
+	return nil
 }
 
 func refusedTransactions(b *peerpb.FilteredBlock) (n int64) {
@@ -133,14 +98,14 @@ var (
 	ErrBeyond = errors.New("there is nothing that it could be sent: take a peer that has just joined the channel, or a longer trace")
 )
 
-// recognize holds a block of the peer's to the trace's by the id of its first transaction.
+// recognize compares a block of the peer's with the trace's by the id of its first transaction.
 // Blocks that the trace does not hold, and transactions without an id, say nothing.
-func (f *follower) recognize(d *deliver.Delivered) error {
-	i := d.Number() - f.channel.first()
-	if d.Number() < f.channel.first() || d.Number() >= f.channel.end() || len(d.Filtered.FilteredTransactions) == 0 {
+func (s *stream) recognize(d *deliver.Delivered) error {
+	i := d.Number() - s.channel.first()
+	if d.Number() < s.channel.first() || d.Number() >= s.channel.end() || len(d.Filtered.FilteredTransactions) == 0 {
 		return nil
 	}
-	raw, err := f.recording.spool.read(f.channel.places[i])
+	raw, err := s.recording.spool.read(s.channel.places[i])
 	if err != nil {
 		return err
 	}
@@ -157,17 +122,4 @@ func (f *follower) recognize(d *deliver.Delivered) error {
 		break
 	}
 	return nil
-}
-
-func (f *follower) subscribe(ctx context.Context, conn *deliver.Conn, seek deliver.Seek) (*deliver.Stream, error) {
-	seek.Channel = f.channel.name
-	return conn.Deliver(ctx, deliver.PeerFiltered, f.recording.Signer, seek)
-}
-
-// noEnd: io.EOF is no end of what has none.
-func noEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

@@ -157,8 +157,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return errors.Join(err, s.recording.finish(), l.Close())
 		}
 		for _, st := range s.recording.streams {
-			f := &follower{stream: st, to: s.recording.Peers[st.peer]}
-			group.Go(func() error { return f.run(ctx) })
+			group.Go(func() error { return st.follow(ctx, s.recording.Peers[st.peer]) })
 		}
 	}
 	if !s.cfg.Hold {

@@ -28,6 +28,9 @@ type Delivered struct {
 	Block fabric.Block
 	// Filtered of PeerFiltered; nil otherwise.
 	Filtered *peerpb.FilteredBlock
+	// Old is set by a Follower: the node had the block before the Follower subscribed, so
+	// that Arrived does not tell when the block was made.
+	Old bool
 }
 
 // Number is the block's.

@@ -10,6 +10,8 @@
 //  3. [Stream.Recv] gives one block after the other; io.EOF after the last that was asked
 //     for; a [*StatusError] when the node refuses. [Permanent] tells refusals, which
 //     a person must mend, from failures that pass.
+//  4. [Follow] reads a channel across connections: a [Follower] tries again, starts after
+//     the last block, and marks the blocks that were made while the node was out of sight.
 //
 // The server:
 //
