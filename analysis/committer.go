@@ -1,7 +1,8 @@
 package analysis
 
 import (
-	"github.com/blockreel/blockreel/internal/offheap"
+	"iter"
+
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -42,8 +43,11 @@ const usualTransit = 2_000_000
 
 // A committer is what is known of a stream's committer.
 type committer struct {
-	offered, enqueued, dequeued, committed []int64
-	made                                   []int64 // offered, if it is no column of the timeline
+	n                             int
+	offered                       *growth // of no blocks when the offers are not known
+	enqueued, dequeued, committed traces.Cursor
+	// entries: it is known when the blocks entered the buffer.
+	entries bool
 	// transit is the time in ns that a block takes from the orderer to an idle
 	// committer: the median of the blocks that found the pipeline empty or, when
 	// none did, the least of all but at most usualTransit; zero when they all waited
@@ -53,7 +57,7 @@ type committer struct {
 	// what the committer did before that is not known.
 	start int64
 	// pause is the usual turnaround in ns, and tolerance how much longer it may be
-	// before it is taken for starvation; tolerance is unused when enqueued is known.
+	// before it is taken for starvation; tolerance is unused when the entries are known.
 	pause, tolerance int64
 }
 
@@ -64,81 +68,103 @@ func newCommitter(tl *traces.Timeline, figure string) (*committer, error) {
 	if err := require(tl, figure, event.Dequeued, event.Committed); err != nil {
 		return nil, err
 	}
-	offered, made := heightTimes(tl.Column(event.Offered))
 	c := &committer{
-		offered:   offered,
-		made:      made,
-		dequeued:  tl.Column(event.Dequeued),
-		committed: tl.Column(event.Committed),
+		n:         tl.Len(),
+		offered:   newGrowth(tl, event.Offered),
+		enqueued:  tl.Cursor(event.Enqueued),
+		dequeued:  tl.Cursor(event.Dequeued),
+		committed: tl.Cursor(event.Committed),
 		start:     event.Missing,
 	}
-	if n, _ := tl.Settings.Int(traces.SettingCutBacklog); n <= 0 && len(c.offered) > 0 {
-		c.start = c.offered[0]
+	if n, _ := tl.Settings.Int(traces.SettingCutBacklog); n <= 0 && c.offersKnown() {
+		c.start = c.offered.at(0)
 	}
-	if 10*tl.Observed(event.Enqueued) >= 9*tl.Observed(event.Dequeued) {
-		c.enqueued = tl.Column(event.Enqueued)
-	}
+	c.entries = 10*tl.Observed(event.Enqueued) >= 9*tl.Observed(event.Dequeued)
 	resolution, _ := tl.Settings.Int(traces.SettingResolution)
 	c.tolerance = stallTolerance + max(resolution, 0)
 	c.measure()
 	return c, nil
 }
 
-// free gives back what newCommitter has made.
-func (c *committer) free() { offheap.Free(c.made) }
+func (c *committer) offersKnown() bool { return c.offered.n > 0 }
 
 // measure sets transit and pause.
 func (c *committer) measure() {
-	var empty, pauses []int64
-	defer func() {
-		offheap.Free(empty)
-		offheap.Free(pauses)
-	}()
-	least := int64(-1)
-	c.each(func(i int, now int64) {
-		dequeued := c.dequeued[i]
-		offered := c.offeredAt(i, dequeued)
-		if took := dequeued - offered; least < 0 || took < least {
-			least = max(took, 0)
-		}
-		switch {
-		case now == event.Missing: // what came before the first block is not known
-		case c.offered == nil:
-			// A longer gap can be anything; a turnaround is never so long.
-			if pause := max(dequeued-now, 0); c.enqueued != nil || pause <= c.tolerance {
-				pauses = offheap.Append(pauses, max(dequeued-max(now, c.admitted(i, now)), 0))
-			}
-		case offered >= now:
-			empty = offheap.Append(empty, dequeued-offered)
-		case c.enqueued == nil || c.enqueued[i] != event.Missing && c.enqueued[i] <= now:
-			pauses = offheap.Append(pauses, max(dequeued-now, 0))
-		}
-	})
+	empty, pauses := NewTally(c.waits(true)), NewTally(c.waits(false))
 	switch {
-	case len(empty) > 0:
-		c.transit = max(Percentile(empty, 50), 0)
+	case empty.Len() > 0:
+		c.transit = max(empty.Percentile(50), 0)
 	case c.start != event.Missing: // else all blocks have waited for those before the cut
 		// After an outage even the least of all is a wait, not a way.
-		c.transit = min(max(least, 0), usualTransit)
+		c.transit = min(c.leastTransit(), usualTransit)
 	}
-	if len(pauses) == 0 {
-		return
+	switch {
+	case pauses.Len() == 0:
+	case c.entries || !c.offersKnown():
+		c.pause = pauses.Percentile(50)
+	default:
+		// Some of these gaps are starvation, with N = 1 a quarter of them: the lower
+		// quartile is not.
+		c.pause = pauses.Percentile(25)
 	}
-	if c.enqueued != nil || c.offered == nil {
-		c.pause = Percentile(pauses, 50)
-		return
+}
+
+// waits returns how long blocks took that found the pipeline empty, from the orderer to the
+// committer, or else the pauses between two blocks of which the next was there already.
+func (c *committer) waits(empty bool) iter.Seq[[]int64] {
+	return func(yield func([]int64) bool) {
+		var buf [growthBlocks]int64
+		values := buf[:0]
+		c.each(func(i int, now int64) {
+			dequeued := c.dequeued.At(i)
+			offered := c.offeredAt(i, dequeued)
+			wait := int64(-1)
+			switch {
+			case now == event.Missing: // what came before the first block is not known
+			case !c.offersKnown():
+				// A longer gap can be anything; a turnaround is never so long.
+				if pause := max(dequeued-now, 0); !empty && (c.entries || pause <= c.tolerance) {
+					wait = max(dequeued-max(now, c.admitted(i, now)), 0)
+				}
+			case offered >= now:
+				if empty {
+					values = append(values, dequeued-offered) // of clocks that differ it is negative
+				}
+			case !empty:
+				if at := c.admitted(i, event.Missing); !c.entries || at != event.Missing && at <= now {
+					wait = max(dequeued-now, 0)
+				}
+			}
+			if wait >= 0 {
+				values = append(values, wait)
+			}
+			if len(values) == len(buf) {
+				yield(values)
+				values = buf[:0]
+			}
+		})
+		yield(values)
 	}
-	// Some of these gaps are starvation, with N = 1 a quarter of them: the lower
-	// quartile is not.
-	c.pause = Percentile(pauses, 25)
+}
+
+// leastTransit returns the least time from a block's offer to its pop.
+func (c *committer) leastTransit() int64 {
+	least := int64(-1)
+	c.each(func(i int, _ int64) {
+		dequeued := c.dequeued.At(i)
+		if took := dequeued - c.offeredAt(i, dequeued); least < 0 || took < least {
+			least = max(took, 0)
+		}
+	})
+	return max(least, 0)
 }
 
 // each calls visit for every block that was popped and committed, with the instant
 // since which the committer was free, Missing before the first block.
 func (c *committer) each(visit func(i int, free int64)) {
 	free := int64(event.Missing)
-	for i, popped := range c.dequeued {
-		if done := c.committed[i]; popped != event.Missing && done != event.Missing {
+	for i := range c.n {
+		if popped, done := c.dequeued.At(i), c.committed.At(i); popped != event.Missing && done != event.Missing {
 			visit(i, free)
 			free = max(free, popped, done)
 		}
@@ -147,16 +173,18 @@ func (c *committer) each(visit func(i int, free int64)) {
 
 // admitted returns when block i entered the buffer, or now when that is not known.
 func (c *committer) admitted(i int, now int64) int64 {
-	if c.enqueued != nil && c.enqueued[i] != event.Missing {
-		return c.enqueued[i]
+	if c.entries {
+		if at := c.enqueued.At(i); at != event.Missing {
+			return at
+		}
 	}
 	return now
 }
 
 // offeredAt returns when block i was offered, or now when that is not known.
 func (c *committer) offeredAt(i int, now int64) int64 {
-	if i < len(c.offered) {
-		return c.offered[i]
+	if i < c.offered.n {
+		return c.offered.at(i)
 	}
 	return now
 }
@@ -170,17 +198,22 @@ func (e edges) span(s committerState) Span { return Span{e[s], e[s+1]} }
 // walk calls visit for every block that was popped and committed with what the
 // committer did since the block before, or since the start, until its commit.
 // The spans follow each other without gaps or overlaps; many are empty.
-func (c *committer) walk(visit func(i int, e edges)) {
+func (c *committer) walk(visit func(i int, e edges) bool) {
 	at := c.start
+	goOn := true
 	c.each(func(i int, free int64) {
-		if at == event.Missing {
-			at = max(c.dequeued[i], c.offeredAt(0, c.dequeued[i]))
+		if !goOn {
+			return
 		}
-		popped, offered := max(c.dequeued[i], at), c.offeredAt(i, at)
-		e := edges{at, popped, popped, popped, max(c.committed[i], popped)}
+		dequeued := c.dequeued.At(i)
+		if at == event.Missing {
+			at = max(dequeued, c.offeredAt(0, dequeued))
+		}
+		popped, offered := max(dequeued, at), c.offeredAt(i, at)
+		e := edges{at, popped, popped, popped, max(c.committed.At(i), popped)}
 		switch {
 		case free == event.Missing:
-		case c.offered == nil:
+		case !c.offersKnown():
 			e[turnaround] = max(c.starvedUntil(i, at), at)
 			e[starved] = e[turnaround]
 		case offered < free:
@@ -188,16 +221,16 @@ func (c *committer) walk(visit func(i int, e edges)) {
 			e[turnaround] = max(c.starvedUntil(i, e[starved]), e[starved])
 		}
 		at = e[numStates]
-		visit(i, e)
+		goOn = visit(i, e)
 	})
 }
 
 // starvedUntil returns the instant at which block i was within the reach of a
 // committer that has been waiting for it since from.
 func (c *committer) starvedUntil(i int, from int64) int64 {
-	popped := max(c.dequeued[i], from)
-	if c.enqueued != nil && c.enqueued[i] != event.Missing {
-		return min(popped, c.enqueued[i])
+	popped := max(c.dequeued.At(i), from)
+	if at := c.admitted(i, event.Missing); at != event.Missing {
+		return min(popped, at)
 	}
 	if popped-from > c.pause+c.tolerance {
 		return popped - c.pause
@@ -205,29 +238,30 @@ func (c *committer) starvedUntil(i int, from int64) int64 {
 	return from
 }
 
-// ideal returns the makespan in ns if every block were within the committer's
+// An ideal finds the instant of the last commit if every block were within the committer's
 // reach as soon as its way from the orderer allows, as with an unbounded buffer and
 // a receiver that is never in the way, and if a block took scale times as long to
 // validate and commit. The first block is popped when it was, and turnarounds are
 // what they were.
-func (c *committer) ideal(scale float64) int64 {
-	done := int64(event.Missing)
-	c.walk(func(i int, e edges) {
-		start := e[busy]
-		if done != event.Missing {
-			start = max(done+e.span(turnaround).Length(), c.offeredAt(i, done)+c.transit)
-		}
-		done = start + int64(scale*float64(e.span(busy).Length()))
-	})
-	if done == event.Missing {
-		return 0
-	}
-	return done - c.offered[0]
+type ideal struct {
+	scale float64
+	done  int64 // Missing before the first block
 }
 
-// Starved returns the spans in which the committer starved, in order. Its time adds
+func (d *ideal) add(c *committer, i int, e edges) {
+	start := e[busy]
+	if d.done != event.Missing {
+		start = max(d.done+e.span(turnaround).Length(), c.offeredAt(i, d.done)+c.transit)
+	}
+	d.done = start + int64(d.scale*float64(e.span(busy).Length()))
+}
+
+// Spans gives stretches of time in order. They do not overlap, and can be walked more than once.
+type Spans iter.Seq[Span]
+
+// Starved returns the spans in which the committer starved. Its time adds
 // up to [StreamStats].Starved.
-func Starved(tl *traces.Timeline) ([]Span, error) {
+func Starved(tl *traces.Timeline) (Spans, error) {
 	if err := require(tl, "starved time", event.Offered); err != nil {
 		return nil, err
 	}
@@ -235,36 +269,78 @@ func Starved(tl *traces.Timeline) ([]Span, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.free()
-	var spans []Span
-	c.walk(func(_ int, e edges) {
-		if s := e.span(starved); s.Length() > 0 {
-			spans = offheap.Append(spans, s)
-		}
-	})
-	return spans, nil
+	return func(yield func(Span) bool) {
+		c.walk(func(_ int, e edges) bool {
+			s := e.span(starved)
+			return s.Length() <= 0 || yield(s)
+		})
+	}, nil
 }
 
-// Blocked returns the spans in which a block stood at the door, in order.
-func Blocked(tl *traces.Timeline) ([]Span, error) {
+// Blocked returns the spans in which a block stood at the door.
+func Blocked(tl *traces.Timeline) (Spans, error) {
 	if err := require(tl, "blocked time", event.AtDoor, event.Enqueued); err != nil {
 		return nil, err
 	}
-	door, enqueued := tl.Column(event.AtDoor), tl.Column(event.Enqueued)
-	var spans []Span
-	last := int64(event.Missing)
-	for i, from := range door {
-		to := enqueued[i]
+	return func(yield func(Span) bool) {
+		d := newDoor(tl)
+		for s, ok := d.next(); ok && yield(s); s, ok = d.next() {
+		}
+	}, nil
+}
+
+// A door gives the spans in which a block stood at it.
+type door struct {
+	atDoor, enqueued traces.Cursor
+	i, n             int
+	last             int64
+	total            int64 // length of the spans so far
+}
+
+func newDoor(tl *traces.Timeline) *door {
+	return &door{atDoor: tl.Cursor(event.AtDoor), enqueued: tl.Cursor(event.Enqueued), n: tl.Len(), last: event.Missing}
+}
+
+func (d *door) next() (Span, bool) {
+	for d.i < d.n {
+		from, to := d.atDoor.At(d.i), d.enqueued.At(d.i)
+		d.i++
 		if from == event.Missing || to == event.Missing {
 			continue
 		}
 		// The door holds one block at a time.
-		if from = max(from, last); to > from {
-			spans = offheap.Append(spans, Span{from, to})
-			last = to
+		if from = max(from, d.last); to > from {
+			d.last = to
+			d.total += to - from
+			return Span{from, to}, true
 		}
 	}
-	return spans, nil
+	return Span{}, false
+}
+
+// An overlapper adds up the time that lies both in spans that are added in order and in
+// those that next gives; neither of these overlap among themselves.
+type overlapper struct {
+	next  func() (Span, bool)
+	span  Span
+	ok    bool
+	total int64
+}
+
+func newOverlapper(next func() (Span, bool)) *overlapper {
+	o := &overlapper{next: next}
+	o.span, o.ok = next()
+	return o
+}
+
+func (o *overlapper) add(s Span) {
+	for o.ok {
+		o.total += max(min(s.To, o.span.To)-max(s.From, o.span.From), 0)
+		if s.To < o.span.To {
+			return
+		}
+		o.span, o.ok = o.next()
+	}
 }
 
 func totalLength(spans []Span) int64 {
@@ -278,14 +354,15 @@ func totalLength(spans []Span) int64 {
 // overlap returns the time in ns that lies both in a span of a and in one of b;
 // each is in order and without overlaps of its own.
 func overlap(a, b []Span) int64 {
-	var sum int64
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		sum += max(min(a[i].To, b[j].To)-max(a[i].From, b[j].From), 0)
-		if a[i].To < b[j].To {
-			i++
-		} else {
-			j++
+	o := newOverlapper(func() (s Span, ok bool) {
+		if len(b) == 0 {
+			return s, false
 		}
+		s, b = b[0], b[1:]
+		return s, true
+	})
+	for _, s := range a {
+		o.add(s)
 	}
-	return sum
+	return o.total
 }

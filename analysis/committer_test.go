@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -41,10 +42,10 @@ func TestCommitterByHand(t *testing.T) {
 	if u := s.Utilization.Or(0); u != 55.0/175 {
 		t.Errorf("utilization %v", u)
 	}
-	if spans, err := Starved(tl); err != nil || !slices.Equal(spans, []Span{{40, 90}}) {
+	if spans, err := Starved(tl); err != nil || !slices.Equal(slices.Collect(iter.Seq[Span](spans)), []Span{{40, 90}}) {
 		t.Errorf("starved %v, %v", spans, err)
 	}
-	if spans, err := Blocked(tl); err != nil || !slices.Equal(spans, []Span{{7, 90}}) {
+	if spans, err := Blocked(tl); err != nil || !slices.Equal(slices.Collect(iter.Seq[Span](spans)), []Span{{7, 90}}) {
 		t.Errorf("blocked %v, %v", spans, err)
 	}
 }
@@ -94,8 +95,8 @@ func TestCommitterTimesAddUp(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		at, last := c.offered[0], int64(0)
-		c.walk(func(i int, e edges) {
+		at, last := c.offered.at(0), int64(0)
+		c.walk(func(i int, e edges) bool {
 			if e[idle] != at {
 				t.Fatalf("block %d starts at %d, the one before ended at %d", i, e[idle], at)
 			}
@@ -103,15 +104,16 @@ func TestCommitterTimesAddUp(t *testing.T) {
 				t.Fatalf("block %d goes back in time: %v", i, e)
 			}
 			at = e[numStates]
-			last = max(last, c.committed[i], c.dequeued[i])
+			last = max(last, c.committed.At(i), c.dequeued.At(i))
+			return true
 		})
 		if last != 0 && at != last {
 			t.Fatalf("the walk ends at %d, the last commit is at %d", at, last)
 		}
 		s := StatsOf(tl)
 		if tl.Observed(event.Dequeued) == tl.Len() && tl.Observed(event.Committed) == tl.Len() && tl.Observed(event.Offered) == tl.Len() {
-			_, end, _ := bounds(tl.Column(event.Committed))
-			first, _, _ := bounds(tl.Column(event.Offered))
+			_, end, _ := tl.Bounds(event.Committed)
+			first, _, _ := tl.Bounds(event.Offered)
 			sum := s.Busy.Or(0) + s.Turnaround.Or(0) + s.Starved.Or(0) + s.Idle.Or(0)
 			if sum != end-first && at == end {
 				t.Fatalf("busy + turnaround + starved + idle = %d, the makespan is %d", sum, end-first)

@@ -3,91 +3,122 @@ package analysis
 import (
 	"slices"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Downsample returns a series of at most 4·buckets steps that looks like s when it
-// is drawn buckets pixels wide: of each bucket of time it keeps the first step, the
-// least, the greatest and the last, each at its own instant. Nothing is averaged, so
-// that a stall of one block stands out as it does in s.
-func Downsample(s Series, buckets int) Series {
-	n := s.Len()
-	if buckets < 1 || n <= 4*buckets {
-		return s
-	}
-	var out Series
-	start, span := s.T[0], s.T[n-1]-s.T[0]
-	for i := 0; i < n; {
-		bucket := bucketOf(s.T[i], start, span, buckets)
-		lo, hi, last := i, i, i
-		j := i
-		for ; j < n && bucketOf(s.T[j], start, span, buckets) == bucket; j++ {
-			if s.V[j] < s.V[lo] {
-				lo = j
-			}
-			if s.V[j] > s.V[hi] {
-				hi = j
-			}
-			last = j
-		}
-		for _, k := range [4]int{i, min(lo, hi), max(lo, hi), last} {
-			out.add(s.T[k], s.V[k])
-		}
-		i = j
-	}
-	return out
-}
-
-// bucketOf returns the bucket of t among buckets equal parts of [start, start+span].
-// Times so far apart that their difference is no int64 are in the first or the last.
-func bucketOf(t, start, span int64, buckets int) int {
-	share := float64(t-start) / (float64(span) + 1)
-	return int(min(max(share, 0), 1-1e-12) * float64(buckets))
-}
-
 // Depth returns how many blocks the payloads buffer held over time. In traces from
 // logs it can exceed 2N + 1 for a moment by a block, because the line that tells of
 // a pop is written after it.
-func Depth(tl *traces.Timeline) (Series, error) {
-	var depth Series
+func Depth(tl *traces.Timeline) (Curve, error) {
 	if err := require(tl, "buffer depth", event.Enqueued, event.Dequeued); err != nil {
-		return depth, err
+		return nil, err
 	}
-	in, out := paired(tl.Column(event.Enqueued), tl.Column(event.Dequeued))
-	defer offheap.Free(in)
-	defer offheap.Free(out)
-	i, o := 0, 0
-	for i < len(in) || o < len(out) {
-		// At one instant the pop comes first: it makes room for the push.
-		if i < len(in) && (o == len(out) || in[i] < out[o]) {
-			depth.add(in[i], int64(max(i+1-o, 0)))
-			i++
-		} else {
-			depth.add(out[o], int64(max(i-o-1, 0)))
-			o++
-		}
+	if passagesAscend(tl) {
+		return func(yield func(int64, int64) bool) {
+			in, out := newPassages(tl), newPassages(tl)
+			depthOf(in.nextIn, out.nextOut, yield)
+		}, nil
 	}
-	return depth, nil
+	in, out := sortedPassages(tl)
+	return func(yield func(int64, int64) bool) { depthOf(each(in), each(out), yield) }, nil
 }
 
-// paired returns the sorted instants at which blocks came in and went out; of a
+// depthOf merges the instants at which blocks came in and went out, each in order.
+func depthOf(nextIn, nextOut func() (int64, bool), yield func(int64, int64) bool) {
+	in, more := nextIn()
+	out, left := nextOut()
+	depth, at := int64(0), int64(event.Missing)
+	for more || left {
+		before, was := depth, at
+		// At one instant the pop comes first: it makes room for the push.
+		if more && (!left || in < out) {
+			depth, at = depth+1, in
+			in, more = nextIn()
+		} else {
+			depth, at = depth-1, out
+			out, left = nextOut()
+		}
+		if was != event.Missing && was != at && !yield(was, max(before, 0)) {
+			return
+		}
+	}
+	if at != event.Missing {
+		yield(at, max(depth, 0))
+	}
+}
+
+// passages gives when blocks came into the buffer and went out, in the order of the blocks; of a
 // block whose way in is not known neither is there.
-func paired(enqueued, dequeued []int64) (in, out []int64) {
-	in, out = offheap.Make[int64](len(enqueued))[:0], offheap.Make[int64](len(dequeued))[:0]
-	for i, t := range enqueued {
-		if t == event.Missing {
-			continue
+type passages struct {
+	enqueued, dequeued traces.Cursor
+	i, n               int
+}
+
+func newPassages(tl *traces.Timeline) *passages {
+	return &passages{tl.Cursor(event.Enqueued), tl.Cursor(event.Dequeued), 0, tl.Len()}
+}
+
+func (p *passages) nextIn() (int64, bool) {
+	for p.i < p.n {
+		in := p.enqueued.At(p.i)
+		p.i++
+		if in != event.Missing {
+			return in, true
 		}
-		in = append(in, t)
-		if d := dequeued[i]; d != event.Missing {
-			out = append(out, max(d, t))
+	}
+	return 0, false
+}
+
+func (p *passages) nextOut() (int64, bool) {
+	for p.i < p.n {
+		in, out := p.enqueued.At(p.i), p.dequeued.At(p.i)
+		p.i++
+		if in != event.Missing && out != event.Missing {
+			return max(in, out), true
 		}
+	}
+	return 0, false
+}
+
+func passagesAscend(tl *traces.Timeline) bool {
+	for _, next := range []func() (int64, bool){newPassages(tl).nextIn, newPassages(tl).nextOut} {
+		last := int64(event.Missing)
+		for at, ok := next(); ok; at, ok = next() {
+			if at < last {
+				return false
+			}
+			last = at
+		}
+	}
+	return true
+}
+
+// sortedPassages returns the instants in order.
+func sortedPassages(tl *traces.Timeline) (in, out []int64) {
+	p := newPassages(tl)
+	for at, ok := p.nextIn(); ok; at, ok = p.nextIn() {
+		in = append(in, at)
+	}
+	p = newPassages(tl)
+	for at, ok := p.nextOut(); ok; at, ok = p.nextOut() {
+		out = append(out, at)
 	}
 	slices.Sort(in)
 	slices.Sort(out)
 	return in, out
+}
+
+// each returns a function that gives the values one by one.
+func each(values []int64) func() (int64, bool) {
+	return func() (int64, bool) {
+		if len(values) == 0 {
+			return 0, false
+		}
+		v := values[0]
+		values = values[1:]
+		return v, true
+	}
 }
 
 // A Column is the parts of one block's latency.
@@ -110,52 +141,53 @@ func PartsOverTime(tl *traces.Timeline, from event.Kind, buckets int) ([]Part, [
 	if err := require(tl, "parts of the latency", from, event.Committed); err != nil {
 		return nil, nil, err
 	}
-	if err := checkClocks(tl); err != nil && from == event.Offered {
-		return nil, nil, err
+	if n, most := before(tl); from == event.Offered {
+		if err := skewError(tl, n, most); err != nil {
+			return nil, nil, err
+		}
 	}
 	parts := slices.DeleteFunc(PartsOf(tl), func(p Part) bool { return p.From.Precedes(from) })
 	if len(parts) == 0 || parts[0].From != from {
 		return nil, nil, &MissingError{Stream: tl.Name(), Kind: from, Figure: "parts of the latency", Rare: true}
 	}
-	start, committed := tl.Column(from), tl.Column(event.Committed)
-	first, last, _ := bounds(committed)
-	slowest := make([]int, buckets)
-	for i := range slowest {
-		slowest[i] = -1
+	kinds := []event.Kind{from}
+	for _, p := range parts {
+		kinds = append(kinds, p.To) // the last one is Committed
 	}
-	for i, at := range committed {
-		if !complete(tl, parts, i) {
-			continue
-		}
-		b := bucketOf(at, first, last-first, buckets)
-		if s := slowest[b]; s < 0 || at-start[i] > committed[s]-start[s] {
-			slowest[b] = i
+	first, last, _ := tl.Bounds(event.Committed)
+	type block struct {
+		i        int
+		at, took int64
+	}
+	slowest := make([]block, buckets)
+	for b := range slowest {
+		slowest[b].i = -1
+	}
+	for from, w := range tl.Windows(kinds...) {
+	next:
+		for i, at := range w[len(parts)] {
+			for _, c := range w {
+				if c[i] == event.Missing {
+					continue next
+				}
+			}
+			s := &slowest[bucketOf(at, first, last-first, buckets)]
+			if took := at - w[0][i]; s.i < 0 || took > s.took {
+				*s = block{from + i, at, took}
+			}
 		}
 	}
 	var columns []Column
-	for b, i := range slowest {
-		if i < 0 {
+	for b, s := range slowest {
+		if s.i < 0 {
 			continue
 		}
 		edge := func(b int) int64 { return first + int64(float64(b)/float64(buckets)*float64(last-first+1)) }
-		c := Column{Span: Span{edge(b), edge(b + 1)}, At: committed[i], Parts: make([]int64, len(parts))}
+		c := Column{Span: Span{edge(b), edge(b + 1)}, At: s.at, Parts: make([]int64, len(parts))}
 		for p, part := range parts {
-			c.Parts[p] = tl.Value(part.To, i) - tl.Value(part.From, i)
+			c.Parts[p] = tl.Value(part.To, s.i) - tl.Value(part.From, s.i)
 		}
 		columns = append(columns, c)
 	}
 	return parts, columns, nil
-}
-
-// complete reports whether all instants that the parts lie between are known.
-func complete(tl *traces.Timeline, parts []Part, i int) bool {
-	if tl.Value(parts[0].From, i) == event.Missing {
-		return false
-	}
-	for _, p := range parts {
-		if tl.Value(p.To, i) == event.Missing {
-			return false
-		}
-	}
-	return true
 }

@@ -20,7 +20,7 @@ func TestDownsampleKeepsEnvelope(t *testing.T) {
 		s.add(at, v)
 	}
 	s.V[7777] = 100_000 // a stall of one block
-	d := Downsample(s, buckets)
+	d := s.Curve().Downsample(s.Curve().Shape(), buckets)
 	if d.Len() > 4*buckets {
 		t.Errorf("%d steps", d.Len())
 	}
@@ -53,16 +53,16 @@ func TestDownsampleKeepsEnvelope(t *testing.T) {
 			t.Errorf("bucket %d: %v, want %v", b, got[b], w)
 		}
 	}
-	if short := Downsample(s, s.Len()); short.Len() != s.Len() {
+	if short := s.Curve().Downsample(s.Curve().Shape(), s.Len()); short.Len() != s.Len() {
 		t.Error("a short series was changed")
 	}
 }
 
 func TestDepthByHand(t *testing.T) {
-	d, err := Depth(timeline(map[event.Kind][]int64{
+	d, err := inMemory(Depth(timeline(map[event.Kind][]int64{
 		event.Enqueued: {0, 1, 2, 10, 20},
 		event.Dequeued: {0, 5, 10, 12, gone},
-	}))
+	})))
 	if err != nil {
 		t.Fatal(err)
 	}

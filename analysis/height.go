@@ -4,34 +4,9 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
-
-// A Series is a step curve: from T[i] until T[i+1] its value is V[i]. The times
-// increase strictly.
-type Series struct {
-	T, V []int64
-}
-
-// Len is the number of steps.
-func (s Series) Len() int { return len(s.T) }
-
-func (s *Series) add(t, v int64) {
-	if n := len(s.T); n > 0 && s.T[n-1] == t {
-		s.V[n-1] = v
-		return
-	}
-	s.T, s.V = offheap.Append(s.T, t), offheap.Append(s.V, v)
-}
-
-// Free gives the memory of the series back, which the collector may not do of a long one.
-func (s *Series) Free() {
-	offheap.Free(s.T)
-	offheap.Free(s.V)
-	*s = Series{}
-}
 
 // MissingError says that a trace lacks what a figure is made of.
 type MissingError struct {
@@ -66,31 +41,36 @@ func require(tl *traces.Timeline, figure string, kinds ...event.Kind) error {
 // or written out of order does not dent the curve. And the orderer's height is at
 // least the peer's. When offered blocks are not committed within the trace, the
 // curves end with the peer's last event: what it did later was not recorded.
-func Heights(tl *traces.Timeline) (orderer, peer Series, err error) {
+func Heights(tl *traces.Timeline) (orderer, peer Curve, err error) {
 	if err := require(tl, "heights", event.Offered, event.Committed); err != nil {
-		return orderer, peer, err
+		return nil, nil, err
 	}
-	walkHeights(tl, func(t int64, o, p int) {
-		first := int64(tl.First)
-		if n := orderer.Len(); n == 0 || orderer.V[n-1] != first+int64(o) {
-			orderer.add(t, first+int64(o))
+	first := int64(tl.First)
+	height := func(of func(o, p int) int) Curve {
+		return func(yield func(int64, int64) bool) {
+			last := int64(-1)
+			walkHeights(tl, func(t int64, o, p int) bool {
+				now := first + int64(of(o, p))
+				if now == last {
+					return true
+				}
+				last = now
+				return yield(t, now)
+			})
 		}
-		if n := peer.Len(); n == 0 || peer.V[n-1] != first+int64(p) {
-			peer.add(t, first+int64(p))
-		}
-	})
-	return orderer, peer, nil
+	}
+	return height(func(o, _ int) int { return o }), height(func(_, p int) int { return p }), nil
 }
 
 // Gap returns the height gap, orderer height − peer height, over time. It ends where
 // [Heights] end.
-func Gap(tl *traces.Timeline) (Series, error) {
-	var gap Series
+func Gap(tl *traces.Timeline) (Curve, error) {
 	if err := require(tl, "height gap", event.Offered, event.Committed); err != nil {
-		return gap, err
+		return nil, err
 	}
-	walkHeights(tl, func(t int64, o, p int) { gap.add(t, int64(o-p)) })
-	return gap, nil
+	return func(yield func(int64, int64) bool) {
+		walkHeights(tl, func(t int64, o, p int) bool { return yield(t, int64(o-p)) })
+	}, nil
 }
 
 // GapSummary describes a height gap curve, from the first offer to the last step. While a
@@ -119,16 +99,19 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 	s := &GapSummary{}
 	var last, observed int64
 	area, first := 0.0, true
-	walkHeights(tl, func(t int64, o, p int) {
+	walkHeights(tl, func(t int64, o, p int) bool {
 		if first {
 			s.MaxAt, first = t, false
 		} else {
-			seen := t - last - overlap([]Span{{last, t}}, hidden)
+			seen := t - last
+			if len(hidden) > 0 {
+				seen -= overlap([]Span{{last, t}}, hidden)
+			}
 			area, observed = area+float64(s.Final)*float64(seen), observed+seen
 		}
 		last, s.Final = t, int64(o-p)
 		if covered(t, blind) {
-			return
+			return true
 		}
 		if s.Final > s.Max {
 			s.Max, s.MaxAt, s.CaughtUp = s.Final, t, Optional[int64]{}
@@ -136,6 +119,7 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 		if s.Final == 0 && s.Max > 0 && !s.CaughtUp.Known() {
 			s.CaughtUp = Known(t)
 		}
+		return true
 	})
 	if observed > 0 {
 		s.Mean = area / float64(observed)
@@ -145,43 +129,45 @@ func summarizeGap(tl *traces.Timeline, blind []BlindSpan) *GapSummary {
 
 // walkHeights merges offered and committed times and calls visit once an instant
 // at which a height changed, in order, with the blocks of the timeline that the
-// orderer and the peer then hold. Instants before the first offer and behind the
-// horizon are left out. Blocks before the first of which either was seen, a trace may tell
-// their sizes, are in both ledgers.
-func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int)) {
-	offered, made := heightTimes(tl.Column(event.Offered))
-	defer offheap.Free(made)
-	committed, made := heightTimes(tl.Column(event.Committed))
-	defer offheap.Free(made)
+// orderer and the peer then hold, as long as visit returns true. Instants before the first offer
+// and behind the horizon are left out. Blocks before the first of which either was seen, a trace may
+// show their sizes, are in both ledgers.
+func walkHeights(tl *traces.Timeline, visit func(t int64, orderer, peer int) bool) {
+	offered, committed := newGrowth(tl, event.Offered), newGrowth(tl, event.Committed)
 	end := horizon(tl)
 	begin := unseenFirst(tl)
 	o, p := begin, begin
-	for o < len(offered) || p < len(committed) {
-		var t int64
-		if o < len(offered) && (p == len(committed) || offered[o] <= committed[p]) {
-			t = offered[o]
-		} else {
-			t = committed[p]
+	next := func(g *growth, i int) int64 {
+		if i < g.n {
+			return g.at(i)
 		}
+		return math.MaxInt64
+	}
+	offer, commit := next(offered, o), next(committed, p)
+	for o < offered.n || p < committed.n {
+		t := min(offer, commit)
 		if o > begin && t > end {
 			return
 		}
-		for o < len(offered) && offered[o] == t {
+		for offer == t && o < offered.n {
 			o++
+			offer = next(offered, o)
 		}
-		for p < len(committed) && committed[p] == t {
+		for commit == t && p < committed.n {
 			p++
+			commit = next(committed, p)
 		}
-		if o > begin {
-			visit(t, max(o, p), p)
+		if o > begin && !visit(t, max(o, p), p) {
+			return
 		}
 	}
 }
 
 // unseenFirst counts the blocks before the first that was offered or committed.
 func unseenFirst(tl *traces.Timeline) int {
+	offered, committed := tl.Cursor(event.Offered), tl.Cursor(event.Committed)
 	n := 0
-	for n < tl.Len() && tl.Value(event.Offered, n) == event.Missing && tl.Value(event.Committed, n) == event.Missing {
+	for n < tl.Len() && offered.At(n) == event.Missing && committed.At(n) == event.Missing {
 		n++
 	}
 	return n
@@ -205,42 +191,76 @@ func horizon(tl *traces.Timeline) int64 {
 
 // backlog counts the offered blocks behind the last one that was committed.
 func backlog(tl *traces.Timeline) int {
-	offered, committed := tl.Column(event.Offered), tl.Column(event.Committed)
+	offered, committed := tl.Cursor(event.Offered), tl.Cursor(event.Committed)
 	n := 0
-	for i := len(offered) - 1; i >= 0 && (committed == nil || committed[i] == event.Missing); i-- {
-		if offered[i] != event.Missing {
+	for i := tl.Len() - 1; i >= 0 && committed.At(i) == event.Missing; i-- {
+		if offered.At(i) != event.Missing {
 			n++
 		}
 	}
 	return n
 }
 
-// heightTimes returns for every block the first instant at which it or a later
-// block was seen, cut after the last block that was seen at all. Where that is not the column
-// itself, it was made and is to be freed.
-func heightTimes(col []int64) (times, made []int64) {
-	n := len(col)
-	for n > 0 && col[n-1] == event.Missing {
-		n--
+// A growth gives the instants at which a ledger grew: for every block the first one at which it or
+// a later block was seen, up to the last block that was seen at all.
+type growth struct {
+	cursor traces.Cursor
+	n      int
+	// later is nil when the instants ascend without holes: then they are those of the blocks. Or
+	// it has the least instant behind each window of growthBlocks.
+	later []int64
+
+	from   int
+	values []int64 // from block from on
+}
+
+const growthBlocks = 1024
+
+func newGrowth(tl *traces.Timeline, k event.Kind) *growth {
+	g := &growth{cursor: tl.Cursor(k), n: tl.Len()}
+	if tl.Ascends(k) {
+		return g
 	}
-	col = col[:n]
-	// Missing is the least int64, so this also finds holes.
-	ordered := true
-	for i, v := range col {
-		if v == event.Missing || i > 0 && v < col[i-1] {
-			ordered = false
-			break
+	if !g.cursor.Known() {
+		g.n = 0
+	}
+	for g.n > 0 && g.cursor.At(g.n-1) == event.Missing {
+		g.n--
+	}
+	g.later = make([]int64, (g.n+growthBlocks-1)/growthBlocks)
+	least := int64(math.MaxInt64)
+	for i := g.n - 1; i >= 0; i-- {
+		if i%growthBlocks == growthBlocks-1 || i == g.n-1 {
+			g.later[i/growthBlocks] = least
+		}
+		if v := g.cursor.At(i); v != event.Missing {
+			least = min(least, v)
 		}
 	}
-	if ordered {
-		return col, nil
+	return g
+}
+
+// at returns the instant of block i, which is below n.
+func (g *growth) at(i int) int64 {
+	if at := uint(i - g.from); at < uint(len(g.values)) {
+		return g.values[at]
 	}
-	times = offheap.Make[int64](n)
-	for i := n - 1; i >= 0; i-- {
-		times[i] = col[i]
-		if i+1 < n && (col[i] == event.Missing || times[i+1] < col[i]) {
-			times[i] = times[i+1]
+	return g.seek(i)
+}
+
+func (g *growth) seek(i int) int64 {
+	if g.later == nil {
+		g.from, g.values = g.cursor.Window(i)
+		return g.values[i-g.from]
+	}
+	g.from = i / growthBlocks * growthBlocks
+	g.values = append(g.values[:0], make([]int64, min(growthBlocks, g.n-g.from))...)
+	least := g.later[i/growthBlocks]
+	for j := len(g.values) - 1; j >= 0; j-- {
+		if v := g.cursor.At(g.from + j); v != event.Missing {
+			least = min(least, v)
 		}
+		g.values[j] = least
 	}
-	return times, times
+	return g.values[i-g.from]
 }

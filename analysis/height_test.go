@@ -27,9 +27,9 @@ func TestHeightsByHand(t *testing.T) {
 			t.Errorf("%s: %v %v, want %v %v", name, s.T, s.V, ts, vs)
 		}
 	}
-	check("orderer", orderer, []int64{0, 10, 20, 30}, []int64{5, 6, 7, 8})
-	check("peer", peer, []int64{0, 15, 20, 45, 50}, []int64{4, 5, 6, 7, 8})
-	gap, err := Gap(tl)
+	check("orderer", orderer.Series(), []int64{0, 10, 20, 30}, []int64{5, 6, 7, 8})
+	check("peer", peer.Series(), []int64{0, 15, 20, 45, 50}, []int64{4, 5, 6, 7, 8})
+	gap, err := inMemory(Gap(tl))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestGapEndsWithThePeersData(t *testing.T) {
 		event.Enqueued:  {5, 15, 25, gone, gone, gone},
 		event.Committed: {6, 16, gone, gone, gone, gone},
 	})
-	gap, err := Gap(tl)
+	gap, err := inMemory(Gap(tl))
 	if err != nil || gap.T[gap.Len()-1] != 20 {
 		t.Errorf("gap %v, %v", gap, err)
 	}
@@ -60,7 +60,7 @@ func TestGapEndsWithThePeersData(t *testing.T) {
 		t.Errorf("no warning of %q in\n%s", want, all)
 	}
 	// A peer whose clock is so far behind that it ends before the first offer.
-	if gap, err := Gap(timeline(map[event.Kind][]int64{event.Offered: {50, 60}, event.Committed: {1, gone}})); err != nil || gap.Len() == 0 {
+	if gap, err := inMemory(Gap(timeline(map[event.Kind][]int64{event.Offered: {50, 60}, event.Committed: {1, gone}}))); err != nil || gap.Len() == 0 {
 		t.Errorf("gap %v, %v", gap, err)
 	}
 }
@@ -74,14 +74,54 @@ func TestHeightsWithHolesAndDisorder(t *testing.T) {
 		{[]int64{gone}, nil},
 		{nil, nil},
 	} {
-		if got, _ := heightTimes(c.col); !slices.Equal(got, c.want) {
-			t.Errorf("heightTimes(%v) = %v, want %v", c.col, got, c.want)
+		g := newGrowth(timeline(map[event.Kind][]int64{event.Offered: c.col}), event.Offered)
+		if got := instants(g); !slices.Equal(got, c.want) {
+			t.Errorf("the growth of %v is %v, want %v", c.col, got, c.want)
 		}
 	}
 	// The orderer's log ends early: the peer cannot be ahead of it.
-	gap, err := Gap(timeline(map[event.Kind][]int64{event.Offered: {0, gone}, event.Committed: {5, 9}}))
+	gap, err := inMemory(Gap(timeline(map[event.Kind][]int64{event.Offered: {0, gone}, event.Committed: {5, 9}})))
 	if err != nil || !slices.Equal(gap.V, []int64{1, 0, 0}) {
 		t.Errorf("gap %v, %v", gap, err)
+	}
+}
+
+func instants(g *growth) (at []int64) {
+	for i := range g.n {
+		at = append(at, g.at(i))
+	}
+	return at
+}
+
+// TestGrowthAgainstBruteForce holds that long columns with holes grow as if each block had been held
+// against all later ones, read forwards and backwards.
+func TestGrowthAgainstBruteForce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 4))
+	for range 20 {
+		column := make([]int64, 1+rng.IntN(5000))
+		for i := range column {
+			if column[i] = int64(i)*10 + rng.Int64N(200); rng.IntN(10) == 0 {
+				column[i] = gone
+			}
+		}
+		want := slices.Clone(column)
+		for len(want) > 0 && want[len(want)-1] == gone {
+			want = want[:len(want)-1]
+		}
+		for i := len(want) - 2; i >= 0; i-- {
+			if want[i] == gone || want[i+1] < want[i] {
+				want[i] = want[i+1]
+			}
+		}
+		g := newGrowth(timeline(map[event.Kind][]int64{event.Offered: column}), event.Offered)
+		if got := instants(g); !slices.Equal(got, want) {
+			t.Fatal("the growth differs")
+		}
+		for i := g.n - 1; i >= 0; i -= 1 + rng.IntN(700) {
+			if g.at(i) != want[i] {
+				t.Fatalf("block %d: %d, want %d", i, g.at(i), want[i])
+			}
+		}
 	}
 }
 
@@ -89,7 +129,7 @@ func TestGapAgainstBruteForce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		tl := randomTimeline(rng, 1+rng.IntN(60))
-		gap, err := Gap(tl)
+		gap, err := inMemory(Gap(tl))
 		if err != nil {
 			continue // all holes
 		}

@@ -2,9 +2,10 @@ package analysis
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -89,51 +90,67 @@ const (
 
 // checkClocks returns a *SkewError when commits lie before offers by more than the
 // resolution of the times.
-func checkClocks(tl *traces.Timeline) error {
-	resolution, _ := tl.Settings.Int(traces.SettingResolution)
-	if n, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); most > max(resolution, 0) {
-		return &SkewError{Stream: tl.Name(), Blocks: n, Most: most}
+func checkClocks(tl *traces.Timeline, latency *Tally) error {
+	n, least := latency.Negative()
+	return skewError(tl, n, -least)
+}
+
+func skewError(tl *traces.Timeline, blocks int, most int64) error {
+	if resolution, _ := tl.Settings.Int(traces.SettingResolution); most > max(resolution, 0) {
+		return &SkewError{Stream: tl.Name(), Blocks: blocks, Most: most}
 	}
 	return nil
 }
 
 // Latency returns the delivery latency in ns, committed − offered, of the blocks of
-// which both were observed, by block number; or a *MissingError or *SkewError.
-func Latency(tl *traces.Timeline) ([]int64, error) {
+// which both were observed; or a *MissingError or *SkewError.
+func Latency(tl *traces.Timeline) (*Tally, error) {
 	if err := require(tl, "delivery latency", event.Offered, event.Committed); err != nil {
 		return nil, err
 	}
-	if err := checkClocks(tl); err != nil {
+	t := latencies(tl)
+	if err := checkClocks(tl, t); err != nil {
 		return nil, err
 	}
-	return differences(nil, tl.Column(event.Offered), tl.Column(event.Committed)), nil
+	return t, nil
 }
 
-// differences appends to[i] − from[i] to dst[:0], which it takes over, where both are there,
-// and a value in each of the columns with.
-func differences(dst, from, to []int64, with ...[]int64) []int64 {
-	if from == nil || to == nil {
-		return dst[:0]
-	}
-	if cap(dst) < len(to) {
-		offheap.Free(dst)
-		dst = offheap.Make[int64](len(to))
-	}
-	dst = dst[:0]
-next:
-	for i, v := range to {
-		if i%offheap.Breath == 0 {
-			offheap.Breathe()
-		}
-		if v == event.Missing || from[i] == event.Missing {
-			continue
-		}
-		for _, c := range with {
-			if c[i] == event.Missing {
-				continue next
+func latencies(tl *traces.Timeline) *Tally {
+	return NewTally(durations(tl, event.Offered, event.Committed))
+}
+
+// durations returns the time between two instants of the blocks that have both, and a value of
+// each of the kinds with.
+func durations(tl *traces.Timeline, from, to event.Kind, with ...event.Kind) iter.Seq[[]int64] {
+	kinds := append([]event.Kind{from, to}, with...)
+	slices.Sort(kinds[2:])
+	kinds = append(kinds[:2], slices.DeleteFunc(slices.Compact(kinds[2:]), func(k event.Kind) bool {
+		return k == from || k == to || tl.Observed(k) == tl.Len()
+	})...)
+	whole := len(kinds) == 2 && tl.Observed(from) == tl.Len() && tl.Observed(to) == tl.Len()
+	return func(yield func([]int64) bool) {
+		var took []int64
+		for _, w := range tl.Windows(kinds...) {
+			took = took[:0]
+			start, end := w[0], w[1]
+			if whole {
+				for i, v := range end {
+					took = append(took, v-start[i])
+				}
+			} else {
+			next:
+				for i, v := range end {
+					for _, c := range w {
+						if c[i] == event.Missing {
+							continue next
+						}
+					}
+					took = append(took, v-start[i])
+				}
+			}
+			if !yield(took) {
+				return
 			}
 		}
-		dst = append(dst, v-from[i])
 	}
-	return dst
 }

@@ -1,7 +1,9 @@
 package analysis
 
 import (
-	"github.com/blockreel/blockreel/internal/offheap"
+	"iter"
+	"slices"
+
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -76,8 +78,8 @@ func LedgerRunOf(tl *traces.Timeline, warmup int) LedgerRun {
 	if gap := summarizeGap(counted, nil); gap != nil {
 		r.MaxGap = Known(gap.Max)
 	}
-	r.Latency = summarized(differences(nil, counted.Column(event.Offered), counted.Column(event.Committed)))
-	r.Service = summarized(differences(nil, counted.Column(event.Dequeued), counted.Column(event.Committed)))
+	r.Latency = latencies(counted).Quantiles()
+	r.Service = NewTally(durations(counted, event.Dequeued, event.Committed)).Quantiles()
 	if r.Service != nil && r.Service.Mean > 0 {
 		r.Capacity = Known(1e9 / r.Service.Mean)
 	}
@@ -88,20 +90,20 @@ func LedgerRunOf(tl *traces.Timeline, warmup int) LedgerRun {
 
 // stages sets the durations of those stages that took any time at all.
 func (r *LedgerRun) stages(tl *traces.Timeline) {
-	add := func(name string, values []int64) {
-		if q := summarized(values); q != nil && q.Max > 0 {
+	add := func(name string, values iter.Seq[[]int64]) {
+		if q := NewTally(values).Quantiles(); q != nil && q.Max > 0 {
 			r.Stages = append(r.Stages, StageTime{name, q})
 		}
 	}
-	add("validation", differences(nil, tl.Column(event.Dequeued), tl.Column(event.Validated)))
+	add("validation", durations(tl, event.Dequeued, event.Validated))
 	for _, s := range stageKinds {
-		var values []int64
-		for _, v := range tl.Column(s.kind) {
-			if v != event.Missing {
-				values = offheap.Append(values, v)
+		add(s.name, func(yield func([]int64) bool) {
+			for _, w := range tl.Windows(s.kind) {
+				if !yield(slices.DeleteFunc(slices.Clone(w[0]), func(v int64) bool { return v == event.Missing })) {
+					return
+				}
 			}
-		}
-		add(s.name, values)
+		})
 	}
 }
 
@@ -113,7 +115,7 @@ func (r *LedgerRun) rates(tl, counted *traces.Timeline, warmup int) {
 	} else if tl.Len() > 0 {
 		from = tl.Value(event.Dequeued, 0)
 	}
-	_, last, n := bounds(counted.Column(event.Committed))
+	_, last, n := counted.Bounds(event.Committed)
 	r.Blocks = int64(n)
 	if n == 0 || from == event.Missing || last <= from {
 		return

@@ -1,11 +1,10 @@
 package analysis
 
 import (
+	"iter"
 	"math"
 	"math/bits"
 	"slices"
-
-	"github.com/blockreel/blockreel/internal/offheap"
 )
 
 // Quantiles describes a set of values, in their own unit. The percentiles are
@@ -24,45 +23,15 @@ type Quantiles struct {
 	Max   int64   `json:"max"`
 }
 
-// Summarize returns the quantiles of values, nil when there are none. It reorders
-// values, in linear time.
-func Summarize(values []int64) *Quantiles {
-	if len(values) == 0 {
-		return nil
-	}
-	q := &Quantiles{Count: int64(len(values)), Min: values[0], Max: values[0]}
-	sum := 0.0
-	for piece := range offheap.Pieces(values) {
-		for _, v := range piece {
-			sum += float64(v)
-			q.Min, q.Max = min(q.Min, v), max(q.Max, v)
-		}
-	}
-	q.Mean = sum / float64(len(values))
-	// Once rank k stands in its place, every higher rank is to its right.
-	done := 0
-	at := func(p float64) int64 {
-		k := rank(len(values), p)
-		nthElement(values[done:], k-done)
-		done = k
-		return values[k]
-	}
-	q.P50, q.P90, q.P95, q.P99, q.P99_9 = at(50), at(90), at(95), at(99), at(99.9)
-	return q
-}
-
-// summarized is Summarize of values that are of no more use, and freed.
-func summarized(values []int64) *Quantiles {
-	defer offheap.Free(values)
-	return Summarize(values)
-}
+// Summarize returns the quantiles of values, nil when there are none.
+func Summarize(values []int64) *Quantiles { return NewTally(windowOf(values)).Quantiles() }
 
 // Percentile returns the p-th percentile, 0 ≤ p ≤ 100, of values by nearest rank
-// (see [Quantiles]). It reorders values and panics when there are none.
-func Percentile(values []int64, p float64) int64 {
-	k := rank(len(values), p)
-	nthElement(values, k)
-	return values[k]
+// (see [Quantiles]). It panics when there are none.
+func Percentile(values []int64, p float64) int64 { return NewTally(windowOf(values)).Percentile(p) }
+
+func windowOf(values []int64) iter.Seq[[]int64] {
+	return func(yield func([]int64) bool) { yield(values) }
 }
 
 // rank returns the index of the p-th percentile among n sorted values: ⌈p·n/100⌉ − 1.
@@ -72,57 +41,212 @@ func rank(n int, p float64) int {
 	return min(max(int(math.Ceil(p*float64(n)/100-1e-6)), 1), n) - 1
 }
 
-// nthElement reorders v such that v[k] is what it would be if v were sorted, with
-// nothing greater before it and nothing less after it.
-func nthElement(v []int64, k int) {
-	lo, hi := 0, len(v)
-	// Quickselect halves the range on average; an input that defeats the choice of
-	// pivots is sorted.
-	for budget := 2 * bits.Len(uint(len(v))); hi-lo > 16; budget-- {
-		if budget == 0 {
-			break
-		}
-		lt, gt := partition3(v[lo:hi], pivot(v[lo:hi]))
-		switch {
-		case k < lo+lt:
-			hi = lo + lt
-		case k >= lo+gt:
-			lo += gt
-		default:
-			return
-		}
-	}
-	slices.Sort(v[lo:hi])
+// A Tally has the percentiles of values that need not be in memory at once: it counts them
+// in buckets, and takes from a second pass over the values those of the buckets that
+// hold the wanted ranks. Few values it keeps.
+type Tally struct {
+	n               int
+	sum             float64
+	least, greatest int64
+	values          iter.Seq[[]int64] // gives all of them once more
+	few             []int64
+	counts          [2][]uint32 // of values below zero, and of the others, by bucket
 }
 
-// pivot returns the median of nine values spread over v.
-func pivot(v []int64) int64 {
-	var s [9]int64
-	for i := range s {
-		s[i] = v[i*(len(v)-1)/8]
+const (
+	// fewValues is how many values a Tally keeps before it counts.
+	fewValues = 4096
+	// A bucket is a value below 2·octave, and a 1,024th of an octave above.
+	octave     = 1024
+	octaveBits = 10
+	numBuckets = (63-octaveBits)*octave + octave
+)
+
+// NewTally counts values, which come in windows, more than once and in the same order.
+func NewTally(values iter.Seq[[]int64]) *Tally {
+	t := &Tally{values: values}
+	for w := range values {
+		t.add(w)
 	}
-	slices.Sort(s[:])
-	return s[4]
+	return t
 }
 
-// partition3 moves what is less than p to v[:lt], equal to p to v[lt:gt] and
-// greater to v[gt:]. Equal values are common: log times have few digits.
-func partition3(v []int64, p int64) (lt, gt int) {
-	gt = len(v)
-	for i := 0; i < gt; {
-		switch x := v[i]; {
-		case x < p:
-			v[i], v[lt] = v[lt], x
-			lt++
-			i++
-		case x > p:
-			gt--
-			v[i], v[gt] = v[gt], x
+// bucket returns the side and the bucket of a value; on either side they grow with its distance
+// from zero.
+func bucket(v int64) (side, i int) {
+	u := uint64(v ^ v>>63)
+	shift := max(bits.Len64(u)-octaveBits-1, 0)
+	return int(v>>63) + 1, int(u>>shift) + shift<<octaveBits
+}
+
+func (t *Tally) add(values []int64) {
+	if len(values) == 0 {
+		return
+	}
+	if t.n == 0 {
+		t.least, t.greatest = values[0], values[0]
+	}
+	sum, least, greatest := t.sum, t.least, t.greatest
+	for _, v := range values {
+		sum += float64(v)
+		least, greatest = min(least, v), max(greatest, v)
+	}
+	t.sum, t.least, t.greatest = sum, least, greatest
+	if t.n += len(values); t.n <= fewValues {
+		t.few = append(t.few, values...)
+		return
+	}
+	t.count(t.few)
+	t.few = nil
+	t.count(values)
+}
+
+func (t *Tally) count(values []int64) {
+	below, above := t.counts[0], t.counts[1]
+	for _, v := range values {
+		switch side, i := bucket(v); {
+		case side == 1 && above != nil:
+			above[i]++
+		case side == 0 && below != nil:
+			below[i]++
 		default:
-			i++
+			t.counts[side] = make([]uint32, numBuckets)
+			t.counts[side][i]++
+			below, above = t.counts[0], t.counts[1]
 		}
 	}
-	return lt, gt
+}
+
+// Len is the number of values.
+func (t *Tally) Len() int { return t.n }
+
+// Negative counts the values below zero, and returns the least of them.
+func (t *Tally) Negative() (n int, least int64) {
+	for _, v := range t.few {
+		if v < 0 {
+			n++
+		}
+	}
+	for _, count := range t.counts[0] {
+		n += int(count)
+	}
+	return n, min(t.least, 0)
+}
+
+// Quantiles returns the quantiles of the values, nil when there are none.
+func (t *Tally) Quantiles() *Quantiles {
+	if t.n == 0 {
+		return nil
+	}
+	v := t.at(rank(t.n, 50), rank(t.n, 90), rank(t.n, 95), rank(t.n, 99), rank(t.n, 99.9))
+	return &Quantiles{Count: int64(t.n), Mean: t.sum / float64(t.n), Min: t.least,
+		P50: v[0], P90: v[1], P95: v[2], P99: v[3], P99_9: v[4], Max: t.greatest}
+}
+
+// Percentile returns the p-th percentile, 0 ≤ p ≤ 100. It panics when there are no values.
+func (t *Tally) Percentile(p float64) int64 { return t.at(rank(t.n, p))[0] }
+
+// at returns the values of these ranks, which ascend.
+func (t *Tally) at(ranks ...int) []int64 {
+	s := t.choose(ranks...)
+	if s.open() {
+		for w := range t.values {
+			s.add(w)
+		}
+	}
+	values := make([]int64, len(ranks))
+	for i, r := range ranks {
+		values[i] = s.at(r)
+	}
+	return values
+}
+
+// A choice is the buckets that hold some ranks, and their values.
+type choice struct {
+	sorted []int64 // all values, when they are few
+	slots  [2][]uint16
+	picked []picked // in the order of the ranks
+}
+
+// picked are the values of a bucket. Often most of them are the same.
+type picked struct {
+	before, n int // values of lower buckets and of this one
+	seen      bool
+	value     int64
+	same      int // values that are value
+	others    []int64
+}
+
+// choose finds the buckets of ranks, which ascend.
+func (t *Tally) choose(ranks ...int) *choice {
+	if t.n <= fewValues {
+		return &choice{sorted: slices.Sorted(slices.Values(t.few))}
+	}
+	s := &choice{}
+	before := 0
+	visit := func(side, i int) {
+		n := int(t.counts[side][i])
+		for len(ranks) > 0 && ranks[0] < before+n {
+			if s.slots[side] == nil {
+				s.slots[side] = make([]uint16, numBuckets)
+			}
+			if s.slots[side][i] == 0 {
+				s.picked = append(s.picked, picked{before: before, n: n})
+				s.slots[side][i] = uint16(len(s.picked))
+			}
+			ranks = ranks[1:]
+		}
+		before += n
+	}
+	for i := len(t.counts[0]) - 1; i >= 0; i-- {
+		visit(0, i)
+	}
+	for i := range t.counts[1] {
+		visit(1, i)
+	}
+	return s
+}
+
+func (s *choice) open() bool { return s.sorted == nil }
+
+func (s *choice) add(values []int64) {
+	for _, v := range values {
+		side, i := bucket(v)
+		if s.slots[side] == nil || s.slots[side][i] == 0 {
+			continue
+		}
+		switch p := &s.picked[s.slots[side][i]-1]; {
+		case !p.seen:
+			p.seen, p.value, p.same = true, v, 1
+		case v == p.value:
+			p.same++
+		default:
+			p.others = append(p.others, v)
+		}
+	}
+}
+
+// at returns the value of one of the ranks; they ascend.
+func (s *choice) at(rank int) int64 {
+	if s.sorted != nil {
+		return s.sorted[rank]
+	}
+	for rank >= s.picked[0].before+s.picked[0].n {
+		s.picked = s.picked[1:]
+	}
+	p := &s.picked[0]
+	if p.seen {
+		slices.Sort(p.others)
+		p.seen = false
+	}
+	k := rank - p.before
+	switch less, _ := slices.BinarySearch(p.others, p.value); {
+	case k < less:
+		return p.others[k]
+	case k < less+p.same:
+		return p.value
+	}
+	return p.others[k-p.same]
 }
 
 // A PercentilePoint is one point of a latency curve.
@@ -131,23 +255,25 @@ type PercentilePoint struct {
 	Value   int64   `json:"value"`
 }
 
-// PercentileCurve returns the percentiles of values, from the median to the
+// Percentiles returns the percentiles of the values, from the median to the
 // maximum, at points that lie evenly on the axis log 1/(1 − p), perDecade of them
 // between 90 % and 99 %. It ends at the greatest percentile that the number of
-// values can tell from the maximum. It reorders values.
-func PercentileCurve(values []int64, perDecade int) []PercentilePoint {
-	n := len(values)
-	if n == 0 {
+// values can tell from the maximum.
+func (t *Tally) Percentiles(perDecade int) []PercentilePoint {
+	if t.n == 0 {
 		return nil
 	}
-	slices.Sort(values)
 	var curve []PercentilePoint
-	last := math.Log10(float64(n))
+	var ranks []int
+	last := math.Log10(float64(t.n))
 	for x := math.Log10(2); x < last; x += 1 / float64(perDecade) {
 		p := 100 * (1 - math.Pow(10, -x))
-		curve = append(curve, PercentilePoint{Percent: p, Value: values[rank(n, p)]})
+		curve, ranks = append(curve, PercentilePoint{Percent: p}), append(ranks, rank(t.n, p))
 	}
-	return append(curve, PercentilePoint{Percent: 100 * (1 - 1/float64(n)), Value: values[n-1]})
+	for i, v := range t.at(ranks...) {
+		curve[i].Value = v
+	}
+	return append(curve, PercentilePoint{Percent: 100 * (1 - 1/float64(t.n)), Value: t.greatest})
 }
 
 // A Level is a percentile with its name: p50, …, max.

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -84,28 +83,41 @@ func sampledDepth(tl *traces.Timeline, blind []BlindSpan, samples []traces.Sampl
 		full, d.Full = 2*n, Known(int64(0))
 	}
 	blind = stale(tl, blind)
-	gap, _ := Gap(tl) // without one there is no sample within the run
-	defer gap.Free()
-	step := -1
-	for i, at := range c.At {
-		depth := int64(c.Value[i])
-		d.Max = max(d.Max, depth)
-		for step+1 < gap.Len() && gap.T[step+1] <= int64(at) {
-			step++
+	for _, v := range c.Value {
+		d.Max = max(d.Max, int64(v))
+	}
+	next := 0
+	// until takes the samples before an instant, with the gap that held then.
+	until := func(end, gap int64) {
+		for ; next < c.Len() && int64(c.At[next]) < end; next++ {
+			if covered(int64(c.At[next]), blind) {
+				continue
+			}
+			d.InRun++
+			if gap <= fewBehind {
+				continue
+			}
+			d.Behind++
+			depth := int64(c.Value[next])
+			if depth == 0 {
+				d.Empty++
+			}
+			if depth >= full {
+				d.Full = Known(d.Full.Or(0) + 1)
+			}
 		}
-		if step < 0 || int64(at) > gap.T[gap.Len()-1] || covered(int64(at), blind) {
-			continue
+	}
+	if gap, err := Gap(tl); err == nil { // without one there is no sample within the run
+		last, before := int64(event.Missing), int64(0)
+		for t, v := range gap {
+			if last == event.Missing {
+				next = c.Before(event.Time(t)-1) + 1
+			}
+			until(t, before)
+			last, before = t, v
 		}
-		d.InRun++
-		if gap.V[step] <= fewBehind {
-			continue
-		}
-		d.Behind++
-		if depth == 0 {
-			d.Empty++
-		}
-		if depth >= full {
-			d.Full = Known(d.Full.Or(0) + 1)
+		if last != event.Missing {
+			until(last+1, before)
 		}
 	}
 	d.Rate = rateBehind(tl, blind)
@@ -120,14 +132,17 @@ func rateBehind(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
 	}
 	var time, last int64
 	blocks, gap, height := 0, 0, 0
-	committed := tl.Column(event.Committed)
-	walkHeights(tl, func(t int64, o, p int) {
-		hidden := slices.Contains(committed[height:p], event.Missing) ||
-			slices.ContainsFunc(blind, func(b BlindSpan) bool { return b.From < t && last < b.To })
+	committed := tl.Cursor(event.Committed)
+	walkHeights(tl, func(t int64, o, p int) bool {
+		hidden := slices.ContainsFunc(blind, func(b BlindSpan) bool { return b.From < t && last < b.To })
+		for i := height; i < p && !hidden; i++ {
+			hidden = committed.At(i) == event.Missing
+		}
 		if gap > fewBehind && !hidden {
 			time, blocks = time+t-last, blocks+p-height
 		}
 		last, gap, height = t, o-p, p
+		return true
 	})
 	if time == 0 {
 		return Optional[float64]{}
@@ -158,8 +173,7 @@ func usualInterval(c *traces.SampleColumn) int64 {
 	if c.Len() < 2 {
 		return 0
 	}
-	distances := offheap.Make[int64](c.Len() - 1)[:0]
-	defer offheap.Free(distances)
+	distances := make([]int64, 0, c.Len()-1)
 	for i, at := range c.At[1:] {
 		distances = append(distances, int64(at-c.At[i]))
 	}

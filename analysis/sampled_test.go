@@ -13,7 +13,7 @@ import (
 // and samples of the buffer's depth, the true one, every so many ns.
 func outside(t *testing.T, whole *traces.Timeline, interval int64) (*traces.Timeline, traces.SampleColumn) {
 	t.Helper()
-	depth, err := Depth(whole)
+	depth, err := inMemory(Depth(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +22,8 @@ func outside(t *testing.T, whole *traces.Timeline, interval int64) (*traces.Time
 		copy(tl.MakeColumn(k), whole.Column(k))
 	}
 	c := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesBufferSize, Unit: traces.UnitBlocks, Node: whole.Peer, Channel: whole.Channel}}
-	from, _, _ := bounds(whole.Column(event.Offered))
-	_, to, _ := bounds(whole.Column(event.Committed))
+	from, _, _ := whole.Bounds(event.Offered)
+	_, to, _ := whole.Bounds(event.Committed)
 	i := -1
 	for at := from + interval/3; at < to; at += interval {
 		for i+1 < depth.Len() && depth.T[i+1] <= at {

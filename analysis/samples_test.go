@@ -86,7 +86,7 @@ func TestStarvedEstimate(t *testing.T) {
 // The buffer's depth in a debug log of Fabric 1.4 reaches 2·100 + 1 blocks.
 func TestDepthOfARealRun(t *testing.T) {
 	tl := sample(t, "fabric-1.4-catchup-n100-debug").Timelines[0]
-	depth, err := Depth(tl)
+	depth, err := inMemory(Depth(tl))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -153,22 +152,23 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 	if s.Gap = summarizeGap(tl, s.NotObserved); s.Gap != nil {
 		s.MaxGap = Known(s.Gap.Max)
 	}
-	first, _, offers := bounds(tl.Column(event.Offered))
+	first, _, offers := tl.Bounds(event.Offered)
 	if offers > 0 {
 		s.FirstOffer = Known(first)
 	}
 	s.OfferedRate = offeredRate(tl, s.NotObserved)
-	if _, commit, n := bounds(tl.Column(event.Committed)); n > 0 && offers > 0 {
+	if _, commit, n := tl.Bounds(event.Committed); n > 0 && offers > 0 {
 		s.Makespan = Known(commit - first)
 	}
 	if n, ok := tl.Settings.Int(traces.SettingCutBacklog); ok && n > 0 {
 		s.CutBacklog = Known(n)
 	}
+	latency := latencies(tl)
 	var skew *SkewError
-	if errors.As(checkClocks(tl), &skew) {
+	if errors.As(checkClocks(tl, latency), &skew) {
 		s.ClockSkew = Known(skew.Most)
 	}
-	s.latency(tl)
+	s.latency(tl, latency)
 	s.committer(tl)
 	s.SampledDepth = sampledDepth(tl, s.NotObserved, samples)
 	s.SampledStages = sampledStages(tl, samples)
@@ -183,13 +183,14 @@ func StatsOf(tl *traces.Timeline, samples ...traces.SampleColumn) StreamStats {
 // offeredRate counts the blocks offered after the first instant, at which a recording or a
 // cut finds what had piled up before it, by the time in which the orderer was observed.
 func offeredRate(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
-	col := tl.Column(event.Offered)
-	first, last, _ := bounds(col)
+	first, last, _ := tl.Bounds(event.Offered)
 	before, _ := tl.Settings.Int(traces.SettingBacklogBefore)
 	live := 0
-	for i, at := range col {
-		if at != event.Missing && at > first && int64(tl.Block(i)) >= before {
-			live++
+	for from, w := range tl.Windows(event.Offered) {
+		for i, at := range w[0] {
+			if at > first && int64(tl.Block(from+i)) >= before { // which Missing is not
+				live++
+			}
 		}
 	}
 	observed := last - first - overlap([]Span{{first, last}}, spansOf(blind, tl.Orderer))
@@ -200,62 +201,63 @@ func offeredRate(tl *traces.Timeline, blind []BlindSpan) Optional[float64] {
 }
 
 // latency sets the delivery latency and its parts.
-func (s *StreamStats) latency(tl *traces.Timeline) {
-	scratch := differences(nil, tl.Column(event.Offered), tl.Column(event.Committed))
-	defer func() { offheap.Free(scratch) }()
-	s.Latency = Summarize(scratch)
+func (s *StreamStats) latency(tl *traces.Timeline, latency *Tally) {
+	s.Latency = latency.Quantiles()
 	s.Parts = PartsOf(tl)
-	var with [][]int64
-	if len(s.Parts) > 0 {
-		with = [][]int64{tl.Column(s.Parts[0].From), tl.Column(event.Committed)}
-	}
 	for i, p := range s.Parts {
-		scratch = differences(scratch, tl.Column(p.From), tl.Column(p.To), with...)
-		s.Parts[i].Duration = Summarize(scratch)
+		s.Parts[i].Duration = NewTally(durations(tl, p.From, p.To, s.Parts[0].From, event.Committed)).Quantiles()
 	}
 }
 
 // committer sets what the committer and the door did.
 func (s *StreamStats) committer(tl *traces.Timeline) {
-	blocked, err := Blocked(tl)
-	defer offheap.Free(blocked)
-	doorKnown := err == nil
-	if doorKnown {
-		s.Blocked = Known(totalLength(blocked))
+	door := newDoor(tl)
+	doorKnown := require(tl, "", event.AtDoor, event.Enqueued) == nil
+	if !doorKnown {
+		door.n = 0
 	}
+	atDoor := newOverlapper(door.next)
+	defer func() {
+		if doorKnown {
+			for _, ok := door.next(); ok; _, ok = door.next() {
+			}
+			s.Blocked = Known(door.total)
+		}
+	}()
 	c, err := newCommitter(tl, "")
 	if err != nil {
 		return
 	}
 	var total [numStates]int64
-	defer c.free()
-	var hungry []Span
-	defer func() { offheap.Free(hungry) }()
-	c.walk(func(_ int, e edges) {
+	asIs, halved := ideal{1, event.Missing}, ideal{0.5, event.Missing}
+	first := int64(event.Missing)
+	c.walk(func(i int, e edges) bool {
 		for state := range numStates {
 			total[state] += e.span(state).Length()
 		}
-		if s := e.span(starved); s.Length() > 0 {
-			hungry = offheap.Append(hungry, s)
+		if hungry := e.span(starved); hungry.Length() > 0 {
+			atDoor.add(hungry)
 		}
+		asIs.add(c, i, e)
+		halved.add(c, i, e)
+		return true
 	})
 	s.Busy, s.Turnaround = Known(total[busy]), Known(total[turnaround])
 	if t := total[busy] + total[turnaround]; t > 0 {
 		s.ServiceRate = Known(float64(s.Blocks) / seconds(t))
 	}
-	if c.offered == nil {
+	if !c.offersKnown() {
 		return
 	}
 	s.Starved, s.Idle = Known(total[starved]), Known(total[idle])
 	if doorKnown {
-		s.StarvedAtDoor = Known(overlap(hungry, blocked))
+		s.StarvedAtDoor = Known(atDoor.total)
 	}
-	for _, popped := range c.dequeued {
-		if popped != event.Missing {
-			s.Late = Known(max(popped-c.offered[0], 0))
-			break
-		}
+	for i := 0; i < c.n && first == event.Missing; i++ {
+		first = c.dequeued.At(i)
 	}
+	offered := c.offered.at(0)
+	s.Late = Known(max(first-offered, 0))
 	if s.CutBacklog.Known() {
 		s.BeforeCut, s.Late = s.Late, Optional[int64]{}
 	}
@@ -264,8 +266,13 @@ func (s *StreamStats) committer(tl *traces.Timeline) {
 	}
 	// Both are bounds: what was reached can be reached.
 	makespan := s.Makespan.Or(0)
-	s.IdealBuffer = Known(min(c.ideal(1), makespan))
-	s.FasterCommit = Known(min(c.ideal(0.5), makespan))
+	bound := func(d ideal) Optional[int64] {
+		if d.done == event.Missing {
+			return Known(min(0, makespan))
+		}
+		return Known(min(d.done-offered, makespan))
+	}
+	s.IdealBuffer, s.FasterCommit = bound(asIs), bound(halved)
 }
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }
@@ -273,40 +280,20 @@ func seconds(ns int64) float64 { return float64(ns) / 1e9 }
 // sumCommitted adds up a count over the committed blocks; it is not known unless that of each
 // of them is.
 func sumCommitted(tl *traces.Timeline, k event.Kind) Optional[int64] {
-	var total int64
-	known := false
-	for i, done := range tl.Column(event.Committed) {
-		if i%offheap.Breath == 0 {
-			offheap.Breathe()
-		}
-		if done == event.Missing {
-			continue
-		}
-		v := tl.Value(k, i)
-		if v == event.Missing {
-			return Optional[int64]{}
-		}
-		total, known = total+v, true
-	}
-	if !known {
+	if tl.Observed(k) < tl.Observed(event.Committed) || tl.Observed(event.Committed) == 0 {
 		return Optional[int64]{}
 	}
-	return Known(total)
-}
-
-// bounds returns the least and the greatest of the observed values and their number.
-func bounds(col []int64) (least, greatest int64, n int) {
-	for piece := range offheap.Pieces(col) {
-		for _, v := range piece {
-			if v == event.Missing {
-				continue
+	var total int64
+	for _, w := range tl.Windows(event.Committed, k) {
+		for i, v := range w[1] {
+			switch {
+			case w[0][i] == event.Missing:
+			case v == event.Missing:
+				return Optional[int64]{}
+			default:
+				total += v
 			}
-			if n == 0 {
-				least, greatest = v, v
-			}
-			least, greatest = min(least, v), max(greatest, v)
-			n++
 		}
 	}
-	return least, greatest, n
+	return Known(total)
 }

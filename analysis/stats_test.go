@@ -241,7 +241,7 @@ func FuzzStats(f *testing.F) {
 		if _, _, err := PartsOverTime(tl, event.Offered, 10); err != nil {
 			t.Skip()
 		}
-		if gap, err := Gap(tl); err == nil && Downsample(gap, 5).Len() > 20 {
+		if gap, err := Gap(tl); err == nil && gap.Downsample(gap.Shape(), 5).Len() > 20 {
 			t.Error("too many steps")
 		}
 		if _, err := Depth(tl); err != nil {

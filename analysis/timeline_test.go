@@ -66,3 +66,11 @@ func queue(n int, interval, service int64) *traces.Timeline {
 	}
 	return timeline(c)
 }
+
+// inMemory is a curve in memory.
+func inMemory(c Curve, err error) (Series, error) {
+	if err != nil {
+		return Series{}, err
+	}
+	return c.Series(), nil
+}

@@ -68,9 +68,11 @@ func stale(tl *traces.Timeline, blind []BlindSpan) []BlindSpan {
 		if b.Node == tl.Orderer {
 			k = event.Offered
 		}
-		for _, at := range tl.Column(k) {
-			if at >= b.To {
-				seen = min(seen, at)
+		for _, w := range tl.Windows(k) {
+			for _, at := range w[0] {
+				if at >= b.To {
+					seen = min(seen, at)
+				}
 			}
 		}
 		if seen == math.MaxInt64 {

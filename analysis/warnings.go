@@ -74,7 +74,7 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 			warn("%s of %s lack %s times", FormatCount(int64(n)), FormatBlocks(int64(committed))+" committed", k)
 		}
 	}
-	if early, most := before(tl.Column(event.Offered), tl.Column(event.Committed)); early > 0 {
+	if early, most := before(tl); early > 0 {
 		cause := "the clocks of orderer and peer differ"
 		if oneClock {
 			cause = "the recorder heard of the commit first"
@@ -84,7 +84,7 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 	}
 	if open := uncommitted(tl); open > 0 && committed > 0 {
 		text := "no commit within the trace of %s offered: the latency leaves them out"
-		_, last, _ := bounds(tl.Column(event.Offered))
+		_, last, _ := tl.Bounds(event.Offered)
 		if end := horizon(tl); last > end {
 			text += fmt.Sprintf("; the peer's data end %s before the last offer, and with them the heights and their gap", FormatDuration(last-end))
 		}
@@ -94,10 +94,10 @@ func streamWarnings(tl *traces.Timeline, oneClock, named bool) []Warning {
 		warn("holes: neither offer nor commit was seen of %s", FormatBlocks(int64(holes)))
 	}
 	if r, ok := tl.Settings.Int(traces.SettingResolution); ok && committed > 0 {
-		service := summarized(differences(nil, tl.Column(event.Dequeued), tl.Column(event.Committed)))
-		if service != nil && 10*r > service.P50 {
+		service := NewTally(durations(tl, event.Dequeued, event.Committed))
+		if service.Len() > 0 && 10*r > service.Percentile(50) {
 			warn("times have a resolution of %s and the median block takes %s from pop to commit: the parts of the latency are rounded",
-				FormatDuration(r), FormatDuration(service.P50))
+				FormatDuration(r), FormatDuration(service.Percentile(50)))
 		}
 	}
 	return warnings
@@ -111,36 +111,35 @@ var withoutKind = map[event.Kind]string{
 }
 
 // without counts the committed blocks of which k was not observed.
-func without(tl *traces.Timeline, k event.Kind) int {
-	n := 0
-	for i, v := range tl.Column(event.Committed) {
-		if v != event.Missing && tl.Value(k, i) == event.Missing {
-			n++
-		}
-	}
-	return n
-}
+func without(tl *traces.Timeline, k event.Kind) int { return onlyIn(tl, event.Committed, k) }
 
 // uncommitted counts the offered blocks that were not committed.
-func uncommitted(tl *traces.Timeline) int {
-	n := 0
-	for i, v := range tl.Column(event.Offered) {
-		if v != event.Missing && tl.Value(event.Committed, i) == event.Missing {
-			n++
+func uncommitted(tl *traces.Timeline) int { return onlyIn(tl, event.Offered, event.Committed) }
+
+// onlyIn counts the blocks of which one kind was observed and another one was not.
+func onlyIn(tl *traces.Timeline, k, other event.Kind) (n int) {
+	if tl.Observed(other) == tl.Len() {
+		return 0
+	}
+	for _, w := range tl.Windows(k, other) {
+		for i, v := range w[0] {
+			if v != event.Missing && w[1][i] == event.Missing {
+				n++
+			}
 		}
 	}
 	return n
 }
 
-// before counts the blocks for which b lies before a, and by how many ns at most.
-func before(a, b []int64) (n int, most int64) {
-	if a == nil || b == nil {
-		return 0, 0
-	}
-	for i := range b {
-		if a[i] != event.Missing && b[i] != event.Missing && b[i] < a[i] {
-			n++
-			most = max(most, a[i]-b[i])
+// before counts the blocks that were committed before they were offered, and by how many ns at
+// most.
+func before(tl *traces.Timeline) (n int, most int64) {
+	for _, w := range tl.Windows(event.Offered, event.Committed) {
+		for i, done := range w[1] {
+			if offered := w[0][i]; done < offered && done != event.Missing {
+				n++
+				most = max(most, offered-done)
+			}
 		}
 	}
 	return n, most
@@ -149,11 +148,6 @@ func before(a, b []int64) (n int, most int64) {
 // holes counts the blocks that were neither offered nor committed, behind the first that
 // was.
 func holes(tl *traces.Timeline) int {
-	n := -unseenFirst(tl)
-	for i := range tl.Len() {
-		if tl.Value(event.Offered, i) == event.Missing && tl.Value(event.Committed, i) == event.Missing {
-			n++
-		}
-	}
-	return n
+	seen := tl.Observed(event.Offered) + onlyIn(tl, event.Committed, event.Offered)
+	return tl.Len() - seen - unseenFirst(tl)
 }

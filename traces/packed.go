@@ -201,8 +201,15 @@ func (c *Cursor) seek(i int) int64 {
 	if c.column == nil {
 		return event.Missing
 	}
-	c.from, c.values, c.buf = c.column.window(i, c.buf)
+	c.Window(i)
 	return c.values[i-c.from]
+}
+
+// Window returns the values around index i that are at hand at once, and the index of the first of
+// them. They are good until the next call of a method. The kind must be known.
+func (c *Cursor) Window(i int) (from int, values []int64) {
+	c.from, c.values, c.buf = c.column.window(i, c.buf)
+	return c.from, c.values
 }
 
 // noValues stands for a window of a kind that was not observed.

@@ -129,18 +129,18 @@ func lostPeer(interval int64) (*traces.Timeline, []traces.SampleColumn) {
 		panic(err)
 	}
 	c := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesBufferSize, Node: tl.Peer, Channel: tl.Channel}}
-	for at := int64(0); at < depth.T[depth.Len()-1]; at += 50 * ms {
+	for at := int64(0); at < depth.Shape().Last; at += 50 * ms {
 		if at < 2000*ms || at >= 3000*ms {
-			c.At, c.Value = append(c.At, event.Time(at)), append(c.Value, float64(valueAt(depth, at)))
+			c.At, c.Value = append(c.At, event.Time(at)), append(c.Value, float64(depth.At(at)))
 		}
 	}
 	return tl, []traces.SampleColumn{
 		{Series: traces.Series{Name: traces.SeriesObserving, Node: tl.Peer}, At: []event.Time{0, 2000 * ms, 3000 * ms}, Value: []float64{1, 0, 1}}, c}
 }
 
-func spread(draw func(*traces.Timeline, ...traces.SampleColumn) (*Figure, error)) (*Figure, error) {
+func spread(draw func(Run) (*Figure, error)) (*Figure, error) {
 	tl, samples := lostPeer(4)
-	return draw(tl, samples...)
+	return draw(one(tl, samples...))
 }
 
 // A curve is not drawn where its node was not observed, nor until its next change.
@@ -176,18 +176,18 @@ var charts = map[string]struct {
 	draw func() (*Figure, error)
 	says []string
 }{
-	"heights": {func() (*Figure, error) { return Heights(run(600, 4*ms, 8*ms)) }, []string{
+	"heights": {func() (*Figure, error) { return Heights(one(run(600, 4*ms, 8*ms))) }, []string{
 		"The peer fell 451 blocks behind and caught up after 9.95 s", "ch1@peer0.org1.example.com · N = 2 · Fabric 2.5.16",
 		"orderer height", "peer height", "gap 451 blocks", "time since the first block was offered (s)", "ledger height (blocks)", ">600<"}},
 	"high heights": {func() (*Figure, error) {
 		tl := run(600, 4*ms, 8*ms)
 		tl.First = 1_000_000
-		return Heights(tl)
+		return Heights(one(tl))
 	}, []string{">1,000,200<"}},
 	"gap": {func() (*Figure, error) { return GapBySetting(runs(8)) }, []string{
 		"blocks behind with N = 2 and 1 with N = 82", "N = 142 (at most ", "height gap (blocks)", "300 blocks"}},
 	"one gap": {func() (*Figure, error) { return GapBySetting(runs(1)) }, []string{"blocks behind with N = 2"}},
-	"depth": {func() (*Figure, error) { return BufferDepth(run(600, 4*ms, 8*ms)) }, []string{
+	"depth": {func() (*Figure, error) { return BufferDepth(one(run(600, 4*ms, 8*ms))) }, []string{
 		"The buffer of N = 2 ran dry: the committer starved ", "full: 2N + 1 = 5", "a block stands at the door", "the committer starves", "One second of it"}},
 	// Every 50th block comes 30 ms late, and the door is never shut.
 	"depth, door open": {func() (*Figure, error) {
@@ -204,18 +204,18 @@ var charts = map[string]struct {
 				tl.MakeColumn(k)[i] = v
 			}
 		}
-		return BufferDepth(tl)
+		return BufferDepth(one(tl))
 	}, []string{"The committer was busy ", "although the door of the buffer of N = 2 was open"}},
-	"short depth": {func() (*Figure, error) { return BufferDepth(run(50, 4*ms, 8*ms)) }, []string{"full: 2N + 1 = 5"}},
+	"short depth": {func() (*Figure, error) { return BufferDepth(one(run(50, 4*ms, 8*ms))) }, []string{"full: 2N + 1 = 5"}},
 	"percentiles": {func() (*Figure, error) { return LatencyPercentiles(runs(3)) }, []string{
 		"99 % of the blocks are delivered within ", ">50 %<", ">90 %<", ">99 %<", "delivery latency ("}},
 	"percentiles, log": {func() (*Figure, error) {
 		return LatencyPercentiles(append(runs(1), Run{Name: "steady", Timeline: run(2000, 50*ms, 2*ms)}))
 	}, []string{">10 ms<", ">1 s<", ">99.9 %<"}},
-	"parts": {func() (*Figure, error) { return LatencyParts(run(600, 4*ms, 8*ms)) }, []string{
+	"parts": {func() (*Figure, error) { return LatencyParts(one(run(600, 4*ms, 8*ms))) }, []string{
 		"of the delivery latency", "orderer, link and intake", ">door<", ">buffer<", ">validate<", ">commit<"}},
 	"parts of an INFO log": {func() (*Figure, error) {
-		return LatencyParts(without(run(600, 4*ms, 8*ms), event.AtDoor, event.Enqueued))
+		return LatencyParts(one(without(run(600, 4*ms, 8*ms), event.AtDoor, event.Enqueued)))
 	}, []string{"Orderer, link, intake, door and buffer take "}},
 	"sweep": {func() (*Figure, error) { return SweepCurve(sweep()) }, []string{
 		"N = 30 is enough: 28 s instead of 57 s with N = 1", "knee: N = 29", "recommended: N = 30", "memory (MB)", "peer.gossip.state.blockBufferSize"}},
@@ -237,16 +237,16 @@ var charts = map[string]struct {
 		s.IdentityError = analysis.Differences{{Figure: "makespan", Error: analysis.Known(0.0)}}
 		return SweepCurve(s)
 	}, []string{"This load does not need the buffer: N = 1 is enough", ">enough: N = 1<", "own settings gives it back · only 12 blocks"}},
-	"heights of a peer whose log ends early": {func() (*Figure, error) { return Heights(stopped()) }, []string{
+	"heights of a peer whose log ends early": {func() (*Figure, error) { return Heights(one(stopped())) }, []string{
 		"and was still 84 blocks behind at the end", "570 of them uncommitted when the peer"}},
-	"parts of a peer whose log ends early": {func() (*Figure, error) { return LatencyParts(stopped()) }, []string{"of the delivery latency"}},
+	"parts of a peer whose log ends early": {func() (*Figure, error) { return LatencyParts(one(stopped())) }, []string{"of the delivery latency"}},
 	"heights with a blind span": {func() (*Figure, error) { return spread(Heights) }, []string{
 		"peer0.org1.example.com not observed", "The peer fell "}},
 	"heights when both were lost": {func() (*Figure, error) {
 		tl, samples := lostPeer(4)
 		samples[0].Node = "" // the orderer, which has no name here
 		_, more := lostPeer(4)
-		return Heights(tl, append(samples, more...)...)
+		return Heights(one(tl, append(samples, more...)...))
 	}, []string{">not observed<"}},
 	"gap with a blind span": {func() (*Figure, error) {
 		tl, samples := lostPeer(4)
@@ -258,11 +258,11 @@ var charts = map[string]struct {
 		"The buffer of N = 2 was empty in ", "of the samples with the peer behind", "metrics, every 50 ms", "full: 2N + 1 = 5", "not observed"}},
 	"sampled depth, peer kept up": {func() (*Figure, error) {
 		tl, samples := lostPeer(40)
-		return BufferDepth(tl, samples...)
+		return BufferDepth(one(tl, samples...))
 	}, []string{"The buffer of N = 2 held at most "}},
 	"depth with samples": {func() (*Figure, error) {
 		_, samples := lostPeer(4)
-		return BufferDepth(run(600, 4*ms, 8*ms), samples...)
+		return BufferDepth(one(run(600, 4*ms, 8*ms), samples...))
 	}, []string{"blocks in the buffer", "metrics, every 50 ms", "not observed", "the committer starves"}},
 	"forecast": {func() (*Figure, error) { return PredictedVsMeasured(forecasts()) }, []string{
 		"The forecast", "N = 2 from a run at N = 20", "latency p99.9", "greatest gap", "measured", ">+1 %<"}},
@@ -374,11 +374,11 @@ func TestDegenerateRunsAreDrawn(t *testing.T) {
 	for name, tl := range map[string]*traces.Timeline{
 		"one block": run(1, ms, ms), "two blocks": run(2, ms, ms), "all at one instant": instant, "no gap": run(100, 10*ms, 0), "high": run(3, ms, ms)} {
 		for chart, f := range map[string]func() (*Figure, error){
-			"heights":     func() (*Figure, error) { return Heights(tl) },
+			"heights":     func() (*Figure, error) { return Heights(one(tl)) },
 			"gap":         func() (*Figure, error) { return GapBySetting([]Run{{Name: "it", Timeline: tl}}) },
-			"depth":       func() (*Figure, error) { return BufferDepth(tl) },
+			"depth":       func() (*Figure, error) { return BufferDepth(one(tl)) },
 			"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: tl}}) },
-			"parts":       func() (*Figure, error) { return LatencyParts(tl) },
+			"parts":       func() (*Figure, error) { return LatencyParts(one(tl)) },
 		} {
 			fig, err := f()
 			if err != nil {
@@ -405,11 +405,11 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	tl := run(20, ms, ms)
 	var missing *analysis.MissingError
 	for kind, f := range map[event.Kind]func() (*Figure, error){
-		event.Offered: func() (*Figure, error) { return Heights(without(tl, event.Offered)) },
+		event.Offered: func() (*Figure, error) { return Heights(one(without(tl, event.Offered))) },
 		event.Committed: func() (*Figure, error) {
 			return GapBySetting([]Run{{Name: "it", Timeline: without(tl, event.Committed)}})
 		},
-		event.Enqueued: func() (*Figure, error) { return BufferDepth(without(tl, event.Enqueued)) },
+		event.Enqueued: func() (*Figure, error) { return BufferDepth(one(without(tl, event.Enqueued))) },
 	} {
 		if _, err := f(); !errors.As(err, &missing) || missing.Kind != kind {
 			t.Errorf("without %v: %v", kind, err)
@@ -418,7 +418,7 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	if _, err := LatencyPercentiles([]Run{{Name: "it", Timeline: without(tl, event.Offered)}}); !errors.As(err, &missing) {
 		t.Errorf("percentiles: %v", err)
 	}
-	if _, err := LatencyParts(without(tl, event.Offered)); !errors.As(err, &missing) {
+	if _, err := LatencyParts(one(without(tl, event.Offered))); !errors.As(err, &missing) {
 		t.Errorf("parts: %v", err)
 	}
 	skewed := run(20, ms, ms)
@@ -428,7 +428,7 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	var skew *analysis.SkewError
 	for _, f := range []func() (*Figure, error){
 		func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: skewed}}) },
-		func() (*Figure, error) { return LatencyParts(skewed) },
+		func() (*Figure, error) { return LatencyParts(one(skewed)) },
 	} {
 		if _, err := f(); !errors.As(err, &skew) || skew.Blocks != 20 || !strings.Contains(err.Error(), "--fix-clock-skew") {
 			t.Errorf("clocks that differ: %v", err)
@@ -438,7 +438,7 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	for i := range 5 {
 		rare.MakeColumn(event.Offered)[i] = event.Missing
 	}
-	if _, err := LatencyParts(rare); !errors.As(err, &missing) || !missing.Rare {
+	if _, err := LatencyParts(one(rare)); !errors.As(err, &missing) || !missing.Rare {
 		t.Errorf("parts with few offers: %v", err)
 	}
 	for _, f := range []func() (*Figure, error){
@@ -455,7 +455,7 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 }
 
 func TestSave(t *testing.T) {
-	f, err := Heights(run(20, ms, 2*ms))
+	f, err := Heights(one(run(20, ms, 2*ms)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -514,11 +514,11 @@ func TestHostileTimes(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func() (*Figure, error){
-		"heights":     func() (*Figure, error) { return Heights(tl) },
+		"heights":     func() (*Figure, error) { return Heights(one(tl)) },
 		"gap":         func() (*Figure, error) { return GapBySetting([]Run{{Name: "it", Timeline: tl}}) },
-		"depth":       func() (*Figure, error) { return BufferDepth(tl) },
+		"depth":       func() (*Figure, error) { return BufferDepth(one(tl)) },
 		"percentiles": func() (*Figure, error) { return LatencyPercentiles([]Run{{Name: "it", Timeline: tl}}) },
-		"parts":       func() (*Figure, error) { return LatencyParts(tl) },
+		"parts":       func() (*Figure, error) { return LatencyParts(one(tl)) },
 	} {
 		fig, err := f()
 		if err != nil {
@@ -531,4 +531,9 @@ func TestHostileTimes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// one is a run without a name.
+func one(tl *traces.Timeline, samples ...traces.SampleColumn) Run {
+	return Run{Timeline: tl, Samples: samples}
 }

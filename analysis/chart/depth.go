@@ -2,6 +2,8 @@ package chart
 
 import (
 	"fmt"
+	"iter"
+	"math"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -9,7 +11,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -22,10 +23,10 @@ const zoomed = 1_000_000_000
 // has a second panel that shows one second of it. Of the trace's samples it draws those of
 // the depth, alone where the blocks' times tell nothing of it, and takes when the nodes
 // were not observed.
-func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
+func BufferDepth(r Run) (*Figure, error) {
+	tl, samples := r.Timeline, r.Samples
 	depth, err := analysis.Depth(tl)
-	defer depth.Free()
-	d := depthChart{depth: depth, capacity: -1, peer: tl.Peer, sampled: newMeasured(tl, samples)}
+	d := depthChart{run: r, depth: depth, capacity: -1, sampled: newMeasured(&r)}
 	if err != nil && d.sampled == nil {
 		return nil, err
 	}
@@ -33,26 +34,20 @@ func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, 
 	if n, ok := tl.Settings.Int(traces.SettingBuffer); ok {
 		d.capacity = 2*n + 1
 	}
-	for _, v := range depth.V {
-		d.most = max(d.most, v)
-	}
 	// Without these columns there is nothing to draw of them, and no less of the rest.
-	d.blocked, _ = analysis.Blocked(tl)
-	d.starved, _ = analysis.Starved(tl)
-	defer offheap.Free(d.blocked)
-	defer offheap.Free(d.starved)
+	d.blocked, d.starved = countSpans(analysis.Blocked(tl)), countSpans(analysis.Starved(tl))
 
 	f := &Figure{Subtitle: settings(tl), height: height}
 	d.hidden, f.legend = unseen(tl, samples, d.origin, d.end, d.origin)
 	f.panels = []panel{{Plot: d.plot(d.origin, d.end), weight: 1}}
 	f.legend = append(d.curves(), f.legend...)
-	if len(d.blocked) > 0 {
+	if d.blocked.n > 0 {
 		f.legend = append(f.legend, entry{name: "a block stands at the door", fill: orange})
 	}
-	if len(d.starved) > 0 {
+	if d.starved.n > 0 {
 		f.legend = append(f.legend, entry{name: "the committer starves", fill: vermillion})
 	}
-	if depth.Len() > 0 && d.end-d.origin > 4*zoomed {
+	if d.shape.Steps > 0 && d.end-d.origin > 4*zoomed {
 		from := d.interesting()
 		f.height = tall
 		f.panels[0].weight = 1.1
@@ -68,26 +63,27 @@ func BufferDepth(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, 
 // of the depth to the last; of samples alone to the last instant of a block.
 func (d *depthChart) reach(tl *traces.Timeline) {
 	first := offeredFirst(tl)
-	if n := d.depth.Len(); n > 0 {
-		d.origin, d.end = min(d.depth.T[0], first), d.depth.T[n-1]
+	if d.depth != nil {
+		d.shape = d.depth.Shape()
+	}
+	if d.shape.Steps > 0 {
+		d.origin, d.end = min(d.shape.First, first), d.shape.Last
 		return
 	}
 	last := d.sampled.runs[len(d.sampled.runs)-1]
 	d.origin, d.end = min(d.sampled.runs[0].T[0], first), last.T[last.Len()-1]
 	if orderer, peer, err := analysis.Heights(tl); err == nil {
-		defer orderer.Free()
-		defer peer.Free()
-		d.origin, d.end = first, max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
+		d.origin, d.end = first, max(orderer.Shape().Last, peer.Shape().Last)
 	}
 }
 
 // curves explains the curves.
 func (d *depthChart) curves() (legend []entry) {
-	if d.depth.Len() > 0 {
+	if d.shape.Steps > 0 {
 		legend = append(legend, entry{name: "blocks in the buffer", style: depthLine})
 	}
 	if d.sampled != nil {
-		legend = append(legend, d.sampled.entry(d.origin, d.end, d.depth.Len() == 0))
+		legend = append(legend, d.sampled.entry(d.origin, d.end, d.shape.Steps == 0))
 	}
 	return legend
 }
@@ -96,31 +92,59 @@ var depthLine = draw.LineStyle{Color: blue, Width: 1.1}
 
 // offeredFirst returns the origin of a stream's time axis: its first offer.
 func offeredFirst(tl *traces.Timeline) int64 {
-	orderer, peer, err := analysis.Heights(tl)
-	if err != nil {
-		return int64(^uint64(0) >> 1)
+	if orderer, _, err := analysis.Heights(tl); err == nil {
+		for t := range orderer {
+			return t
+		}
 	}
-	defer orderer.Free()
-	defer peer.Free()
-	return orderer.T[0]
+	return math.MaxInt64
+}
+
+// countedSpans are spans with their number; there may be none.
+type countedSpans struct {
+	spans analysis.Spans
+	n     int
+}
+
+func countSpans(spans analysis.Spans, err error) (c countedSpans) {
+	if err != nil {
+		return c
+	}
+	c.spans = spans
+	for range spans {
+		c.n++
+	}
+	return c
+}
+
+// middle returns where the middle one of the spans begins.
+func (c countedSpans) middle() int64 {
+	i := 0
+	for s := range c.spans {
+		if i == c.n/2 {
+			return s.From
+		}
+		i++
+	}
+	return 0
 }
 
 type depthChart struct {
-	depth            analysis.Series
-	peer             string
-	sampled          *measured // nil when there are no samples
-	hidden           blind     // in the chart's whole reach
-	blocked, starved []analysis.Span
+	run              Run
+	depth            analysis.Curve
+	shape            analysis.Shape // of depth, which may have no steps
+	sampled          *measured      // nil when there are no samples
+	hidden           blind          // in the chart's whole reach
+	blocked, starved countedSpans
 	origin, end      int64
-	// capacity is 2N + 1, −1 when N is not known; most is the greatest depth seen.
-	capacity, most int64
+	capacity         int64 // 2N + 1, −1 when N is not known
 }
 
 // plot draws from one instant to another.
 func (d *depthChart) plot(from, to int64) *plot.Plot {
 	p := newPlot("", "")
 	timeAxis(&p.X, sinceOffer, float64(from-d.origin), float64(to-d.origin))
-	most := max(d.most, d.capacity)
+	most := max(d.shape.Max, d.capacity)
 	if d.sampled != nil {
 		most = max(most, d.sampled.most)
 	}
@@ -128,28 +152,33 @@ func (d *depthChart) plot(from, to int64) *plot.Plot {
 	p.Y.Max *= 1.1 // room for the words above the line
 	strip := p.Y.Max * 0.065
 	rows := 0.0
-	for _, r := range []ribbon{{spans: d.blocked, color: orange}, {spans: d.starved, color: vermillion}} {
-		if len(r.spans) == 0 {
+	for _, r := range []struct {
+		countedSpans
+		ribbon
+	}{{d.blocked, ribbon{color: orange}}, {d.starved, ribbon{color: vermillion}}} {
+		if r.n == 0 {
 			continue
 		}
-		r.spans = shift(r.spans, from, to, d.origin)
+		r.ribbon.spans = analysis.Spans(shift(iter.Seq[analysis.Span](r.countedSpans.spans), from, to, d.origin))
 		r.to = -strip*0.4 - rows*strip*1.4
 		r.from = r.to - strip
 		rows++
-		p.Add(r)
+		p.Add(r.ribbon)
 	}
 	if rows > 0 {
 		p.Y.Min = -strip*0.6 - rows*strip*1.4
 	}
-	part := clip(d.depth, from, to)
-	curve := newStepCurve(part, d.origin, to)
-	part.Free()
+	var curve stepCurve
+	if d.shape.Steps > 0 {
+		part := d.depth.Within(from, to)
+		curve = newStepCurve(part, part.Shape(), d.origin, to)
+	}
 	style := depthLine
 	if len(curve) > resolution {
 		style.Width, style.Color = 0.7, tint(blue, 0.7) // a line that fills the panel need not shout
 	}
 	p.Add(between{curve, curve.atZero(), tint(blue, 0.18)}, d.hidden, grid{})
-	for _, part := range d.hidden.known(d.peer, curve) {
+	for _, part := range d.hidden.known(d.run.Timeline.Peer, curve) {
 		p.Add(path{part, style})
 	}
 	if d.sampled != nil {
@@ -172,31 +201,15 @@ func (s stepCurve) atZero() stepCurve {
 	return ends
 }
 
-// clip returns the part of a series from one instant to another, in memory of its own.
-func clip(s analysis.Series, from, to int64) analysis.Series {
-	var c analysis.Series
-	for i, t := range s.T {
-		switch {
-		case t > to:
-			return c
-		case t <= from && len(c.T) > 0:
-			c.V[0] = s.V[i]
-		default:
-			c.T, c.V = offheap.Append(c.T, max(t, from)), offheap.Append(c.V, s.V[i])
-		}
-	}
-	return c
-}
-
 // shift returns the parts of spans from one instant to another, relative to origin.
-func shift(spans []analysis.Span, from, to, origin int64) []analysis.Span {
-	var out []analysis.Span
-	for _, s := range spans {
-		if s.To > from && s.From < to {
-			out = offheap.Append(out, analysis.Span{From: max(s.From, from) - origin, To: min(s.To, to) - origin})
+func shift(spans iter.Seq[analysis.Span], from, to, origin int64) iter.Seq[analysis.Span] {
+	return func(yield func(analysis.Span) bool) {
+		for s := range spans {
+			if s.To > from && s.From < to && !yield(analysis.Span{From: max(s.From, from) - origin, To: min(s.To, to) - origin}) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // interesting returns the start of the second that tells most: around the middle of
@@ -204,20 +217,20 @@ func shift(spans []analysis.Span, from, to, origin int64) []analysis.Span {
 // else of the run.
 func (d *depthChart) interesting() int64 {
 	middle := d.origin + (d.end-d.origin)/2
-	for _, spans := range [][]analysis.Span{d.starved, d.blocked} {
-		if n := len(spans); n > 0 {
-			middle = spans[n/2].From
-			break
-		}
+	switch {
+	case d.starved.n > 0:
+		middle = d.starved.middle()
+	case d.blocked.n > 0:
+		middle = d.blocked.middle()
 	}
 	return min(max(middle-zoomed/2, d.origin), d.end-zoomed)
 }
 
 func (d *depthChart) title(tl *traces.Timeline) string {
-	if d.depth.Len() == 0 {
+	if d.shape.Steps == 0 {
 		return d.sampled.title(tl)
 	}
-	s := analysis.StatsOf(tl)
+	s := d.run.stats()
 	starved, makespan := s.Starved.Or(0), s.Makespan.Or(0)
 	size := "The buffer"
 	if n, ok := s.Buffer.Get(); ok {
@@ -234,12 +247,12 @@ func (d *depthChart) title(tl *traces.Timeline) string {
 	case makespan > 0 && starved*1000 > makespan:
 		return fmt.Sprintf("%s ran dry: the committer starved %s of the time", size,
 			analysis.FormatShare(float64(starved)/float64(makespan)))
-	case d.capacity >= 0 && d.most >= d.capacity && s.Starved == analysis.Known(int64(0)):
+	case d.capacity >= 0 && d.shape.Max >= d.capacity && s.Starved == analysis.Known(int64(0)):
 		return size + " filled up and never ran dry: the committer did not starve"
-	case d.capacity >= 0 && d.most >= d.capacity:
+	case d.capacity >= 0 && d.shape.Max >= d.capacity:
 		return size + " filled up"
 	}
-	return fmt.Sprintf("%s never held more than %s", size, analysis.FormatBlocks(d.most))
+	return fmt.Sprintf("%s never held more than %s", size, analysis.FormatBlocks(d.shape.Max))
 }
 
 // window marks a stretch of the x axis.

@@ -8,7 +8,6 @@ import (
 	"gonum.org/v1/plot"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 )
 
 // GapBySetting draws the height gap of up to eight runs of a stream over time.
@@ -101,20 +100,20 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
-		defer gap.Free() // later ones are held against it
-		origin, last := gap.T[0], gap.T[gap.Len()-1]
-		found.add(analysis.StatsOf(r.Timeline, r.Samples...).Gap.Max)
+		shape := gap.Shape()
+		origin, last := shape.First, shape.Last
+		found.add(r.stats().Gap.Max)
 		end = max(end, last-origin)
 		unknown := analysis.HeightsUnknown(r.Timeline, r.Samples...)
 		found.unknown = found.unknown || len(unknown) > 0
-		if same := slices.IndexFunc(drawn, func(d drawnGap) bool { return len(unknown) == 0 && d.gap.Len() > 0 && sameGap(d.gap, gap) }); same >= 0 {
+		if same := slices.IndexFunc(drawn, func(d drawnGap) bool { return len(unknown) == 0 && d.gap != nil && sameGap(d.gap, gap, d.shape, shape) }); same >= 0 {
 			drawn[same].name = bothNames(drawn[same].name, r.Name)
 			f.legend[same].name = drawn[same].label()
 			continue
 		}
 		curve := drawnGap{name: r.Name, most: found.of[i]}
 		if len(unknown) == 0 {
-			curve.gap = gap
+			curve.gap, curve.shape = gap, shape
 		}
 		hidden, hiddenEntry := unseen(r.Timeline, r.Samples, origin, last, origin)
 		name := curve.label()
@@ -125,9 +124,8 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 			hiddenEntry = nil
 		}
 		c := gapCurve{origin: origin, style: len(drawn), alone: len(runs) == 1}
-		for _, part := range outside(gap, unknown) {
+		for _, part := range outside(gap, shape, unknown) {
 			c.add(p, part, last-origin)
-			part.Free()
 		}
 		crowded, width = crowded || c.crowded, max(width, c.width)
 		f.legend = append(append(f.legend, entry{name: name, style: line(len(drawn))}), hiddenEntry...)
@@ -149,7 +147,9 @@ func gaps(runs []Run) (*Figure, *peaks, error) {
 type drawnGap struct {
 	name string
 	most int64
-	gap  analysis.Series // empty if parts of it are not known: no other is told to be the same
+	// gap is nil if parts of it are not known: no other is said to be the same.
+	gap   analysis.Curve
+	shape analysis.Shape
 }
 
 func (d *drawnGap) label() string {
@@ -158,39 +158,50 @@ func (d *drawnGap) label() string {
 
 // sameGap reports whether one curve would hide the other: at many instants since the first
 // offer they are within a hundredth of the greatest gap.
-func sameGap(a, b analysis.Series) bool {
+func sameGap(a, b analysis.Curve, aShape, bShape analysis.Shape) bool {
 	const instants = 500
-	last := max(a.T[a.Len()-1]-a.T[0], b.T[b.Len()-1]-b.T[0])
-	near := max(slices.Max(a.V), slices.Max(b.V)) / 100
-	i, j := 0, 0
-	for n := range int64(instants + 1) {
+	last := max(aShape.Last-aShape.First, bShape.Last-bShape.First)
+	near := max(aShape.Max, bShape.Max) / 100
+	values := func(c analysis.Curve, first int64) (values [instants + 1]int64) {
+		n, value := int64(0), int64(0)
 		// last may be days, in ns: not last*n.
-		at := last/instants*n + last%instants*n/instants
-		for i+1 < a.Len() && a.T[i+1]-a.T[0] <= at {
-			i++
+		at := func() int64 { return last/instants*n + last%instants*n/instants }
+		for t, v := range c {
+			for ; t != first && n <= instants && at() < t-first; n++ {
+				values[n] = value
+			}
+			value = v
 		}
-		for j+1 < b.Len() && b.T[j+1]-b.T[0] <= at {
-			j++
+		for ; n <= instants; n++ {
+			values[n] = value
 		}
-		if d := a.V[i] - b.V[j]; d > near || -d > near {
+		return values
+	}
+	one, other := values(a, aShape.First), values(b, bShape.First)
+	for n := range one {
+		if d := one[n] - other[n]; d > near || -d > near {
 			return false
 		}
 	}
 	return true
 }
 
-// outside returns the parts of a series that lie in none of the spans, which are in order.
-func outside(s analysis.Series, spans []analysis.Span) []analysis.Series {
-	var parts []analysis.Series
-	from, last := s.T[0], s.T[s.Len()-1]
+// outside returns the parts of a curve that lie in none of the spans, which are in order.
+func outside(c analysis.Curve, shape analysis.Shape, spans []analysis.Span) []analysis.Curve {
+	var parts []analysis.Curve
+	from, last := shape.First, shape.Last
 	keep := func(from, to int64) {
-		part := clip(s, from, to)
-		if n := part.Len(); n > 0 && part.T[n-1] < to {
-			part.T, part.V = offheap.Append(part.T, to), offheap.Append(part.V, part.V[n-1])
-		}
-		if part.Len() > 0 {
-			parts = append(parts, part)
-		}
+		parts = append(parts, func(yield func(int64, int64) bool) {
+			end, value, any := int64(0), int64(0), false
+			for t, v := range c.Within(from, to) {
+				if end, value, any = t, v, true; !yield(t, v) {
+					return
+				}
+			}
+			if any && end < to {
+				yield(to, value)
+			}
+		})
 	}
 	for _, hidden := range spans {
 		if hidden.From > from {
@@ -222,36 +233,39 @@ const (
 	combTeeth = 12
 )
 
-func comb(s analysis.Series) bool {
-	way, most := int64(0), int64(1)
-	for i := 1; i < s.Len(); i++ {
-		way, most = way+max(s.V[i]-s.V[i-1], s.V[i-1]-s.V[i]), max(most, s.V[i])
-	}
-	return way > combTeeth*most
-}
+func comb(s analysis.Shape) bool { return s.Way > combTeeth*max(s.Max, 1) }
 
 // add draws a part of a run of the given length: as it is, or when it is crowded as the
 // greatest gap of each bucket, above a tint that reaches down to the least where no other
 // curve would be hidden.
-func (g *gapCurve) add(p *plot.Plot, part analysis.Series, length int64) {
-	from := part.T[0]
-	span := part.T[part.Len()-1] - from
-	if float64(part.Len()) <= crowdedSteps*float64(span)/float64(max(length, 1)) || length < gapBuckets || !comb(part) {
-		p.Add(path{newStepCurve(part, g.origin, 0), line(g.style)})
+func (g *gapCurve) add(p *plot.Plot, part analysis.Curve, length int64) {
+	shape := part.Shape()
+	if shape.Steps == 0 {
+		return
+	}
+	span := shape.Last - shape.First
+	if float64(shape.Steps) <= crowdedSteps*float64(span)/float64(max(length, 1)) || length < gapBuckets || !comb(shape) {
+		p.Add(path{newStepCurve(part, shape, g.origin, 0), line(g.style)})
 		return
 	}
 	g.crowded, g.width = true, length/gapBuckets
 	var most, least stepCurve
-	i := 0
-	for at := from; at <= from+span; at += g.width {
-		lo, hi := part.V[i], part.V[i]
-		for ; i+1 < part.Len() && part.T[i+1] < at+g.width; i++ {
-			lo, hi = min(lo, part.V[i+1]), max(hi, part.V[i+1])
-		}
-		for _, x := range []int64{at, min(at+g.width, from+span)} {
+	at, lo, hi, now := shape.First, shape.Start, shape.Start, shape.Start
+	bucket := func() {
+		for _, x := range []int64{at, min(at+g.width, shape.Last)} {
 			most = append(most, struct{ x, y float64 }{float64(x - g.origin), float64(hi)})
 			least = append(least, struct{ x, y float64 }{float64(x - g.origin), float64(lo)})
 		}
+		at, lo, hi = at+g.width, now, now
+	}
+	for t, v := range part {
+		for t >= at+g.width {
+			bucket()
+		}
+		now, lo, hi = v, min(lo, v), max(hi, v)
+	}
+	for at <= shape.Last {
+		bucket()
 	}
 	if g.alone {
 		p.Add(between{most, least, tint(palette[g.style], 0.3)})

@@ -23,7 +23,10 @@ func TestOutside(t *testing.T) {
 			{T: []int64{0, 10, 14}, V: []int64{1, 2, 2}}, {T: []int64{30, 40}, V: []int64{4, 5}}}},
 		{"the end is not", []analysis.Span{{From: 25, To: 99}}, []analysis.Series{{T: []int64{0, 10, 20, 24}, V: []int64{1, 2, 3, 3}}}},
 	} {
-		got := outside(s, c.hidden)
+		var got []analysis.Series
+		for _, part := range outside(s.Curve(), s.Curve().Shape(), c.hidden) {
+			got = append(got, part.Series())
+		}
 		if !slices.EqualFunc(got, c.want, func(a, b analysis.Series) bool { return slices.Equal(a.T, b.T) && slices.Equal(a.V, b.V) }) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
@@ -37,8 +40,8 @@ func TestComb(t *testing.T) {
 		teeth.T, teeth.V = append(teeth.T, i), append(teeth.V, i%3)
 		hill.T, hill.V = append(hill.T, i), append(hill.V, min(i, 1000-i)+i%2)
 	}
-	if !comb(teeth) || comb(hill) {
-		t.Errorf("teeth %v, hill %v", comb(teeth), comb(hill))
+	if !comb(teeth.Curve().Shape()) || comb(hill.Curve().Shape()) {
+		t.Errorf("teeth %v, hill %v", comb(teeth.Curve().Shape()), comb(hill.Curve().Shape()))
 	}
 }
 
@@ -99,7 +102,7 @@ func TestTitlesOfWhatWasNotObserved(t *testing.T) {
 			}
 		}
 		seen := traces.SampleColumn{Series: traces.Series{Name: traces.SeriesObserving, Node: tl.Peer}, At: c.at, Value: c.value}
-		heights, err := Heights(tl, seen)
+		heights, err := Heights(one(tl, seen))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,26 @@ type Run struct {
 	Timeline *traces.Timeline
 	// Samples are those of the stream's trace; nil for none.
 	Samples []traces.SampleColumn
+
+	figures *figures // nil: they are not kept
+}
+
+type figures struct{ stats *analysis.StreamStats }
+
+// NewRun returns a run whose figures are computed once for all charts.
+func NewRun(name string, tl *traces.Timeline, samples ...traces.SampleColumn) Run {
+	return Run{name, tl, samples, &figures{}}
+}
+
+func (r *Run) stats() *analysis.StreamStats {
+	if r.figures == nil {
+		r.figures = &figures{}
+	}
+	if r.figures.stats == nil {
+		s := analysis.StatsOf(r.Timeline, r.Samples...)
+		r.figures.stats = &s
+	}
+	return r.figures.stats
 }
 
 // Kinds returns the kinds whose values the charts look at.
@@ -36,23 +56,23 @@ func checkRuns(runs []Run) error {
 
 // Heights draws the heights of the orderer's and the peer's ledgers with the gap
 // between them. Of the trace's samples it takes when the nodes were not observed.
-func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
+func Heights(r Run) (*Figure, error) {
+	tl, samples := r.Timeline, r.Samples
 	orderer, peer, err := analysis.Heights(tl)
 	if err != nil {
 		return nil, err
 	}
-	defer orderer.Free()
-	defer peer.Free()
-	gap := analysis.StatsOf(tl, samples...).Gap
-	origin := orderer.T[0]
-	end := max(orderer.T[orderer.Len()-1], peer.T[peer.Len()-1])
-	above, below := newStepCurve(orderer, origin, end), newStepCurve(peer, origin, end)
+	gap := r.stats().Gap
+	upperShape, lowerShape := orderer.Shape(), peer.Shape()
+	origin := upperShape.First
+	end := max(upperShape.Last, lowerShape.Last)
+	above, below := newStepCurve(orderer, upperShape, origin, end), newStepCurve(peer, lowerShape, origin, end)
 
 	p := newPlot("", "")
 	timeAxis(&p.X, sinceOffer, 0, float64(end-origin))
-	countAxis(&p.Y, "ledger height (blocks)", float64(orderer.V[orderer.Len()-1]))
+	countAxis(&p.Y, "ledger height (blocks)", float64(upperShape.End))
 	// A ledger that is high already must not press the curves to the top.
-	if first := float64(peer.V[0]); first > (p.Y.Max-first)/2 {
+	if first := float64(lowerShape.Start); first > (p.Y.Max-first)/2 {
 		room := 0.06 * (p.Y.Max/1.06 - first)
 		p.Y.Min, p.Y.Max = first-room, p.Y.Max/1.06+room
 	}
@@ -68,7 +88,7 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 		p.Add(path{part, lower})
 	}
 	if float64(gap.Max) > 0.02*(p.Y.Max-p.Y.Min) { // else the curves are one
-		at := float64(valueAt(peer, gap.MaxAt))
+		at := float64(peer.At(gap.MaxAt))
 		p.Add(stretch{float64(gap.MaxAt - origin), at, at + float64(gap.Max), "gap " + analysis.FormatBlocks(gap.Max),
 			draw.LineStyle{Color: ink, Width: 1}})
 	}
@@ -78,7 +98,7 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 	}, hiddenEntry...)
 	return &Figure{
 		Title:    gapTitle(gap, origin, len(hiddenEntry) > 0, slices.ContainsFunc(unknown, func(u analysis.Span) bool { return u.From <= end && end <= u.To })),
-		Subtitle: settings(tl) + openEnd(tl),
+		Subtitle: settings(tl) + openEnd(r.stats()),
 		height:   height,
 		legend:   legend,
 		panels:   []panel{{Plot: p, weight: 1}},
@@ -88,18 +108,9 @@ func Heights(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, erro
 // sinceOffer is the title of a time axis.
 const sinceOffer = "time since the first block was offered"
 
-// valueAt returns the value of a step curve at t.
-func valueAt(s analysis.Series, t int64) int64 {
-	v := s.V[0]
-	for i := 0; i < s.Len() && s.T[i] <= t; i++ {
-		v = s.V[i]
-	}
-	return v
-}
-
 // openEnd says how many blocks were still to come when the curves end.
-func openEnd(tl *traces.Timeline) string {
-	if n := analysis.StatsOf(tl).UncommittedBlocks; n > 0 {
+func openEnd(s *analysis.StreamStats) string {
+	if n := s.UncommittedBlocks; n > 0 {
 		return fmt.Sprintf(", %s of them uncommitted when the peer's data end", analysis.FormatCount(n))
 	}
 	return ""

@@ -12,7 +12,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -34,13 +33,13 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 	least, greatest := 0, 0
 	for i, r := range runs {
 		values, err := analysis.Latency(r.Timeline)
-		if err == nil && len(values) == 0 {
+		if err == nil && values.Len() == 0 {
 			err = fmt.Errorf("no block has both an offered and a committed time")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
-		p99[i] = analysis.Percentile(values, 99)
+		p99[i] = values.Percentile(99)
 		if p99[i] < p99[least] {
 			least = i
 		}
@@ -48,13 +47,12 @@ func LatencyPercentiles(runs []Run) (*Figure, error) {
 			greatest = i
 		}
 		var curve stepCurve
-		for _, q := range analysis.PercentileCurve(values, 60) {
+		for _, q := range values.Percentiles(60) {
 			x := math.Log10(1 / max(1-q.Percent/100, 1e-12))
 			y := max(float64(q.Value), 1)
 			curve = append(curve, struct{ x, y float64 }{x, y})
 			lo, hi, end = min(lo, y), max(hi, y), max(end, x)
 		}
-		offheap.Free(values)
 		if same := slices.IndexFunc(curves, func(c stepCurve) bool { return coincide(c, curve) }); same >= 0 {
 			names[same] = bothNames(names[same], r.Name)
 			continue
@@ -114,14 +112,15 @@ const partColumns = 240
 // each stretch, the parts of its slowest block on top of each other. Where waiting
 // dwarfs the committer's work, a second panel shows that alone. Of the trace's samples it
 // takes when the nodes were not observed.
-func LatencyParts(tl *traces.Timeline, samples ...traces.SampleColumn) (*Figure, error) {
+func LatencyParts(r Run) (*Figure, error) {
+	tl, samples := r.Timeline, r.Samples
 	parts, all, err := partsPanel(tl, event.Offered, "latency", samples)
 	if err != nil {
 		return nil, err
 	}
 	all.caption = "From offer to commit, of each stretch's slowest block"
 	f := &Figure{Subtitle: settings(tl), height: height, panels: []panel{all}}
-	stats := analysis.StatsOf(tl)
+	stats := r.stats()
 	longest, service := 0, 0.0
 	for i, part := range stats.Parts {
 		if part.Duration.Mean > stats.Parts[longest].Duration.Mean {

@@ -30,12 +30,12 @@ func (grid) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// stepCurve is a series, downsampled, as points in the units of a plot: x in ns
+// stepCurve is a curve, downsampled, as points in the units of a plot: x in ns
 // after origin, until end, where the last value still holds.
 type stepCurve []struct{ x, y float64 }
 
-func newStepCurve(s analysis.Series, origin, end int64) stepCurve {
-	s = analysis.Downsample(s, resolution)
+func newStepCurve(curve analysis.Curve, shape analysis.Shape, origin, end int64) stepCurve {
+	s := curve.Downsample(shape, resolution)
 	var c stepCurve
 	add := func(t, v int64) { c = append(c, struct{ x, y float64 }{float64(t - origin), float64(v)}) }
 	for i, t := range s.T {
@@ -142,7 +142,7 @@ func note(c draw.Canvas, at vg.Point, words string, ink color.Color, x text.XAli
 
 // ribbon draws when something was the case, as a strip between two values of y.
 type ribbon struct {
-	spans    []analysis.Span // in the units of the x axis
+	spans    analysis.Spans // in the units of the x axis
 	from, to float64
 	color    color.NRGBA
 }
@@ -157,7 +157,7 @@ func (r ribbon) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	width := (p.X.Max - p.X.Min) / float64(columns)
 	share, long := make([]float64, columns), make([]bool, columns)
-	for _, s := range r.spans {
+	for s := range r.spans {
 		within := func(t int64) float64 { return min(max(float64(t)-p.X.Min, 0), p.X.Max-p.X.Min) }
 		from, to := within(s.From), within(s.To)
 		for i := int(from / width); i < columns && float64(i)*width < to; i++ {

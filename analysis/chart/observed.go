@@ -23,11 +23,9 @@ func unseen(tl *traces.Timeline, samples []traces.SampleColumn, from, to, origin
 		mark.nodes = []string{tl.Orderer, tl.Peer}
 	}
 	for _, b := range analysis.NotObserved(tl, samples...) {
-		part := shift([]analysis.Span{{From: b.From, To: b.To}}, from, to, origin)
-		if len(part) == 0 {
-			continue
+		for part := range shift(slices.Values([]analysis.Span{{From: b.From, To: b.To}}), from, to, origin) {
+			mark.node[b.Node] = append(mark.node[b.Node], part)
 		}
-		mark.node[b.Node] = append(mark.node[b.Node], part...)
 	}
 	var legend []entry
 	for i, node := range mark.nodes {
@@ -178,12 +176,12 @@ var measuredLine = draw.LineStyle{Color: green, Width: 1.3}
 // fewDots is the number of samples in a panel up to which each is a dot.
 const fewDots = 250
 
-func newMeasured(tl *traces.Timeline, samples []traces.SampleColumn) *measured {
-	c := analysis.MeasuredDepth(tl, samples...)
+func newMeasured(r *Run) *measured {
+	c := analysis.MeasuredDepth(r.Timeline, r.Samples...)
 	if c == nil {
 		return nil
 	}
-	m := &measured{runs: analysis.SampleRuns(c), about: analysis.StatsOf(tl, samples...).SampledDepth}
+	m := &measured{runs: analysis.SampleRuns(c), about: r.stats().SampledDepth}
 	m.most = m.about.Max
 	return m
 }
@@ -210,7 +208,7 @@ func (m *measured) add(p *plot.Plot, from, to, origin int64, alone bool) {
 	runs, n := m.within(from, to)
 	for _, r := range runs {
 		// A sample stands until the next one would have come.
-		curve := newStepCurve(r, origin, min(r.T[r.Len()-1]+m.about.Interval, to))
+		curve := newStepCurve(r.Curve(), r.Curve().Shape(), origin, min(r.T[r.Len()-1]+m.about.Interval, to))
 		if alone {
 			p.Add(between{curve, curve.atZero(), tint(green, 0.15)})
 		}

@@ -117,7 +117,7 @@ func (d *demonstration) replay() error {
 }
 
 func (d *demonstration) charts() error {
-	recorded := d.run.Timelines[0]
+	recorded := chart.NewRun("", d.run.Timelines[0])
 	for _, draw := range []struct {
 		name   string
 		figure func() (*chart.Figure, error)

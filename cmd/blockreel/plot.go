@@ -19,7 +19,7 @@ import (
 // several runs.
 type chartKind struct {
 	name, about string
-	one         func(*traces.Timeline, ...traces.SampleColumn) (*chart.Figure, error)
+	one         func(chart.Run) (*chart.Figure, error)
 	many        func([]chart.Run) (*chart.Figure, error)
 }
 
@@ -141,7 +141,7 @@ func (a *album) add(label, file string, tr *traces.Trace) {
 		if _, seen := a.timelines[tl.Name()]; !seen {
 			a.streams = append(a.streams, tl.Name())
 		}
-		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.Run{Name: label, Timeline: tl, Samples: tr.Samples})
+		a.timelines[tl.Name()] = append(a.timelines[tl.Name()], chart.NewRun(label, tl, tr.Samples...))
 	}
 }
 
@@ -162,7 +162,7 @@ func (a *album) draw() error {
 				continue
 			}
 			for _, r := range runs {
-				if err := a.save(kind.name, stream, r.Name, func() (*chart.Figure, error) { return kind.one(r.Timeline, r.Samples...) }); err != nil {
+				if err := a.save(kind.name, stream, r.Name, func() (*chart.Figure, error) { return kind.one(r) }); err != nil {
 					return err
 				}
 			}
@@ -179,9 +179,9 @@ func (a *album) overview() error {
 	var runs []chart.Run
 	for _, stream := range a.streams {
 		for _, r := range a.timelines[stream] {
-			if gap, err := analysis.Gap(r.Timeline); err == nil {
-				gap.Free()
-				runs = append(runs, chart.Run{Name: stream, Timeline: r.Timeline, Samples: r.Samples})
+			if _, err := analysis.Gap(r.Timeline); err == nil {
+				r.Name = stream
+				runs = append(runs, r)
 			}
 		}
 	}
