@@ -45,9 +45,6 @@ Everything goes into ` + demoDir + `/ in the current directory.`,
 }
 
 func demo(c *cobra.Command) error {
-	if err := os.MkdirAll(demoDir, 0o755); err != nil {
-		return err
-	}
 	d := &demonstration{c: c}
 	for _, step := range []func() error{d.record, d.replay, d.charts, d.tell} {
 		if err := step(); err != nil {
@@ -88,6 +85,9 @@ func (d *demonstration) record() error {
 	cfg.Rate, cfg.Duration = demoOverload*rate, 0
 	d.say("This machine's Badger ledger takes about %s blocks a second; the orderer cuts %s of them at %s a second.",
 		analysis.FormatNumber(rate), analysis.FormatCount(int64(cfg.Blocks)), analysis.FormatNumber(cfg.Rate))
+	if err := os.MkdirAll(demoDir, 0o755); err != nil {
+		return err
+	}
 	path := d.file("run.reel")
 	if _, err := recordRun(d.c, cfg, path, payloadNone, "recording"); err != nil {
 		return err

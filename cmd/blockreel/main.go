@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "blockreel: interrupted")
+		return 1
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "blockreel: %v\nSee '%s --help'.\n", err, usage.command)
 		return 2

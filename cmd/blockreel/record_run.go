@@ -89,6 +89,14 @@ func recordRun(c *cobra.Command, cfg network.Config, output, payload, what strin
 		files.discard()
 		return summary, err
 	}
+	if err := net.Prepare(c.Context()); err != nil {
+		files.discard()
+		err = errors.Join(err, net.Close())
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted before the run began; no trace was written")
+		}
+		return summary, err
+	}
 	err = files.record(func(times, blocks io.Writer) error {
 		summary, err = observeRun(c, net, times, blocks, payload == payloadHeaders, what)
 		return err
@@ -125,11 +133,9 @@ func tellStreams(stderr io.Writer, summary network.Summary) {
 	}
 }
 
-// observeRun records a run's times, and its blocks if there is a writer for them.
+// observeRun runs a prepared network and records its times, and its blocks if there is a
+// writer for them.
 func observeRun(c *cobra.Command, net *network.Network, times, blocks io.Writer, headersOnly bool, what string) (network.Summary, error) {
-	if err := net.Prepare(c.Context()); err != nil {
-		return network.Summary{}, err
-	}
 	header := net.Header(tool)
 	rec, err := recorder.New(times, header, recorder.Config{})
 	if err != nil {

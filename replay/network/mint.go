@@ -63,6 +63,9 @@ func (m *minter) run(ctx context.Context) {
 	defer m.begin()
 	began := time.Now()
 	for due := range m.offers {
+		if m.err = ctx.Err(); m.err != nil {
+			return
+		}
 		one := time.Now()
 		shape := m.shape()
 		raw, err := m.builder.Next(shape)

@@ -292,6 +292,27 @@ func TestBlocksOfManySizes(t *testing.T) {
 	}
 }
 
+// A network that is closed while it makes its first blocks makes no more of them.
+func TestCloseWhilePreparing(t *testing.T) {
+	c := small()
+	c.Channels, c.Orgs, c.Blocks, c.Rate = 1, 1, 10_000, MaxRate
+	n, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Prepare(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Prepare: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	if made := len(n.channels[0].chain.ends); made > c.Blocks/2 {
+		t.Errorf("%d of %d blocks were made", made, c.Blocks)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"channels":            func(c *Config) { c.Channels = 0 },
