@@ -144,7 +144,7 @@ const (
 func parsePolicy(mode string, n int, retry time.Duration) (Policy, error) {
 	switch {
 	case mode == oldNonBlocking:
-		return Policy{}, fmt.Errorf("the buffer was %s, which this version cannot replay", mode)
+		return Policy{}, fmt.Errorf("the buffer was %s, which this version cannot replay: replay the trace that it was made from", mode)
 	case mode == oldBlocking && retry == 0:
 		mode = Ideal
 	case mode == oldBlocking:
