@@ -16,6 +16,7 @@ type Sweep struct {
 	sender   sender
 	offered  int64 // the latest
 	arrivals []arrival
+	times    times
 	lanes    []lane
 	work     [together][]int64
 	// Over a link with a window each size has a Solver.
@@ -42,11 +43,15 @@ type arrival struct {
 	service int64
 }
 
+// times are those of the pipeline that a lane needs.
+type times struct{ retry, resume, wake int64 }
+
 // lane is a buffer size between two blocks.
 type lane struct {
-	enqueued, ready  int64 // of the block before
+	begins           int64 // the next intake, if its block is there
+	ready            int64 // the committer
 	starved, blocked int64
-	cold             bool // see wait
+	cold             bool // see warm
 	pops             history
 }
 
@@ -61,7 +66,7 @@ func NewSweep(cfg Config, sizes []int) (*Sweep, error) {
 		if err := cfg.Validate(); err != nil {
 			return nil, fmt.Errorf("pipeline: %w", err)
 		}
-		l := lane{enqueued: past, ready: past}
+		l := lane{begins: past, ready: past}
 		if cfg.Link.Window > 0 {
 			solver, err := NewSolver(cfg)
 			if err != nil {
@@ -73,7 +78,7 @@ func NewSweep(cfg Config, sizes []int) (*Sweep, error) {
 		}
 		s.lanes = append(s.lanes, l)
 	}
-	s.limits = newLimits(cfg)
+	s.limits, s.times = newLimits(cfg), times{int64(cfg.Policy.Retry), int64(cfg.Intake.Resume), int64(cfg.Wake)}
 	return s, nil
 }
 
