@@ -96,7 +96,7 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 	f.StringVarP(&cfg.Channel, "channel", "C", "", "take blocks of this channel and pass over files of others")
 	f.StringVar(&payload, "payload", "full", "full, or none: sizes and counts alone")
 	f.BoolVar(&cfg.NoEarlier, "no-earlier", false, "leave out the blocks before the trace's first one")
-	outputFlag(c, &output, "trace to write, - for stdout")
+	traceFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

@@ -60,7 +60,7 @@ the range too: a peer that has just joined the channel needs them of "blockreel 
 	}
 	part.bind(c.Flags())
 	c.Flags().BoolVar(&earlier, "earlier", false, "keep the payloads of blocks before the range, too")
-	outputFlag(c, &output, "file to write, - for stdout")
+	traceFlag(c, &output, "file to write, - for stdout")
 	return c
 }
 

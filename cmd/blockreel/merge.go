@@ -49,7 +49,7 @@ must have the same number of transactions. Traces without a common block require
 	f := c.Flags()
 	f.DurationVar(&cfg.Tolerance, "tolerance", 100e6, "largest median difference between the times of a block in two traces")
 	f.BoolVar(&cfg.TrustClocks, "trust-clocks", false, "merge traces without a common block, as if one clock had timed both")
-	outputFlag(c, &output, "trace to write, - for stdout")
+	traceFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

@@ -66,13 +66,13 @@ stream, that file is written; otherwise the charts go into the directory.`,
 			}
 			switch ext := filepath.Ext(output); {
 			case output == "-":
-				return usagef(c, "-o -: charts go into files: name a directory, or a file for a single chart (--chart gap -o gap.png)")
-			case slices.Contains(chart.Formats, ext):
+				return usagef(c, "-o -: plot does not write to stdout; name a directory, or a file for a single chart (--chart gap -o gap.png)")
+			case isChart(output):
 				if c.Flags().Changed("format") && ext != "."+format {
 					return usagef(c, "-o %s and --format %s contradict each other", output, format)
 				}
-			case slices.Contains([]string{".bmp", ".gif", ".jpg", ".jpeg", ".eps", ".webp"}, ext):
-				return usagef(c, "-o %s: charts are written as %s", output, strings.Join(chart.Formats, ", "))
+			case isExtension(ext) && filepath.Base(output) != ext && !isDirectory(output):
+				return usagef(c, "-o %s: unknown extension %s; a chart is %s, and the name of a directory ends in /", output, ext, strings.Join(chart.Formats, ", "))
 			}
 			a := album{c: c, only: only, inputs: args, target: output, extension: "." + format}
 			for _, path := range args {
@@ -93,6 +93,11 @@ stream, that file is written; otherwise the charts go into the directory.`,
 	c.Flags().StringVar(&format, "format", "png", "png, svg or pdf")
 	return c
 }
+
+func isChart(path string) bool { return slices.Contains(chart.Formats, filepath.Ext(path)) }
+
+// isExtension reports whether ext names a format; charts-2.5 is a directory.
+func isExtension(ext string) bool { return len(ext) > 1 && strings.Trim(ext[1:], "0123456789") != "" }
 
 // runName names a run after its file.
 func runName(path string) string {
@@ -173,7 +178,7 @@ func (a *album) draw() error {
 
 // overview draws the gaps of all streams of a single run into one chart.
 func (a *album) overview() error {
-	if len(a.files) != 1 || len(a.streams) < 2 || !a.wants("gap") || slices.Contains(chart.Formats, filepath.Ext(a.target)) {
+	if len(a.files) != 1 || len(a.streams) < 2 || !a.wants("gap") || isChart(a.target) {
 		return nil
 	}
 	var runs []chart.Run
@@ -238,7 +243,7 @@ func (a *album) save(kind, stream, run string, figure func() (*chart.Figure, err
 // path names a chart's file: its kind, and the run and the stream where there are
 // several.
 func (a *album) path(kind, stream, run string) string {
-	if slices.Contains(chart.Formats, filepath.Ext(a.target)) {
+	if isChart(a.target) {
 		return a.target
 	}
 	name := kind

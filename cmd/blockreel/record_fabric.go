@@ -140,7 +140,7 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 	f.BoolVar(&cfg.Wait, "wait", false, "wait for nodes, channels and the block of --from that are not there yet, no longer than --duration")
 	f.DurationVar(&fl.duration, "duration", 0, "end after this time of recording")
 	f.BoolVar(&cfg.UntilCaughtUp, "until-caught-up", false, "end when all peers have committed what the orderer has, and no block has come for 2 s")
-	outputFlag(c, &fl.output, "trace to write, - for stdout")
+	traceFlag(c, &fl.output, "trace to write, - for stdout")
 	return c
 }
 

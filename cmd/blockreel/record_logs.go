@@ -87,7 +87,7 @@ blocks; see "blockreel attach".`,
 	f.BoolVar(&cfg.FixClockSkew, "fix-clock-skew", false, "move a peer's times until no commit lies before its offer")
 	f.StringArrayVar(&blocks, "blocks", nil, "add the blocks from this file, directory of ledger files, or quoted pattern; repeatable")
 	f.StringVar(&zone, "zone", "UTC", "zone of timestamps that carry none")
-	outputFlag(c, &output, "trace to write, - for stdout")
+	traceFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 

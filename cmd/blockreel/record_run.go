@@ -67,7 +67,7 @@ WHOLE" joins what is in them.`,
 	c.Flags().DurationVar(&flags.cfg.Duration, "duration", flags.cfg.Duration, "end the offers after this time (10s unless --blocks is given)")
 	c.Flags().Lookup("duration").DefValue = "0s" // its words say it
 	c.Flags().StringVar(&payload, "payload", payloadNone, "what to keep of the blocks: none, headers or full")
-	outputFlag(c, &output, "trace to write")
+	traceFlag(c, &output, "trace to write")
 	return c
 }
 

@@ -28,7 +28,8 @@ type serveRecord struct {
 
 func (r *serveRecord) bind(f *pflag.FlagSet) {
 	env := os.Getenv
-	f.StringVar(&r.output, "record", "", "trace to write of what is delivered")
+	f.StringVar(&r.output, "record", "", "trace of the delivery to write")
+	forceFlag(f)
 	f.StringArrayVar(&r.peers, "peer", nil, "peer whose commits to record, [NAME=]HOST:PORT; repeatable")
 	f.BoolVar(&r.untilCaughtUp, "until-caught-up", false, "end when every --peer has committed all blocks")
 	f.StringVar(&r.mspID, "mspid", env("CORE_PEER_LOCALMSPID"), "MSP id of the identity that asks peers (CORE_PEER_LOCALMSPID)")
@@ -75,6 +76,9 @@ func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...stri
 		if err := spareInputs(c, path, append(inputs, r.files()...)...); err != nil {
 			return err
 		}
+	}
+	if err := sparePayloads(c, r.output); err != nil {
+		return err
 	}
 	record := &serve.Recording{Path: r.output, UntilCaughtUp: r.untilCaughtUp, Tool: tool}
 	if record.Settings, err = r.settings(c); err != nil {

@@ -45,7 +45,7 @@ every figure and forecast stays the same.`,
 			return nil
 		},
 	}
-	outputFlag(c, &output, "trace to write, - for stdout")
+	traceFlag(c, &output, "trace to write, - for stdout")
 	return c
 }
 
