@@ -106,6 +106,9 @@ func entries(list []byte) iter.Seq2[int, []byte] {
 // common.Envelope.
 func (b *Block) Envelopes() iter.Seq2[int, []byte] { return entries(b.data) }
 
+// MetadataEntries gives the entries of the block's metadata in their order.
+func (b *Block) MetadataEntries() iter.Seq2[int, []byte] { return entries(b.metadata) }
+
 // Metadata gives one entry of the block's metadata, nil if the block has none there.
 func (b *Block) Metadata(index commonpb.BlockMetadataIndex) []byte {
 	for i, entry := range entries(b.metadata) {

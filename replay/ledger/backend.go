@@ -8,46 +8,42 @@ import (
 	"strings"
 )
 
-// A Backend is a kind of ledger: one that Open makes, or, if it is not IsStore, one that is
-// made of a trace's times (scale.go).
+// A Backend is a kind of ledger: one that Open opens, or, unless it IsStore, the times of a trace.
 type Backend struct {
-	// Name is the first word of a spec, Options what may follow it.
+	// Name begins a spec, Options may follow.
 	Name    string
 	Options []Option
-	// About is one line for people.
+	// About describes the backend in a line.
 	About string
-	// Durability says when a block is on the disk, if the spec is Durable.
+	// Durability says when a block is on the disk if the spec is Durable.
 	Durability string
-	// Timing says how far the stages of a commit are told apart.
+	// Timing says which stages of a commit are timed apart.
 	Timing string
-	// Limits says what the backend does not take, or does not give back; empty: nothing.
+	// Limits says what the backend refuses or loses. Empty: nothing.
 	Limits string
 	// InMemory: nothing outlives Close, and there is no directory.
 	InMemory bool
 
-	// marker matches a file that a ledger of this backend has, and none of the others; only
-	// couchdb has leveldb's too. Empty: there are no files.
+	// marker matches a file of this backend's ledgers alone; couchdb has leveldb's too. Empty:
+	// there are no files.
 	marker string
-	// maxKey is how many bytes a key that a transaction writes has at most, with its
-	// namespace; 0: any number. The engine must take more: what stands beside the two in the
-	// tables (layout.go), 17 bytes in the history.
+	// maxKey bounds the bytes of a written key and its namespace; 0: no bound. The history adds 17
+	// bytes to them, which the engine must take.
 	maxKey int
-	// open opens the store in the directory cfg.Dir, and makes one there if cfg.Existing is
-	// not set; a backend that is InMemory has no directory. Nil: the ledger is none that Open
-	// makes, but the times of a trace.
+	// open opens the store in cfg.Dir, or makes one there unless cfg.Existing. Nil: not IsStore.
 	open func(ctx context.Context, cfg Config, o options) (store, error)
-	// volatile: with these options a commit is not on the disk when it returns. Nil: no
-	// options do that.
+	// volatile reports whether commits with these options return before they are on the disk. Nil:
+	// never.
 	volatile func(o options) bool
 }
 
-// HasOption tells whether one of the options is so.
+// HasOption reports whether the backend has such an option.
 func (b Backend) HasOption(is func(Option) bool) bool { return slices.ContainsFunc(b.Options, is) }
 
-// IsStore tells a ledger that Open makes from a cost model over a trace.
+// IsStore reports whether Open can open the backend.
 func (b Backend) IsStore() bool { return b.open != nil }
 
-// The backends, in the order in which people see them. A new one is a file and a line.
+// The backends in the order of the help. A new one is a file and a line.
 var backends = []Backend{
 	recordedBackend,
 	memoryBackend,
@@ -58,17 +54,16 @@ var backends = []Backend{
 	bboltBackend,
 }
 
-// For Backend.Durability.
 const whenSynced = "a block is on the disk when its commit returns"
 
-// How a backend's stages are measured: for Backend.Timing.
+// Values of Backend.Timing.
 const (
 	oneWrite    = "one write a block, counted as block store; state and history: preparing their entries"
 	writeEach   = "each store's own write"
 	notMeasured = "the trace's own"
 )
 
-// Specs of ledgers, as Name returns them.
+// Specs of ledgers.
 const (
 	Memory       = "memory"
 	Badger       = "badger"
@@ -78,7 +73,7 @@ const (
 // List returns the backends in a fixed order.
 func List() []Backend { return append([]Backend(nil), backends...) }
 
-// Find returns the backend that a spec names; its options are not looked at.
+// Find returns the backend that a spec names. It does not check options.
 func Find(spec string) (Backend, bool) {
 	name, _, _ := strings.Cut(spec, ":")
 	for _, b := range backends {
@@ -89,7 +84,6 @@ func Find(spec string) (Backend, bool) {
 	return Backend{}, false
 }
 
-// Names returns the names of the backends, for messages.
 func Names() string {
 	var names []string
 	for _, b := range backends {
@@ -98,16 +92,14 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
-// Parse checks a spec without opening anything, so that a run can fail before it
-// has begun, and returns it as Name will: a backend's name, and after a colon those of
-// its options that are not the default.
+// Parse checks a spec and returns its short form: the options that are not the default.
 func Parse(spec string) (string, error) {
 	k, err := parse(spec)
 	return k.String(), err
 }
 
-// ParseList takes a list of specs apart: badger:sync=false,compression=zstd,memory is two.
-// It does not check them; Parse does.
+// ParseList splits a list of specs: badger:sync=false,compression=zstd,memory is two. Parse checks
+// them.
 func ParseList(list string) []string {
 	var specs []string
 	for part := range strings.SplitSeq(list, ",") {
@@ -129,14 +121,14 @@ func With(spec, option string) string {
 	return spec + ":" + option
 }
 
-// Durable reports whether the commits of a ledger are on the disk when they return. It
-// is false for a spec that Parse refuses, and for a ledger in memory.
+// Durable reports whether the commits of a ledger are on the disk when they return. It is false for
+// a spec that Parse refuses.
 func Durable(spec string) bool {
 	k, err := parse(spec)
 	return err == nil && !k.backend.InMemory && (k.backend.volatile == nil || !k.backend.volatile(k.options))
 }
 
-// kind is a spec taken apart.
+// kind is a parsed spec.
 type kind struct {
 	backend Backend
 	options options

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -90,9 +89,6 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 	// Tables of every level are of one size. Badger builds each in memory that it keeps for
 	// the next, and by default those of a level are twice as large as those above.
 	b.TableSizeMultiplier = 1
-	if cfg.Logger != nil {
-		b = b.WithLogger(badgerLog{cfg.Logger})
-	}
 	s := &badgerStore{
 		space: space{cfg.Dir, o.size("valuelog") + badgerReserve*o.size("memtable"), freeBytes},
 		most:  int(o.size("valuelog") / 2),
@@ -259,18 +255,4 @@ func (s *badgerStore) endView() {
 func (s *badgerStore) close() error {
 	s.endView()
 	return s.db.Close()
-}
-
-// badgerLog hands Badger's messages on to a structured log.
-type badgerLog struct{ log *slog.Logger }
-
-func (l badgerLog) Errorf(format string, args ...any)   { l.say(slog.LevelError, format, args) }
-func (l badgerLog) Warningf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
-func (l badgerLog) Infof(format string, args ...any)    { l.say(slog.LevelInfo, format, args) }
-func (l badgerLog) Debugf(format string, args ...any)   { l.say(slog.LevelDebug, format, args) }
-
-func (l badgerLog) say(level slog.Level, format string, args []any) {
-	if ctx := context.Background(); l.log.Enabled(ctx, level) {
-		l.log.Log(ctx, level, "badger: "+strings.TrimSpace(fmt.Sprintf(format, args...)))
-	}
 }

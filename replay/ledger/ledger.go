@@ -1,62 +1,37 @@
-// Package ledger holds what a peer commits blocks to when a run is live or
-// replayed in real time, and the cost model that stands in for it otherwise.
+// Package ledger is a peer's ledger with Fabric's semantics over exchangeable backends.
 //
-// The way of a block, one at a time and in order, with Fabric's names of the stages:
+// A block is committed in these steps, with Fabric's names of the stages:
 //
-//  1. Validate (validate.go) reads the block's payload to the bottom and judges every
-//     transaction: signatures, ids, duplicates (internal/fabric/validate).
-//  2. Commit takes state validation (mvcc.go): what the transactions have read must be what
-//     the state holds (conflicts.go), earlier transactions of the block applied first. Then
-//     it gathers what the block writes to the four tables (layout.go) into one batch
-//     (commit.go): block, index, state, history.
-//  3. The backend, one file each, stores the batch. backend.go lists them.
+//  1. Validate (validate.go) reads the payload and judges each transaction: signatures, ids,
+//     duplicates (internal/fabric/validate).
+//  2. Commit validates the state (mvcc.go, conflicts.go), and gathers what the block writes to
+//     four tables (layout.go) into a batch (commit.go): block, index, state, history.
+//  3. The backend stores the batch. backend.go lists the backends, one file each.
 //
-// A trace without payloads drives the same way with blocks that are made up of its counts
-// (synthetic.go). They have no signatures, so none are verified: validation of such is
-// much cheaper than Fabric's, and a replay takes the trace's own times instead. Nor have they
-// read versions that could conflict; the versions of the keys that they write are looked up.
-// A payload may follow a block that was made up: that it follows it cannot be checked then.
+// A block without a payload is made up of its counts (synthetic.go). It has no signatures, so a
+// replay takes the trace's time for its validation.
 //
-// A validation code is this ledger's own, except those that depend on what it does not
-// hold. Where the payload comes from a peer, the peer's word is taken over on policies and
-// membership (validate.Unknowable), in Fabric's order of the checks: before ids are compared
-// within the block. So is its word that a policy is content without an endorsement that is
-// bad. All other codes are compared with the peer's, and Report counts the differences.
+// Validation codes are this ledger's own, with two exceptions. Codes that follow from endorsement
+// policies or membership (validate.Unknowable) are taken over from the peer that recorded the
+// block, before duplicate ids are looked for, as in Fabric. A ledger that begins after block 1
+// lacks older values and ids: it believes reads and range queries that may depend on them, and
+// takes over the peer's code for conflicts and duplicates with them. It marks deleted keys, so that
+// later reads are not believed. Report counts what was believed, taken over and compared.
 //
-// A ledger that begins after block 1 does not have the values and ids from before. A read of a
-// key that no block has written since is taken for good if it saw a version from before, or
-// none, and so is a range query whose results agree with what is here; Report counts
-// these as believed. If the peer called such a transaction a conflict, or an id one that was
-// there before, its code is taken over. A delete leaves a mark in the state of such a ledger,
-// so that later reads are not believed; metadata of a key whose value is not here leaves the
-// version that the key has if it exists.
+// The commit hash of each block (commithash.go) is computed as a peer does, and compared with the
+// peer's: if they are equal, so are the states. Hashes of private data are validated and stored, as
+// in Fabric; private data itself is not in blocks.
 //
-// The commit hash of each block (commithash.go) is computed as a peer does and compared
-// with the peer's: when they agree, so do the states. Of blocks that carry none CommitHash gives
-// it, to be held against what the peer's log tells.
-//
-// Private data is not in blocks. The hashes of a collection are validated and kept in the
-// state, as in Fabric. Metadata of keys is kept with their values; it has no history, as in
-// Fabric. Of a range query with more than 50 results hashes of a Merkle tree are recorded,
-// which is made again (merkle.go); a ledger that begins after block 1 lacks results for that,
-// and believes it unless the block itself has changed the range.
-//
-// Each table has a savepoint: the height up to which it is complete, the last entry that a
-// block writes to it. Open brings tables that are behind the block table up
-// to it (recover.go), with the validation codes that stand in the block's record, so a crash
-// at any moment leaves a ledger whose tables agree. This is
-// Fabric's own rule of recovery: the block store leads. A ledger that was closed and comes back
+// Each table ends a block with a savepoint, the height up to which it is complete. Open brings the
+// tables up to the block table (recover.go), with the validation codes in the block's record: a
+// crash at any moment leaves a ledger whose tables agree. A ledger that was closed and comes back
 // lower is damaged (closed.go).
 //
-// What is timed as which stage depends on the backend (Backend.Timing): one that writes a
-// block in one piece cannot tell the stages apart, and that write counts as BlockStore; then
-// StateCommit and HistoryCommit are the time of preparing their entries.
+// The stages that can be timed depend on the backend (Backend.Timing). The write of one that writes
+// a block in one piece counts as BlockStore.
 //
-// The ledger "recorded" is no store: it is the Times that a trace holds, and what a
-// Scale makes of them (scale.go).
-//
-// A Ledger is used from one goroutine at a time. It satisfies the interface of
-// replay/driver without importing it.
+// A Ledger is used by one goroutine at a time. It satisfies an interface of replay/driver without
+// importing it.
 package ledger
 
 import (
@@ -101,13 +76,10 @@ type Ledger struct {
 	commit    hash // the last block's commit hash, as the peer has it if it is known
 	chained   bool // commit is made of all that it follows from
 
-	// next is the block between its Validate and its Commit, state what it finds and makes of
-	// the state.
+	// next is the block between its Validate and its Commit, state its view of the state.
 	next  candidate
 	state mvcc
-	// metadata has the marks (layout.go) of the namespaces some key of which has had
-	// metadata, as they are stored; of others a write need not look for the metadata that the
-	// key may have.
+	// metadata has the marks (layout.go) of namespaces with metadata, as they are stored.
 	metadata map[string]bool
 	batch    batch
 	// keys and room are memory for the keys of a read.
@@ -115,11 +87,11 @@ type Ledger struct {
 	room []byte
 
 	report Report
-	// failed: a write failed, and what is stored may be ahead of what is known here.
+	// failed is the error of a write, after which more may be stored than is known here.
 	failed error
 }
 
-// Name returns the ledger's spec, as Open takes it.
+// Name returns the spec, as Open takes it.
 func (l *Ledger) Name() string { return l.spec }
 
 // Height returns the number of the block that the ledger wants next.
@@ -128,14 +100,14 @@ func (l *Ledger) Height() event.Height { return l.height }
 // First returns the number of the ledger's first block.
 func (l *Ledger) First() event.BlockNum { return l.first }
 
-// partial: the ledger lacks blocks that may have written to the state. The genesis block is none
-// of these: it holds the channel's configuration alone.
+// partial reports whether the ledger lacks blocks that may have written to the state. The genesis
+// block does not.
 func (l *Ledger) partial() bool { return l.first > 1 }
 
 // Channel returns the name of the ledger's channel.
 func (l *Ledger) Channel() string { return l.channel }
 
-// usable reports why the ledger takes no blocks and gives no answers.
+// usable returns an error if the ledger is closed or has failed.
 func (l *Ledger) usable() error {
 	switch {
 	case l.store == nil:
@@ -146,7 +118,7 @@ func (l *Ledger) usable() error {
 	return nil
 }
 
-// wants reports whether b is a block that may come next.
+// wants returns an error unless b may come next.
 func (l *Ledger) wants(b *block.Block) error {
 	if err := l.usable(); err != nil {
 		return err

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -140,17 +139,6 @@ func TestSomePayloads(t *testing.T) {
 	}
 	if r := l.Report(); r.Blocks != 4 || r.MadeUp != 2 {
 		t.Errorf("%d blocks, %d of them made up", r.Blocks, r.MadeUp)
-	}
-}
-
-func TestBadgerLog(t *testing.T) {
-	var log bytes.Buffer
-	l := open(t, Badger, Config{Dir: t.TempDir(), Channel: "ch1", Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(log.String(), "badger: ") {
-		t.Errorf("the log has %q", log.String())
 	}
 }
 

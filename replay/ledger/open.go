@@ -4,36 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Config says where a ledger is kept and whose it is.
+// Config says where a ledger is stored and whose it is.
 type Config struct {
-	// Dir is the directory of a ledger that is kept in files; it is made when it
-	// is not there. The memory ledger needs none.
+	// Dir is the directory of a ledger in files; it is made if it does not exist.
 	Dir string
-	// Channel is the name of the ledger's channel. The contents of synthesized
-	// blocks follow from it; transactions of other channels are not valid. Empty: that of
-	// the ledger that is there; a new one without a channel takes transactions of any.
+	// Channel is the name of the ledger's channel. Made-up blocks depend on it; transactions of
+	// other channels are not valid. Empty: that of the existing ledger; a new ledger takes any.
 	Channel string
-	// Existing opens a ledger that is there, and does not begin a new one.
+	// Existing refuses to begin a new ledger.
 	Existing bool
-	// ReadOnly opens a ledger that is there, and changes nothing in its directory, which may
-	// be read-only. It takes no blocks. One that was broken off in the middle of a block is
-	// refused.
+	// ReadOnly opens an existing ledger and changes nothing in its directory. A ledger whose last
+	// commit was interrupted is refused.
 	ReadOnly bool
-	// First is the number of the first block of a new ledger. Zero is the genesis
-	// block; a trace often starts later. A ledger that exists keeps its own.
+	// First is the number of the first block of a new ledger. An existing ledger keeps its own.
 	First event.BlockNum
-	// Validators is how many transactions are validated at once: Fabric's
-	// peer.validatorPoolSize. Zero: the number of CPUs.
+	// Validators is the number of transactions validated at once, Fabric's peer.validatorPoolSize.
+	// Zero: the number of CPUs.
 	Validators int
-	// Logger takes the backend's messages; nil means that nobody wants them.
-	Logger *slog.Logger
 }
 
 func (c Config) validate() error {
@@ -43,10 +36,9 @@ func (c Config) validate() error {
 	return nil
 }
 
-// maxChannel is longer than Fabric lets a channel's name be.
 const maxChannel = 1 << 10
 
-// OpenError is a backend that could not be opened, for a reason of its own.
+// OpenError is the error of a backend that cannot be opened.
 type OpenError struct {
 	Spec, Dir string
 	Err       error
@@ -55,14 +47,13 @@ type OpenError struct {
 func (e *OpenError) Error() string { return fmt.Sprintf("ledger %q in %s: %v", e.Spec, e.Dir, e.Err) }
 func (e *OpenError) Unwrap() error { return e.Err }
 
-// Open opens the ledger that spec names, a backend's name with its options after
-// a colon: memory, badger, badger:sync=false. A ledger that was broken off in the
-// middle of a block is brought to that block's end.
+// Open opens the ledger of a spec, a backend's name with options after a colon: memory, badger,
+// badger:sync=false. It completes an interrupted commit.
 func Open(spec string, cfg Config) (*Ledger, error) {
 	return OpenContext(context.Background(), spec, cfg)
 }
 
-// OpenContext is Open for a backend that may keep the caller waiting.
+// OpenContext is Open for a backend that may wait for a server.
 func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) {
 	k, err := parse(spec)
 	if err != nil {
@@ -100,7 +91,6 @@ func OpenContext(ctx context.Context, spec string, cfg Config) (*Ledger, error) 
 	return l, nil
 }
 
-// directory makes the ledger's directory, or finds that it is there.
 func (c Config) directory(durable bool) (string, error) {
 	if c.Dir == "" {
 		return "", errors.New("it needs a directory")
@@ -118,8 +108,7 @@ func (c Config) directory(durable bool) (string, error) {
 	return c.Dir, os.MkdirAll(c.Dir, 0o755)
 }
 
-// guarded opens the backend. Some engines panic on a directory that is damaged; for
-// whoever opens it that is an error like others.
+// guarded opens the backend. Some engines panic if the directory is damaged.
 func guarded(ctx context.Context, k kind, cfg Config) (s store, err error) {
 	defer func() {
 		if r := recover(); r != nil {

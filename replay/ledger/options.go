@@ -11,24 +11,23 @@ import (
 	"time"
 )
 
-// An Option is what may follow a backend's name: name=value.
+// An Option follows a backend's name: name=value.
 type Option struct {
 	Name string
 	Kind OptionKind
-	// Default is the value of an option that is not given, as it would be written.
+	// Default is the value of an option that is not given.
 	Default string
-	// Values are those that a Choice may have.
+	// Values of a Choice.
 	Values []string
 	// Min and Max bound a Count, and a Size in bytes.
 	Min, Max int64
-	// About is a few words for people.
+	// About describes the option in a few words.
 	About string
 }
 
-// OptionKind says how an option's value is read.
+// OptionKind is the form of an option's value.
 type OptionKind string
 
-// The kinds of options.
 const (
 	Bool     OptionKind = "bool"     // true or false
 	Size     OptionKind = "size"     // bytes: 4096, 64kB, 16MB, 1GB (powers of 1024)
@@ -39,14 +38,13 @@ const (
 	URL      OptionKind = "url"      // http://host:port
 )
 
-// options are a backend's options with their values.
+// options are the values of a backend's options.
 type options struct {
 	known  []Option
 	values map[string]string
 }
 
-// The readers panic on an option that the backend has not declared: values are checked
-// when they are parsed.
+// The readers panic on an option that the backend has not declared. Values have been checked.
 func (o options) bool(name string) bool  { v, _ := strconv.ParseBool(o.text(name)); return v }
 func (o options) size(name string) int64 { v, _ := parseSize(o.text(name)); return v }
 func (o options) count(name string) int  { v, _ := strconv.Atoi(o.text(name)); return v }
@@ -65,7 +63,7 @@ func (o options) text(name string) string {
 	return o.known[i].Default
 }
 
-// String gives the options that are not the default, in the backend's order.
+// String returns the options that are not the default, in the backend's order.
 func (o options) String() string {
 	var parts []string
 	for _, k := range o.known {
@@ -111,7 +109,7 @@ func parseOptions(known []Option, text string) (options, error) {
 	return o, nil
 }
 
-// parse checks a value and gives it in the form that String prints.
+// parse checks a value and returns it as String prints it.
 func (k Option) parse(value string) (string, error) {
 	switch k.Kind {
 	case Bool:
@@ -148,7 +146,7 @@ func (k Option) parse(value string) (string, error) {
 	return value, nil
 }
 
-// Range is what a Count or a Size may be, as it would be written; empty for other kinds.
+// Range returns the range of a Count or a Size as text; empty for other kinds.
 func (k Option) Range() string {
 	switch k.Kind {
 	case Count:
@@ -159,7 +157,7 @@ func (k Option) Range() string {
 	return ""
 }
 
-// errSecret: a spec is printed, and stands in traces and reports.
+// errSecret: specs are printed and stored in traces.
 var errSecret = errors.New("user and password do not belong in an address: " +
 	"set them in the environment, in the variables that the backend's option names")
 
@@ -179,7 +177,7 @@ func parseSize(text string) (int64, error) {
 	return v << shift, err
 }
 
-// formatSize is the inverse of parseSize, with the largest unit that leaves a whole number.
+// formatSize is the inverse of parseSize, with the largest unit that leaves an integer.
 func formatSize(bytes int64) string {
 	for i, unit := range []string{"GB", "MB", "kB"} {
 		if shift := 10 * (3 - i); bytes != 0 && bytes%(1<<shift) == 0 {

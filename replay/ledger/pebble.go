@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -70,7 +69,7 @@ func openPebble(_ context.Context, cfg Config, o options) (store, error) {
 		MemTableSize:                uint64(o.size("memtable")),
 		MemTableStopWritesThreshold: pebbleMemTables,
 		CacheSize:                   o.size("cache"),
-		Logger:                      pebbleLog{cfg.Logger},
+		Logger:                      pebbleLog{},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.background.CompareAndSwap(nil, &err) },
 		},
@@ -221,14 +220,14 @@ func (fs readFS) Lock(name string) (io.Closer, error) {
 	return lock, err
 }
 
-// pebbleLog hands Pebble's messages on to a structured log, if there is one.
-type pebbleLog struct{ log *slog.Logger }
+// pebbleLog drops Pebble's messages and turns fatal ones into panics.
+type pebbleLog struct{}
 
-func (l pebbleLog) Infof(format string, args ...any)  { l.say(slog.LevelDebug, format, args) }
-func (l pebbleLog) Errorf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
+func (pebbleLog) Infof(string, ...any)  {}
+func (pebbleLog) Errorf(string, ...any) {}
 
 // Fatalf must not return: Pebble would go on with what it has found to be broken.
-func (l pebbleLog) Fatalf(format string, args ...any) {
+func (pebbleLog) Fatalf(format string, args ...any) {
 	panic(pebbleError{fmt.Errorf(format, args...)})
 }
 
@@ -236,9 +235,3 @@ func (l pebbleLog) Fatalf(format string, args ...any) {
 type pebbleError struct{ error }
 
 func (f pebbleError) Unwrap() error { return f.error }
-
-func (l pebbleLog) say(level slog.Level, format string, args []any) {
-	if ctx := context.Background(); l.log != nil && l.log.Enabled(ctx, level) {
-		l.log.Log(ctx, level, "pebble: "+fmt.Sprintf(format, args...))
-	}
-}

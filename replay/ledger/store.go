@@ -6,50 +6,44 @@ import (
 	"time"
 )
 
-// A store is a backend: four tables of ordered keys with their values. It is used from
-// one goroutine at a time, writes one batch after another, and need not know what the
-// keys and values mean (layout.go tells those who want to).
+// A store has four tables of ordered keys with values. It is used by one goroutine at a time.
 type store interface {
 	reader
-	// write stores a batch for good, or, where the backend's options say so, as good
-	// as the operating system does. All of it appears at once, or its entries appear in
-	// their order: an entry is never there without those before it. So a crash leaves
-	// the head of a batch, and the ledger writes the rest again when it is opened.
+	// write stores a batch durably, unless the options of the backend say otherwise. A crash may
+	// leave the first entries of a batch, in their order; the ledger writes the rest when it is
+	// opened.
 	//
-	// A store that writes the tables one after another calls b.wrote after each, so
-	// that their times can be told apart; the time of one that does not counts for the
-	// block store. The batch is the caller's again when write returns.
+	// A store that writes the tables one after another calls b.wrote after each. Other writes count
+	// for the block store. The store does not keep the batch.
 	write(ctx context.Context, b *batch) error
 	close() error
 }
 
 // A reader reads what has been written.
 type reader interface {
-	// read calls each with the value of every key that is there, in any order; i is the
-	// key's place in keys. The value is good until each returns.
+	// read calls each with the value of every key that exists, in any order; i is the place of the
+	// key. The value is good until each returns.
 	read(ctx context.Context, t table, keys [][]byte, each func(i int, value []byte)) error
-	// scan calls each with the entries from ≤ key < to in the order of their keys' bytes,
-	// until it returns false. A nil to is the end of the table. Only the tables state and
-	// history are scanned.
+	// scan calls each with the entries from ≤ key < to in the order of their keys, until it returns
+	// false. A nil to is the end of the table. Only state and history are scanned.
 	scan(ctx context.Context, t table, from, to []byte, each func(key, value []byte) bool) error
 }
 
-// An opener is a store that wants to know when its ledger has been opened: until then, it
-// may be none, or be refused, and is closed without further consequences.
+// An opener is told when its ledger has been opened. Before that it may still be refused and
+// closed.
 type opener interface{ opened() }
 
-// A versioner is a store that gives what stands before a value of the state, its version and
-// metadata, much sooner than the value.
+// A versioner reads versions and metadata of the state much faster than values.
 type versioner interface {
-	// readVersions is read for the table state, but what it gives may be without the value.
+	// readVersions is read for the state; it may leave out values.
 	readVersions(ctx context.Context, keys [][]byte, each func(i int, value []byte)) error
 }
 
-// A table is one of a ledger's parts, in the order in which a batch has them.
+// A table is a part of a ledger, in the order of a batch.
 type table uint8
 
 const (
-	// blockTable: number → block. Entries are appended, never changed.
+	// blockTable: number → block. Entries are appended and never changed.
 	blockTable table = iota
 	// indexTable: header hash → number, transaction id → its place.
 	indexTable
@@ -61,15 +55,14 @@ const (
 
 func (t table) String() string { return [tables]string{"blocks", "index", "state", "history"}[t] }
 
-// prefix tells the tables apart where a store keeps them all in one key space.
 func (t table) prefix() byte { return "btsh"[t] }
 
-// prefixed appends a key of a table as a store with one key space has it.
+// prefixed appends a key of a table for a store with one key space.
 func prefixed(dst []byte, t table, key []byte) []byte {
 	return append(append(dst, t.prefix()), key...)
 }
 
-// A batch is what a block writes, in one piece of memory that is used again for the next.
+// A batch is what a block writes. Its memory is used again for the next block.
 type batch struct {
 	data  []byte
 	parts [tables][]extent
@@ -80,24 +73,22 @@ type batch struct {
 	took  [tables]time.Duration
 }
 
-// extent is an entry in data: a prefix byte and the key up to value, and the value up to
-// end.
+// extent is an entry in data: a prefix byte and the key up to value, the value up to end.
 type extent struct {
 	key, value, end int
 	deleted         bool
 }
 
-// entry is one change. Its slices are good until the batch is reset.
+// entry is a change. Its slices are good until the batch is reset.
 type entry struct {
-	// key in its table; prefixed is the same with the table's prefix before it.
+	// prefixed is the key with the prefix of its table.
 	key, prefixed []byte
 	// value is empty when the key is deleted.
 	value   []byte
 	deleted bool
 }
 
-// keepBatch is the room that a batch keeps for the next block; that of a larger one is
-// given back.
+// keepBatch is the memory that is kept for the next block; larger buffers are freed.
 const keepBatch = 8 << 20
 
 func (b *batch) reset() {
@@ -112,14 +103,14 @@ func (b *batch) reset() {
 	b.clock = time.Now()
 }
 
-// wrote says that all until now was done for table t: since the reset, or the last call.
+// wrote adds the time since reset or the last call to table t.
 func (b *batch) wrote(t table) {
 	now := time.Now()
 	b.took[t] += now.Sub(b.clock)
 	b.clock = now
 }
 
-// entries gives the changes of a table in order.
+// entries returns the changes of a table.
 func (b *batch) entries(t table) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
 		for _, e := range b.parts[t] {
@@ -130,7 +121,7 @@ func (b *batch) entries(t table) iter.Seq[entry] {
 	}
 }
 
-// all gives the changes of all tables in order.
+// all returns the changes of all tables.
 func (b *batch) all() iter.Seq2[table, entry] {
 	return func(yield func(table, entry) bool) {
 		for t := range table(tables) {

@@ -45,19 +45,23 @@ func ParseRecord(record []byte) (Record, error) {
 // bytes that the peer's Deliver service sends: fields in order, header, data and metadata
 // always there, and nothing in the header that is zero.
 func (r *Record) AppendBlock(dst []byte) []byte {
-	header := make([]byte, 0, maxHeader)
-	if r.Number != 0 {
-		header = protowire.AppendVarint(protowire.AppendTag(header, fieldNumber, protowire.VarintType), r.Number)
-	}
-	if len(r.PreviousHash) > 0 {
-		header = appendField(header, fieldPreviousHash, r.PreviousHash)
-	}
-	if len(r.DataHash) > 0 {
-		header = appendField(header, fieldDataHash, r.DataHash)
-	}
-	dst = appendField(dst, fieldHeader, header)
+	dst = appendHeader(dst, r.Number, r.PreviousHash, r.DataHash)
 	dst = r.data.append(dst, fieldData)
 	return r.metadata.append(dst, fieldMetadata)
+}
+
+func appendHeader(dst []byte, number uint64, previousHash, dataHash []byte) []byte {
+	header := make([]byte, 0, maxHeader)
+	if number != 0 {
+		header = protowire.AppendVarint(protowire.AppendTag(header, fieldNumber, protowire.VarintType), number)
+	}
+	if len(previousHash) > 0 {
+		header = appendField(header, fieldPreviousHash, previousHash)
+	}
+	if len(dataHash) > 0 {
+		header = appendField(header, fieldDataHash, dataHash)
+	}
+	return appendField(dst, fieldHeader, header)
 }
 
 // CutMetadata takes the last entry of the metadata away and returns it; nil when there

@@ -43,7 +43,7 @@ func (o *Org) Identity(t testing.TB, name, role string) *pki.Member {
 // how large they are about; 0: as they come.
 func (o *Org) Chain(t testing.TB, channel string, n, blockBytes int) [][]byte {
 	t.Helper()
-	b, err := mint.New(mint.Config{Channel: channel, Client: o.User.Identity, Endorsers: []*identity.Identity{o.User.Identity}, Pool: 4})
+	b, err := mint.New(mint.Config{Channel: channel, Client: o.User.Identity, Endorsers: []*identity.Identity{o.User.Identity}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -14,8 +15,10 @@ import (
 )
 
 const (
-	defaultPool      = 32
-	defaultChaincode = "basic"
+	// poolSize is how many transactions of each shape are signed, to be used in turn; as many as
+	// a block has, if that is more.
+	poolSize  = 32
+	chaincode = "basic"
 	// metadataEntries is how many an orderer writes since Fabric 2.0, most of them empty.
 	metadataEntries = 5
 )
@@ -24,17 +27,12 @@ const (
 type Config struct {
 	// Channel that the blocks belong to.
 	Channel string
-	// Chaincode that the transactions call. Empty: "basic".
-	Chaincode string
 	// Client creates the transactions; Endorsers endorse each of them.
 	Client    *identity.Identity
 	Endorsers []*identity.Identity
 	// Orderer signs the blocks. Nil: blocks without a signature, which a Fabric peer would
 	// refuse; saves tens of µs a block.
 	Orderer *identity.Identity
-	// Pool is how many transactions of each size and number of writes are signed, to be
-	// used in turn; as many as a block has, if that is more. Zero: 32.
-	Pool int
 	// Fresh signs every transaction anew and has no pool.
 	Fresh bool
 }
@@ -47,8 +45,6 @@ func (c Config) validate() error {
 		return errors.New("mint: no client to create transactions")
 	case len(c.Endorsers) == 0:
 		return errors.New("mint: no endorser")
-	case c.Pool < 0:
-		return fmt.Errorf("mint: a pool of %d transactions", c.Pool)
 	}
 	return nil
 }
@@ -76,16 +72,10 @@ type Builder struct {
 
 // New makes a builder whose next block is number 0.
 func New(c Config) (*Builder, error) {
-	if c.Pool == 0 {
-		c.Pool = defaultPool
-	}
-	if c.Chaincode == "" {
-		c.Chaincode = defaultChaincode
-	}
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Builder{config: c, pool: newPool(c.Pool)}, nil
+	return &Builder{config: c, pool: newPool()}, nil
 }
 
 // Height is the number of the next block.
@@ -178,7 +168,7 @@ func (b *Builder) metadata(header []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		signature, err := b.config.Orderer.Sign(join(value, signatureHeader, header))
+		signature, err := b.config.Orderer.Sign(slices.Concat(value, signatureHeader, header))
 		if err != nil {
 			return nil, err
 		}
@@ -196,12 +186,4 @@ func (b *Builder) metadata(header []byte) ([]byte, error) {
 		return nil, err
 	}
 	return proto.Marshal(&commonpb.BlockMetadata{Metadata: entries})
-}
-
-func join(parts ...[]byte) []byte {
-	var all []byte
-	for _, part := range parts {
-		all = append(all, part...)
-	}
-	return all
 }

@@ -38,7 +38,7 @@ func TestBlocksHold(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		t.Run(fmt.Sprintf("fresh=%v", fresh), func(t *testing.T) {
 			c := config(t)
-			c.Fresh, c.Pool = fresh, 3
+			c.Fresh = fresh
 			b, err := mint.New(c)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +151,6 @@ func TestBuilderRefuses(t *testing.T) {
 		"no channel":  func(c *mint.Config) { c.Channel = "" },
 		"no client":   func(c *mint.Config) { c.Client = nil },
 		"no endorser": func(c *mint.Config) { c.Endorsers = nil },
-		"bad pool":    func(c *mint.Config) { c.Pool = -1 },
 	} {
 		c := good
 		damage(&c)

@@ -9,7 +9,6 @@ const maxPoolBytes = 64 << 20
 // pool keeps signed transactions by shape, and how many bytes a transaction has besides
 // its padding.
 type pool struct {
-	each  int
 	bytes int
 	rings map[shape]*ring
 	// bare is the size of a transaction without padding, by its number of writes.
@@ -24,8 +23,8 @@ type ring struct {
 	turn      int
 }
 
-func newPool(each int) pool {
-	return pool{each: each, rings: map[shape]*ring{}, bare: map[int]int{}}
+func newPool() pool {
+	return pool{rings: map[shape]*ring{}, bare: map[int]int{}}
 }
 
 // transaction gives an envelope that takes about size bytes of a block of so many
@@ -54,7 +53,7 @@ func (b *Builder) transaction(writes, size, among int) ([]byte, error) {
 		b.pool.rings[key] = r
 	}
 	// No transaction is twice in a block.
-	if len(r.envelopes) < max(b.pool.each, among) {
+	if len(r.envelopes) < max(poolSize, among) {
 		envelope, err := b.sign(writes, key.padding)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -52,10 +53,10 @@ func (b *Builder) header(m *marshaler, kind commonpb.HeaderType, txID string, no
 func (b *Builder) sign(writes, padding int) ([]byte, error) {
 	var m marshaler
 	nonce := identity.Nonce()
-	chaincode := &peerpb.ChaincodeID{Name: b.config.Chaincode}
+	called := &peerpb.ChaincodeID{Name: chaincode}
 	header := b.header(&m, commonpb.HeaderType_ENDORSER_TRANSACTION,
 		fabric.ComputeTxID(nonce, b.config.Client.Serialize()), nonce,
-		m.marshal(&peerpb.ChaincodeHeaderExtension{ChaincodeId: chaincode}))
+		m.marshal(&peerpb.ChaincodeHeaderExtension{ChaincodeId: called}))
 
 	args := [][]byte{[]byte("put")}
 	if writes == 0 {
@@ -63,23 +64,23 @@ func (b *Builder) sign(writes, padding int) ([]byte, error) {
 	}
 	proposal := m.marshal(&peerpb.ChaincodeProposalPayload{Input: m.marshal(&peerpb.ChaincodeInvocationSpec{
 		ChaincodeSpec: &peerpb.ChaincodeSpec{
-			Type: peerpb.ChaincodeSpec_GOLANG, ChaincodeId: chaincode, Input: &peerpb.ChaincodeInput{Args: args},
+			Type: peerpb.ChaincodeSpec_GOLANG, ChaincodeId: called, Input: &peerpb.ChaincodeInput{Args: args},
 		},
 	})})
-	proposalHash := sha256.Sum256(join(header.ChannelHeader, header.SignatureHeader, proposal))
+	proposalHash := sha256.Sum256(slices.Concat(header.ChannelHeader, header.SignatureHeader, proposal))
 	response := m.marshal(&peerpb.ProposalResponsePayload{
 		ProposalHash: proposalHash[:],
 		Extension: m.marshal(&peerpb.ChaincodeAction{
 			Results:     m.marshal(b.results(&m, writes, padding)),
 			Response:    &peerpb.Response{Status: 200},
-			ChaincodeId: &peerpb.ChaincodeID{Name: b.config.Chaincode, Version: "1.0"},
+			ChaincodeId: &peerpb.ChaincodeID{Name: chaincode, Version: "1.0"},
 		}),
 	})
 	var endorsements []*peerpb.Endorsement
 	for _, endorser := range b.config.Endorsers {
 		endorsements = append(endorsements, &peerpb.Endorsement{
 			Endorser:  endorser.Serialize(),
-			Signature: m.sign(endorser, join(response, endorser.Serialize())),
+			Signature: m.sign(endorser, slices.Concat(response, endorser.Serialize())),
 		})
 	}
 	payload := m.marshal(&commonpb.Payload{
@@ -111,7 +112,7 @@ func (b *Builder) results(m *marshaler, writes, padding int) *rwsetpb.TxReadWrit
 		set.Writes = append(set.Writes, &kvrwsetpb.KVWrite{Key: key, Value: text(share)})
 	}
 	return &rwsetpb.TxReadWriteSet{NsRwset: []*rwsetpb.NsReadWriteSet{{
-		Namespace: b.config.Chaincode, Rwset: m.marshal(set),
+		Namespace: chaincode, Rwset: m.marshal(set),
 	}}}
 }
 

@@ -113,7 +113,7 @@ func BenchmarkBlock(b *testing.B) {
 			start, startCPU := time.Now(), cpu(b)
 			results = v.Block(&views[i], results[:0])
 			middle, middleCPU := time.Now(), cpu(b)
-			bare(b, bareBlocks[i], v.Workers())
+			bare(b, bareBlocks[i], v.workers)
 			only += time.Since(middle)
 			onlyCPU += cpu(b) - middleCPU
 			whole += middle.Sub(start)

@@ -145,7 +145,8 @@ func TestSample(t *testing.T) {
 // goroutines.
 func TestCertificatesAreBounded(t *testing.T) {
 	blocks := minted(t, 6, 2, 4)[1:]
-	v := validator(t, Config{Workers: 2, Certificates: 3})
+	v := validator(t, Config{Workers: 2})
+	v.checks.known.most = 3
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
@@ -180,13 +181,13 @@ func TestLargeCertificatesAreNotKept(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for _, c := range []Config{{Workers: -1}, {Workers: maxWorkers + 1}, {Certificates: -1}} {
+	for _, c := range []Config{{Workers: -1}, {Workers: maxWorkers + 1}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("%+v was accepted", c)
 		}
 	}
-	if v := validator(t, Config{}); v.Workers() < 1 {
-		t.Errorf("%d workers", v.Workers())
+	if v := validator(t, Config{}); v.workers < 1 {
+		t.Errorf("%d workers", v.workers)
 	}
 }
 

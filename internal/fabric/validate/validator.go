@@ -17,25 +17,15 @@ type Config struct {
 	// Workers is how many transactions are validated at once, Fabric's
 	// peer.validatorPoolSize. Zero: the number of CPUs.
 	Workers int
-	// Certificates is how many are kept with their keys, of up to 16 kB each. Zero: 4096.
-	// When there are more, any one goes.
-	Certificates int
 }
 
 const (
-	maxWorkers          = 1 << 10
-	defaultCertificates = 4096
+	maxWorkers = 1 << 10
+	// maxCertificates are kept with their keys, of up to maxKept bytes each.
+	maxCertificates = 4096
+	// maxKept is much more than a certificate has, which is about one kB.
+	maxKept = 16 << 10
 )
-
-func (c Config) validate() error {
-	switch {
-	case c.Workers < 0 || c.Workers > maxWorkers:
-		return fmt.Errorf("%d validators, not in 0…%d", c.Workers, maxWorkers)
-	case c.Certificates < 0:
-		return fmt.Errorf("room for %d certificates", c.Certificates)
-	}
-	return nil
-}
 
 // A Validator judges blocks.
 type Validator struct {
@@ -45,21 +35,15 @@ type Validator struct {
 
 // New makes a validator.
 func New(c Config) (*Validator, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
+	if c.Workers < 0 || c.Workers > maxWorkers {
+		return nil, fmt.Errorf("%d validators, not in 0…%d", c.Workers, maxWorkers)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	if c.Certificates == 0 {
-		c.Certificates = defaultCertificates
-	}
-	known := &certificates{most: c.Certificates, byBytes: map[string]*identity.Principal{}}
+	known := &certificates{most: maxCertificates, byBytes: map[string]*identity.Principal{}}
 	return &Validator{workers: c.Workers, checks: checks{channel: c.Channel, known: known}}, nil
 }
-
-// Workers is the size of the pool.
-func (v *Validator) Workers() int { return v.workers }
 
 // Block appends a result for each of the block's transactions. Ids that are twice in the
 // block are the caller's to find, together with those in the ledger.
@@ -116,9 +100,6 @@ type checks struct {
 	// known certificates. Nil: signatures are not checked, and count as good.
 	known *certificates
 }
-
-// maxKept bounds the bytes of an identity that is kept: a certificate has about one kB.
-const maxKept = 16 << 10
 
 // certificates keeps parsed identities by their bytes. Those that cannot be parsed are not
 // kept, nor are large ones.

@@ -1,11 +1,11 @@
 package blockfiles
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -25,25 +25,20 @@ var errClosed = errors.New("block files are closed")
 type Config struct {
 	// Dir is the directory of the files, which is made when it is not there.
 	Dir string
-	// FileBytes is the size at which a new file is begun; 0 is MaxFileBytes.
-	FileBytes int64
 	// NoSync leaves out fsync: a machine that dies loses the last blocks.
 	NoSync bool
 	// ReadOnly changes nothing: the files must be there, and what a crash has cut short
 	// stays. Append is not called.
 	ReadOnly bool
+
+	fileBytes int64 // MaxFileBytes unless a test says otherwise
 }
 
 func (c *Config) validate() error {
 	if c.Dir == "" {
 		return errors.New("block files need a directory")
 	}
-	if c.FileBytes < 0 || c.FileBytes > math.MaxInt32 {
-		return fmt.Errorf("block files of %d bytes: choose a size from 1 to %d, or 0", c.FileBytes, math.MaxInt32)
-	}
-	if c.FileBytes == 0 {
-		c.FileBytes = MaxFileBytes
-	}
+	c.fileBytes = cmp.Or(c.fileBytes, MaxFileBytes)
 	return nil
 }
 
@@ -112,7 +107,7 @@ func (s *Store) Append(number uint64, payload, note []byte) (Location, error) {
 	n := binary.PutUvarint(length[:], uint64(record))
 	out := s.room[before-n:]
 	copy(out, length[:n])
-	if s.size > 0 && s.size+int64(len(out)) > s.cfg.FileBytes {
+	if s.size > 0 && s.size+int64(len(out)) > s.cfg.fileBytes {
 		if err := s.begin(s.number + 1); err != nil {
 			return Location{}, fmt.Errorf("block %d: %w", number, err)
 		}
