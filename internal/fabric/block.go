@@ -18,11 +18,10 @@ const blockHeader, blockData, blockMetadata = 1, 2, 3
 
 // Block is a view of a marshalled common.Block. Its slices are parts of Raw.
 type Block struct {
-	// Raw is the block as it came off the wire or out of a file.
+	// Raw is the marshalled block.
 	Raw    []byte
 	Number uint64
-	// PreviousHash is the hash of the block before this one, DataHash that of the
-	// transactions, both as the header claims: Chain.Next checks them.
+	// PreviousHash and DataHash as the header claims: Chain.Next checks them.
 	PreviousHash, DataHash []byte
 	// Transactions is the number of envelopes in the block.
 	Transactions int
@@ -31,9 +30,8 @@ type Block struct {
 	data, metadata []byte
 }
 
-// ParseBlock makes a view of raw. It checks the structure of header, data and metadata,
-// not the transactions within, and fails with ErrMalformed. A message that protobuf
-// would merge from several headers or data fields is refused: no Fabric node writes one.
+// ParseBlock makes a view of raw. It checks header, data and metadata, not the transactions, and
+// fails with ErrMalformed. A field that occurs twice is refused: no Fabric node writes one.
 func ParseBlock(raw []byte) (Block, error) {
 	b := Block{Raw: raw}
 	var header []byte
@@ -83,8 +81,8 @@ func ParseBlock(raw []byte) (Block, error) {
 	return b, nil
 }
 
-// count returns the number of entries of a BlockData or BlockMetadata: both are one
-// repeated bytes field.
+// count returns the number of entries of a BlockData or BlockMetadata: both are one repeated bytes
+// field.
 func count(list []byte) (n int, err error) {
 	f := fields{rest: list, kinds: "b"}
 	for f.next() {
@@ -102,14 +100,13 @@ func entries(list []byte) iter.Seq2[int, []byte] {
 	}
 }
 
-// Envelopes gives the block's transactions in their order, each a marshalled
-// common.Envelope.
+// Envelopes returns the block's transactions, each a marshalled common.Envelope.
 func (b *Block) Envelopes() iter.Seq2[int, []byte] { return entries(b.data) }
 
-// MetadataEntries gives the entries of the block's metadata in their order.
+// MetadataEntries returns the entries of the block's metadata.
 func (b *Block) MetadataEntries() iter.Seq2[int, []byte] { return entries(b.metadata) }
 
-// Metadata gives one entry of the block's metadata, nil if the block has none there.
+// Metadata returns one entry of the block's metadata, nil if there is none.
 func (b *Block) Metadata(index commonpb.BlockMetadataIndex) []byte {
 	for i, entry := range entries(b.metadata) {
 		if i == int(index) {
@@ -119,8 +116,8 @@ func (b *Block) Metadata(index commonpb.BlockMetadataIndex) []byte {
 	return nil
 }
 
-// Flags gives the peer's verdict on the transactions, a peerpb.TxValidationCode each
-// (0 is valid). A block from an orderer has none: nil.
+// Flags returns the peer's verdicts on the transactions, a peerpb.TxValidationCode each (0 is
+// valid). A block from an orderer has none: nil.
 func (b *Block) Flags() []byte {
 	flags := b.Metadata(commonpb.BlockMetadataIndex_TRANSACTIONS_FILTER)
 	if len(flags) != b.Transactions {
@@ -129,8 +126,7 @@ func (b *Block) Flags() []byte {
 	return flags
 }
 
-// ValidTransactions counts the transactions that the peer has found valid; ok is false
-// when the block carries no verdict.
+// ValidTransactions counts the valid transactions; ok is false if the block has no verdicts.
 func (b *Block) ValidTransactions() (n int, ok bool) {
 	flags := b.Flags()
 	for _, code := range flags {

@@ -6,21 +6,20 @@ import (
 	"fmt"
 )
 
-// What can be wrong with a block's place in its chain; a *ChainError wraps one of them.
+// Errors of a block's place in its chain, wrapped by a *ChainError.
 var (
-	// ErrHole: blocks are missing before this one.
 	ErrHole = errors.New("blocks are missing")
-	// ErrOld: this number has been before.
+	// ErrOld: the number has been before.
 	ErrOld = errors.New("block has been before")
-	// ErrFork: the block's previous hash is not the hash of the block before it.
+	// ErrFork: the previous hash is not that of the block before.
 	ErrFork = errors.New("the chain forks: previous hash differs")
-	// ErrDataHash: the block's transactions are not those that its header hashes.
+	// ErrDataHash: the transactions do not have the header's data hash.
 	ErrDataHash = errors.New("transactions do not match the header's data hash")
 )
 
-// ChainError says which block does not continue its chain, and why.
+// ChainError is the error of a block that does not continue its chain.
 type ChainError struct {
-	// Number is the block's, Want the one that should have come.
+	// Number is the block's, Want the expected one.
 	Number, Want uint64
 	// Err is one of ErrHole, ErrOld, ErrFork, ErrDataHash.
 	Err error
@@ -35,21 +34,19 @@ func (e *ChainError) Error() string {
 
 func (e *ChainError) Unwrap() error { return e.Err }
 
-// Chain checks the blocks of one channel as they arrive. The zero Chain takes its first
-// block on trust, whatever its number, and holds all others to it. It outlives
-// connections: after a reconnect the stream goes on at Height, against the same Chain.
+// Chain checks the blocks of a channel as they arrive. The zero Chain accepts any first block.
+// After a reconnect the stream goes on at Height.
 type Chain struct {
 	next     uint64
 	previous [HashSize]byte
-	// numbered: next is binding; linked: so is previous.
+	// numbered: next is binding; linked: previous is.
 	numbered, linked bool
 }
 
-// ChainAt is a Chain whose first block must have this number.
+// ChainAt returns a Chain whose first block must have this number.
 func ChainAt(number uint64) Chain { return Chain{next: number, numbered: true} }
 
-// Height is the number of the block that comes next; 0 before the first block of a zero
-// Chain.
+// Height is the number of the next block; 0 before the first block of a zero Chain.
 func (c *Chain) Height() uint64 { return c.next }
 
 // Next takes b as the chain's next block, or fails with a *ChainError and stays as it is.

@@ -5,31 +5,30 @@ import (
 	"fmt"
 )
 
-// Endorsed is a view of the action of an endorser transaction: what was proposed, and who
-// vouches for what came out of it. Its slices are parts of the transaction.
+// Endorsed is a view of the action of an endorser transaction. Its slices are parts of the
+// transaction.
 type Endorsed struct {
-	// Header is the action's own signature header; Creator and Nonce stand in it.
+	// Header is the action's signature header, with Creator and Nonce.
 	Header, Creator, Nonce []byte
 	// Proposal is the marshalled ChaincodeProposalPayload without its transient part.
 	Proposal []byte
-	// Response is the marshalled ProposalResponsePayload: an endorser signs it with its
-	// own identity behind it.
+	// Response is the marshalled ProposalResponsePayload. An endorser signs it with its own
+	// identity appended.
 	Response []byte
-	// ProposalHash, of the proposal that the endorsers simulated, as they claim.
+	// ProposalHash as the endorsers claim.
 	ProposalHash []byte
-	// Action is a marshalled ChaincodeAction: what the simulation gave.
+	// Action is a marshalled ChaincodeAction.
 	Action       []byte
 	Endorsements []Endorsement
 }
 
-// maxEndorsements is more than any policy asks for.
 const maxEndorsements = 1 << 12
 
 // Endorsement is an endorser's signature; Endorser is a marshalled SerializedIdentity.
 type Endorsement struct{ Endorser, Signature []byte }
 
-// ParseEndorsed makes a view of the data of an endorser transaction. It fails with
-// ErrMalformed, also unless there is exactly one action: Fabric takes no more.
+// ParseEndorsed makes a view of the data of an endorser transaction. It fails with ErrMalformed,
+// also unless there is exactly one action, as in Fabric.
 func ParseEndorsed(data []byte) (Endorsed, error) {
 	var e Endorsed
 	var action []byte
@@ -95,8 +94,8 @@ func (e *Endorsed) parseEndorsements(msg []byte) error {
 	return f.err
 }
 
-// SumProposal computes what ProposalHash claims to be, of the transaction's channel header
-// and the action's own signature header (protoutil/txutils.go: GetProposalHash2).
+// SumProposal computes ProposalHash from the transaction's channel header and the action's
+// signature header (protoutil/txutils.go: GetProposalHash2).
 func (e *Endorsed) SumProposal(t *Transaction) (sum [HashSize]byte) {
 	h := sha256.New()
 	h.Write(t.ChannelHeader)
@@ -106,13 +105,13 @@ func (e *Endorsed) SumProposal(t *Transaction) (sum [HashSize]byte) {
 	return sum
 }
 
-// ChaincodeID names a chaincode. Given: there is one, though its parts may be empty.
+// ChaincodeID names a chaincode. Its parts may be empty even if it is Given.
 type ChaincodeID struct {
 	Given         bool
 	Name, Version []byte
 }
 
-// ChaincodeAction is a view of what a simulation gave.
+// ChaincodeAction is a view of the result of a simulation.
 type ChaincodeAction struct {
 	// Results is a marshalled TxReadWriteSet, Event a ChaincodeEvent.
 	Results, Event []byte
@@ -166,6 +165,5 @@ func EventChaincode(event []byte) (name []byte, err error) {
 	return name, nil
 }
 
-// ConfigOf returns the marshalled Config of a configuration transaction's data, nil if it
-// has none.
+// ConfigOf returns the marshalled Config of a configuration transaction's data, or nil.
 func ConfigOf(data []byte) ([]byte, error) { return dig(data, 1) }

@@ -9,9 +9,8 @@ import (
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// Filter makes what a peer's DeliverFiltered sends of a block: ids, types, validation
-// codes and chaincode events without their payloads (core/peer/deliverevents.go:
-// toFilteredBlock). A block without verdicts gives NOT_VALIDATED.
+// Filter returns what a peer's DeliverFiltered sends of a block (core/peer/deliverevents.go:
+// toFilteredBlock). Without verdicts the code is NOT_VALIDATED.
 func Filter(b *Block) (*peerpb.FilteredBlock, error) {
 	out := &peerpb.FilteredBlock{Number: b.Number}
 	flags := b.Flags()

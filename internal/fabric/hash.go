@@ -16,23 +16,22 @@ type asn1Header struct {
 	DataHash     []byte
 }
 
-// HeaderBytes gives a block header in the ASN.1 form that Fabric hashes, and that the
-// orderer signs a block with.
+// HeaderBytes returns a block header in the ASN.1 form that Fabric hashes and signs.
 func HeaderBytes(number uint64, previousHash, dataHash []byte) []byte {
 	der, err := asn1.Marshal(asn1Header{new(big.Int).SetUint64(number), previousHash, dataHash})
 	if err != nil {
-		// An integer and two strings of bytes have no form that DER cannot take.
+		// DER has a form for an integer and two strings of bytes.
 		panic(err)
 	}
 	return der
 }
 
-// HeaderHash gives the block's hash: the next block's PreviousHash.
+// HeaderHash returns the block's hash: the next block's PreviousHash.
 func (b *Block) HeaderHash() [HashSize]byte {
 	return sha256.Sum256(HeaderBytes(b.Number, b.PreviousHash, b.DataHash))
 }
 
-// SumData computes the hash of the block's transactions, which DataHash claims to be.
+// SumData computes the hash of the block's transactions, which should be DataHash.
 func (b *Block) SumData() [HashSize]byte {
 	h := sha256.New()
 	for _, envelope := range b.Envelopes() {

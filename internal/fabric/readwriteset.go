@@ -11,25 +11,23 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// ReadWriteSet is a view of what a simulation has read and wrote: a marshalled
-// rwset.TxReadWriteSet. Its slices are parts of the message.
+// ReadWriteSet is a view of a marshalled rwset.TxReadWriteSet.
 type ReadWriteSet struct {
 	Namespaces []NamespaceSet
 }
 
-// NamespaceSet is the part of one namespace, as a rule a chaincode's.
+// NamespaceSet is the part of one namespace, usually a chaincode's.
 type NamespaceSet struct {
 	Namespace []byte
 	Reads     []Read
 	Queries   []RangeQuery
 	Writes    []Write
 	Metadata  []MetadataWrite
-	// Collections hold the hashes of what is private.
+	// Collections have the hashes of private data.
 	Collections []CollectionSet
 }
 
-// CollectionSet has the hashes of the keys and values of a private data collection: the
-// Key of a Read or Write is the SHA-256 of the key, the Value that of the value.
+// CollectionSet has the SHA-256 of the keys and values of a private data collection.
 type CollectionSet struct {
 	Collection []byte
 	Reads      []Read
@@ -40,7 +38,7 @@ type CollectionSet struct {
 // Read is a key and the version that the simulation saw.
 type Read struct {
 	Key []byte
-	// Exists: the key had a value. Else Version is zero.
+	// Exists: the key had a value.
 	Exists  bool
 	Version Version
 }
@@ -48,32 +46,31 @@ type Read struct {
 // Version is the place of the transaction that wrote a value.
 type Version struct{ Block, Transaction uint64 }
 
-// Write is a key with its new value, or one that was deleted. Fabric takes a value of no
-// bytes for a deletion (rwsetutil: IsKVWriteDelete).
+// Write is a new value of a key, or its deletion. Fabric takes an empty value for a deletion
+// (rwsetutil: IsKVWriteDelete).
 type Write struct {
 	Key, Value []byte
 	Delete     bool
 }
 
-// MetadataWrite sets a key's metadata. Entries are the marshalled entries, one after
-// the other with their tags; none delete the metadata.
+// MetadataWrite sets a key's metadata to marshalled entries with their tags. No entries delete it.
 type MetadataWrite struct {
 	Key, Entries []byte
 }
 
-// RangeQuery is a range that the simulation went through, from StartKey up to and
-// without EndKey; an empty EndKey is the end of the namespace.
+// RangeQuery is a range from StartKey up to and without EndKey. An empty EndKey is the end of the
+// namespace.
 type RangeQuery struct {
 	StartKey, EndKey []byte
-	// Exhausted: the simulation saw the whole range. Else EndKey is the last key that it
-	// saw, and belongs to the range.
+	// Exhausted: the simulation saw the whole range. Else EndKey is the last key that it saw, and
+	// belongs to the range.
 	Exhausted bool
-	// Reads are the results, unless there were too many: then Summary is set.
+	// Reads are the results. If there were too many, Summary is set.
 	Reads   []Read
 	Summary *MerkleSummary
 }
 
-// MerkleSummary stands for a range query's results: a level of the Merkle tree over them
+// MerkleSummary is a level of the Merkle tree over the results of a range query
 // (core/ledger/kvledger/txmgmt/rwsetutil: RangeQueryResultsHelper).
 type MerkleSummary struct {
 	MaxDegree, MaxLevel uint32
@@ -81,20 +78,19 @@ type MerkleSummary struct {
 	Hashes [][]byte
 }
 
-// A view may take so many times the bytes of its message, and a little that is always there.
-// An empty entry is two bytes of a message and up to 144 here; those that a
-// simulation makes have a key and stay below the factor.
+// A view takes at most so many times the bytes of its message, and a constant. An empty entry takes
+// two bytes of a message and up to 144 here; entries with keys stay below the factor.
 const (
 	viewFactor = 10
 	viewAlways = 4 << 10
 )
 
-// viewer makes a ReadWriteSet; left is what memory its lists may still take.
+// viewer makes a ReadWriteSet; left is the memory that its lists may still take.
 type viewer struct{ left int }
 
-// ParseReadWriteSet makes a view of a marshalled rwset.TxReadWriteSet. It fails with
-// ErrMalformed, also if the view would take more than about ten times the memory of
-// the message. The data model is not looked at, as Fabric does not.
+// ParseReadWriteSet makes a view of a marshalled rwset.TxReadWriteSet. It fails with ErrMalformed,
+// also if the view would take more than about ten times the memory of the message. Like Fabric it
+// ignores the data model.
 func ParseReadWriteSet(results []byte) (ReadWriteSet, error) {
 	var set ReadWriteSet
 	v := viewer{left: viewFactor*len(results) + viewAlways}
@@ -194,8 +190,7 @@ func (v *viewer) public(n *NamespaceSet, msg []byte) error {
 	return f.err
 }
 
-// collection reads a CollectionHashedReadWriteSet and the HashedRWSet in it, whose
-// reads, writes and metadata writes have the shape of the public ones.
+// collection reads a CollectionHashedReadWriteSet and the HashedRWSet in it.
 func (v *viewer) collection(c *CollectionSet, msg []byte) error {
 	var set []byte
 	err := pick(msg, "sb", &c.Collection, &set)

@@ -9,28 +9,23 @@ import (
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
-// Transaction is a view of a marshalled common.Envelope, down to its headers. Its slices
-// are parts of the envelope.
+// Transaction is a view of a marshalled common.Envelope, down to its headers.
 type Transaction struct {
 	Type      commonpb.HeaderType
 	ChannelID string
-	// TxID as the header claims; IsTxID tells whether it is what it should be. Config
-	// transactions need not have one.
+	// TxID as the header claims: see IsTxID. Config transactions need not have one.
 	TxID string
 	// Epoch is zero in all that Fabric accepts.
 	Epoch uint64
-	// Creator is a marshalled msp.SerializedIdentity, Nonce what makes the
-	// transaction's id unique.
+	// Creator is a marshalled msp.SerializedIdentity.
 	Creator, Nonce []byte
 	// Signature is the creator's, over Payload.
 	Payload, Signature []byte
-	// Data is the payload's body: a marshalled Transaction, ConfigEnvelope, SeekInfo …
+	// Data is a marshalled Transaction, ConfigEnvelope, SeekInfo …
 	Data []byte
-	// ChannelHeader and SignatureHeader as they are marshalled; what stands above is
-	// theirs.
+	// ChannelHeader and SignatureHeader are marshalled.
 	ChannelHeader, SignatureHeader []byte
-	// Extension of the channel header: of an endorser transaction, a
-	// ChaincodeHeaderExtension.
+	// Extension of an endorser transaction: a ChaincodeHeaderExtension.
 	Extension []byte
 	// TLSCertHash binds a Deliver request to its mutual TLS connection.
 	TLSCertHash []byte
@@ -53,8 +48,7 @@ func ParseTransaction(envelope []byte) (Transaction, error) {
 	return t, nil
 }
 
-// ParseEnvelope is the first of ParseTransaction's three steps, for whoever must know which
-// of them fails: it reads Payload and Signature.
+// ParseEnvelope is the first of ParseTransaction's three steps: it reads Payload and Signature.
 func ParseEnvelope(envelope []byte) (Transaction, error) {
 	var t Transaction
 	if err := pick(envelope, "bb", &t.Payload, &t.Signature); err != nil {
@@ -63,7 +57,7 @@ func ParseEnvelope(envelope []byte) (Transaction, error) {
 	return t, nil
 }
 
-// ParsePayload is the second step: it reads Data and the two headers as they are marshalled.
+// ParsePayload is the second step: it reads Data and the marshalled headers.
 func (t *Transaction) ParsePayload() error {
 	f := fields{rest: t.Payload, kinds: "bb"}
 	for f.next() {
@@ -79,8 +73,8 @@ func (t *Transaction) ParsePayload() error {
 	return nil
 }
 
-// ParseHeaders is the last step: it reads what is in the headers. If the signature header
-// alone is malformed, what the channel header says is there beside the error.
+// ParseHeaders is the last step: it reads the headers. If only the signature header is malformed,
+// the fields of the channel header are set beside the error.
 func (t *Transaction) ParseHeaders() error {
 	read := *t
 	if err := read.parseChannelHeader(); err != nil {
@@ -117,14 +111,14 @@ func (t *Transaction) parseChannelHeader() error {
 	return f.err
 }
 
-// ComputeTxID gives the id that Fabric demands of a transaction: hex SHA-256 of nonce
-// and creator.
+// ComputeTxID returns the id that Fabric demands of a transaction: hex SHA-256 of nonce and
+// creator.
 func ComputeTxID(nonce, creator []byte) string {
 	sum := sumTxID(nonce, creator)
 	return hex.EncodeToString(sum[:])
 }
 
-// IsTxID reports whether id is what ComputeTxID gives.
+// IsTxID reports whether id is what ComputeTxID returns.
 func IsTxID(id string, nonce, creator []byte) bool {
 	sum := sumTxID(nonce, creator)
 	var digits [2 * HashSize]byte
@@ -140,7 +134,7 @@ func sumTxID(nonce, creator []byte) (sum [HashSize]byte) {
 	return sum
 }
 
-// ChannelID gives the channel of the block's first transaction.
+// ChannelID returns the channel of the block's first transaction.
 func (b *Block) ChannelID() (string, error) {
 	for _, envelope := range b.Envelopes() {
 		t, err := ParseTransaction(envelope)
@@ -152,8 +146,7 @@ func (b *Block) ChannelID() (string, error) {
 	return "", fmt.Errorf("block %d has no transaction that would name its channel", b.Number)
 }
 
-// IsConfig reports whether the block is a configuration block: its only transaction is
-// of type CONFIG. Genesis is one.
+// IsConfig reports whether the block is a configuration block, as genesis is.
 func (b *Block) IsConfig() bool {
 	for _, envelope := range b.Envelopes() {
 		t, err := ParseTransaction(envelope)
@@ -170,16 +163,14 @@ type Writes struct {
 	Bytes int
 }
 
-// Writes sums the public writes of all endorser transactions of the block, valid or not:
-// an orderer's block has no verdict on them yet. A transaction that cannot be read counts
-// as nothing and is told of in the error, beside the sum of the others.
+// Writes sums the public writes of all endorser transactions of the block, valid or not. The error
+// is about the first transaction that cannot be read; those count as nothing.
 func (b *Block) Writes() (Writes, error) {
 	var sum Writes
 	var errs []error
 	for i, envelope := range b.Envelopes() {
 		w, err := transactionWrites(envelope)
 		if err != nil {
-			// Bounded: the first one says what is wrong.
 			if errs == nil {
 				errs = append(errs, fmt.Errorf("block %d: transaction %d: %w", b.Number, i, err))
 			}

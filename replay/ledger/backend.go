@@ -58,7 +58,7 @@ const whenSynced = "a block is on the disk when its commit returns"
 
 // Values of Backend.Timing.
 const (
-	oneWrite    = "one write a block, counted as block store; state and history: preparing their entries"
+	oneWrite    = "one write for each block, counted as block store; state and history are the time to prepare their entries"
 	writeEach   = "each store's own write"
 	notMeasured = "the trace's own"
 )
@@ -84,6 +84,7 @@ func Find(spec string) (Backend, bool) {
 	return Backend{}, false
 }
 
+// Names returns the names of the backends.
 func Names() string {
 	var names []string
 	for _, b := range backends {

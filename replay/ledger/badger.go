@@ -14,51 +14,45 @@ import (
 
 const (
 	badgerMemTables = 3
-	// badgerReserve is how many memtables of room on the disk Badger is left beside a value
-	// log: those it flushes, and the tables that a compaction of them writes.
+	// badgerReserve is how many memtables of room on the disk Badger needs beside a value log: for
+	// flushes and compactions.
 	badgerReserve = badgerMemTables + 7
-	// Badger wants a value to fit into one value log file: longer ones are stored in pieces,
-	// with keys of their own, and this mark at the value's key.
+	// A value must fit into a value log file. Longer ones are stored in pieces, with keys of their
+	// own and this mark.
 	badgerPieces      = 1
 	badgerPiecePrefix = 'p'
-	// Values of this size or more go to the value log, which is append-only as Fabric's block
-	// files are: the blocks, and large values of the state. All else is in the tree,
-	// whose compactions would otherwise copy every block several times.
+	// Values of this size or more go to the value log, which is append-only. Compactions of the
+	// tree would copy each block several times.
 	badgerValueThreshold = 2 << 10
 )
 
 var badgerBackend = Backend{
 	Name: "badger",
 	Options: []Option{
-		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
+		{Name: "sync", Kind: Bool, Default: "true", About: "false: commits do not wait for the disk"},
 		{Name: "compression", Kind: Choice, Default: "snappy", Values: []string{"none", "snappy", "zstd"}, About: "of index, state and history"},
-		{Name: "memtable", Kind: Size, Default: "8MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
-		{Name: "valuelog", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "files of the blocks; with larger ones the disk writes more, by a multiple"},
-		{Name: "cache", Kind: Size, Default: "4MB", Min: 1 << 20, Max: 1 << 30, About: "for blocks of tables, and as much for their indexes"},
+		{Name: "memtable", Kind: Size, Default: "8MB", Min: 1 << 20, Max: 1 << 30, About: "size at which a table is flushed"},
+		{Name: "valuelog", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "size of the files with blocks; with larger ones the device writes several times as much"},
+		{Name: "cache", Kind: Size, Default: "4MB", Min: 1 << 20, Max: 1 << 30, About: "for blocks of tables; another one of this size for their indexes"},
 	},
 	About:      "Badger v4, every block one commit",
 	Durability: whenSynced,
 	Timing:     oneWrite,
-	Limits:     "keys of at most 64000 bytes; of values of 2 kB or more those that were replaced or deleted stay on the disk",
+	Limits:     "keys of at most 64000 bytes; replaced or deleted values of 2 kB or more stay on the disk",
 	marker:     "MANIFEST",
 	maxKey:     64_000, // Badger's: 65000
 	open:       openBadger,
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
-// badgerStore keeps a ledger in Badger v4, with sizes for several ledgers in one process on a
-// laptop; Badger's own defaults take several times as much memory. Badger maps its files, and
-// syncs them as mapped memory, which makes the kernel write whole large pages around what has
-// changed: the larger the files, the more.
+// badgerStore stores a ledger in Badger v4, with sizes for several ledgers on a laptop. Badger
+// syncs its files as mapped memory: the kernel writes large pages, and more of them for larger
+// files.
 //
-// The value log is never collected: that would read and write blocks again, at any moment, while
-// a commit is being measured. So what is replaced or deleted of it stays on the disk. The pieces
-// of a long value that is replaced by a shorter one are not even deleted, since that would free
-// nothing.
+// The value log is never collected, which would read and write blocks again during a measurement.
+// Replaced and deleted values stay on the disk.
 //
-// With sync on, a write returns when the
-// operating system says that it is on the disk; with sync off, a process that
-// dies loses nothing, but a machine that does loses the last blocks.
+// With sync=false a process that dies loses nothing, but a machine that does loses the last blocks.
 type badgerStore struct {
 	db    *badger.DB
 	space space       // a mapped file on a full disk ends the process
@@ -86,8 +80,7 @@ func openBadger(_ context.Context, cfg Config, o options) (store, error) {
 		WithMetricsEnabled(false).
 		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
 		WithLogger(nil)
-	// Tables of every level are of one size. Badger builds each in memory that it keeps for
-	// the next, and by default those of a level are twice as large as those above.
+	// Tables of all levels have one size: Badger keeps the memory that it builds them in.
 	b.TableSizeMultiplier = 1
 	s := &badgerStore{
 		space: space{cfg.Dir, o.size("valuelog") + badgerReserve*o.size("memtable"), freeBytes},
@@ -154,7 +147,7 @@ func (s *badgerStore) scan(_ context.Context, t table, from, to []byte, each fun
 	return nil
 }
 
-// value gives an item's value to use, put together if it is in pieces.
+// value calls use with an item's value, joined from its pieces.
 func (s *badgerStore) value(item *badger.Item, use func([]byte)) error {
 	if item.UserMeta() != badgerPieces {
 		return item.Value(func(v []byte) error {
@@ -191,7 +184,7 @@ func pieceKey(key []byte, i uint64) []byte {
 	return appendNumber(append([]byte{badgerPiecePrefix}, key...), i)
 }
 
-// changes gives what is to be done for an entry of a batch: its pieces stand before it.
+// changes returns the entries for an entry of a batch. Pieces come before their value.
 func (s *badgerStore) changes(e entry) []*badger.Entry {
 	if len(e.value) <= s.most {
 		return []*badger.Entry{badger.NewEntry(e.prefixed, e.value)}
@@ -203,8 +196,7 @@ func (s *badgerStore) changes(e entry) []*badger.Entry {
 	return append(all, badger.NewEntry(e.prefixed, appendNumber(nil, uint64(len(all)))).WithMeta(badgerPieces))
 }
 
-// write puts the batch into one transaction, or, when Badger says that it is too
-// big for one, into as many as it takes.
+// write writes the batch in as few transactions as Badger permits.
 func (s *badgerStore) write(_ context.Context, b *batch) error {
 	if err := s.space.check(len(b.data)); err != nil {
 		return err

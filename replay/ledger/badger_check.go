@@ -18,9 +18,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// checkBadgerTables reads the end of every table that the manifest names. Badger reads them
-// in goroutines of its own, and a damaged one ends the process there. Tables that the manifest
-// does not name were left by a crash while they were written; Badger removes them.
+// checkBadgerTables checks the end of every table in the manifest. Badger reads tables in
+// goroutines, where a damaged one ends the process. It removes other tables, which a crash left.
 func checkBadgerTables(o badger.Options) error {
 	f, err := os.Open(filepath.Join(o.Dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,8 +41,8 @@ func checkBadgerTables(o badger.Options) error {
 	return nil
 }
 
-// checkBadgerTable checks what a table ends with: its index, the index's length, a
-// checksum of the index, the checksum's length (badger/table: Table.initIndex).
+// checkBadgerTable checks the end of a table: its index, the index's length, a checksum of the
+// index, the checksum's length (badger/table: Table.initIndex).
 func checkBadgerTable(name string) error {
 	f, err := os.Open(name)
 	if err != nil {

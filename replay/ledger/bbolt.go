@@ -17,22 +17,21 @@ import (
 var bboltBackend = Backend{
 	Name: "bbolt",
 	Options: []Option{
-		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
-		{Name: "fill", Kind: Count, Default: "50", Min: 10, Max: 100, About: "percent to which a full page of index, state or history is filled when it is split"},
+		{Name: "sync", Kind: Bool, Default: "true", About: "false: commits do not wait for the disk"},
+		{Name: "fill", Kind: Count, Default: "50", Min: 10, Max: 100, About: "percent of a page of index, state or history that a split leaves filled"},
 	},
 	About:      "bbolt, a B+ tree in one file, every block one transaction",
 	Durability: whenSynced,
 	Timing:     oneWrite,
-	Limits:     "keys of at most 32000 bytes; the file does not shrink, but room in it is used again",
+	Limits:     "keys of at most 32000 bytes; the file does not shrink; free space in it is used again",
 	marker:     bboltFile,
 	maxKey:     32_000, // bolt.MaxKeySize: 32768
 	open:       openBbolt,
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
-// bboltStore keeps a ledger in bbolt, a bucket a table. A write is one transaction: bbolt
-// writes the pages that have changed and syncs, then the page that makes them count and syncs
-// again. There is no cache but the operating system's.
+// bboltStore stores a ledger in bbolt, a bucket for each table, a transaction for each batch. bbolt
+// has no cache but the operating system's.
 type bboltStore struct {
 	db   *bolt.DB
 	fill [tables]float64
@@ -42,8 +41,7 @@ const bboltFile = "ledger.db"
 
 func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 	path := filepath.Join(cfg.Dir, bboltFile)
-	// A file in which not even the first pages are whole is damaged: bbolt would write new
-	// ones into an empty one, and the ledger would begin again.
+	// bbolt would begin a new ledger in an empty file.
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == 0 {
 		return nil, fmt.Errorf("%s is empty: it is damaged", path)
@@ -58,7 +56,7 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 	s.fill[blockTable] = 1 // appended to only
 	err = guardPages(func() error {
 		s.db, err = bolt.Open(path, 0o644, &bolt.Options{
-			// Another process may have it open: long enough for one that is just closing.
+			// Long enough for a process that is just closing it.
 			Timeout:      200 * time.Millisecond,
 			NoSync:       !o.bool("sync"),
 			NoGrowSync:   !o.bool("sync"),
@@ -86,8 +84,8 @@ func openBbolt(_ context.Context, cfg Config, o options) (store, error) {
 	return s, nil
 }
 
-// guardPages makes an error of what bbolt does about a damaged page: it panics, or reads
-// memory beyond the end of the file.
+// guardPages returns an error for a damaged page: bbolt panics, or reads beyond the end of the
+// file.
 func guardPages(use func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -12,13 +12,11 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// The file "height" in a ledger's directory says how high it was when it was last closed, and
-// so, how high it is at least. Engines take the damaged end of a log, or of the list of their
-// files, for one that a crash has cut short, and go on without what was there: with the file,
-// that is an error. A ledger with sync=false has none, since it may lose blocks in a crash.
+// The file "height" has the height at which the ledger was last closed. Engines take the damaged
+// end of a log for one that a crash has cut short, and continue without it; then the height is
+// lower. A ledger with sync=false has no such file, since it may lose blocks in a crash.
 const heightFile = "height"
 
-// checkHeight holds the height against the file.
 func (l *Ledger) checkHeight() error {
 	if l.dir == "" {
 		return nil
@@ -34,7 +32,6 @@ func (l *Ledger) checkHeight() error {
 	return nil
 }
 
-// noteHeight writes the file when the store has been closed.
 func (l *Ledger) noteHeight() error {
 	if l.dir == "" || l.readOnly || l.failed != nil || !l.whole || !Durable(l.spec) {
 		return nil

@@ -12,10 +12,9 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Commit stores the block that was validated last and returns how long each part
-// took. When ctx ends while the state is being read, nothing is written, and the block may be
-// validated again; a write does not stop half way. A write that fails leaves a
-// ledger that must be opened again.
+// Commit stores the block that was validated last and returns the time of each stage. If ctx ends
+// while the state is being read, nothing is written, and the block may be validated again. After a
+// failed write the ledger must be opened again.
 func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, error) {
 	var s block.Stages
 	if err := ctx.Err(); err != nil {
@@ -57,14 +56,14 @@ func (l *Ledger) Commit(ctx context.Context, b *block.Block) (block.Stages, erro
 	return s, nil
 }
 
-// follow keeps what the next block is held against.
+// follow stores what the next block is compared with.
 func (l *Ledger) follow(c *candidate) {
 	l.tip, l.linked, l.commit = c.hash, !c.madeUp, c.goesOnWith()
 	l.chained = c.hasCommit || !c.madeUp && !l.state.unknown && (l.chained || c.number() <= 1)
 }
 
-// goesOnWith is the commit hash that the next block's is made with: the peer's, so that a
-// difference is one block's.
+// goesOnWith is the commit hash that the next one depends on: the peer's, so that a difference
+// concerns one block.
 func (c *candidate) goesOnWith() hash {
 	if c.hasCommit {
 		return c.peerCommit
@@ -75,7 +74,6 @@ func (c *candidate) goesOnWith() hash {
 	return c.commitHash
 }
 
-// takeCodes keeps the verdicts for the block's record.
 func (c *candidate) takeCodes() {
 	c.codes = c.codes[:0]
 	for i := range c.transactions {
@@ -83,7 +81,7 @@ func (c *candidate) takeCodes() {
 	}
 }
 
-// gather makes the batch of the block: what it writes to the tables that want it.
+// gather makes the batch of the block for the tables that want it.
 func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 	b := &l.batch
 	b.reset()
@@ -107,8 +105,7 @@ func (l *Ledger) gather(c *candidate, wants [tables]bool) {
 	b.wrote(historyTable)
 }
 
-// write stores the batch. What the backend has not counted for a table is the block
-// store's.
+// write stores the batch. Time that the backend has not assigned counts for the block store.
 func (l *Ledger) write(ctx context.Context) error {
 	err := l.store.write(ctx, &l.batch)
 	l.batch.wrote(blockTable)

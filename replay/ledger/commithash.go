@@ -14,11 +14,10 @@ import (
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
-// Since Fabric 2.0 a peer keeps with each block the hash of what it made of it: the
-// validation codes, all that was written with its versions, and the hash of the block before
-// (core/ledger/kvledger/kv_ledger.go: addBlockCommitHash). Two ledgers with the same commit
-// hash have the same state. Computing it is a part of Fabric's block store stage, and so
-// of this one's.
+// Since Fabric 2.0 a peer stores with each block a hash of the validation codes, of all writes with
+// their versions, and of the hash before (core/ledger/kvledger/kv_ledger.go: addBlockCommitHash).
+// Ledgers with the same commit hash have the same state. Its time counts for the block store, as in
+// Fabric.
 
 // Fields of the messages that are hashed (privacyenabledstate: UpdatesBytesBuilder).
 const (
@@ -30,8 +29,7 @@ const (
 	writeVersion    protowire.Number = 6
 )
 
-// setCommitHash computes the candidate's. The chain of hashes begins with block 1, whose
-// predecessor counts as nothing.
+// setCommitHash computes the commit hash. The chain of hashes begins with block 1.
 func (l *Ledger) setCommitHash(c *candidate) {
 	h := sha256.New()
 	h.Write(protowire.AppendVarint(nil, uint64(len(c.codes))))
@@ -43,11 +41,8 @@ func (l *Ledger) setCommitHash(c *candidate) {
 	h.Sum(c.commitHash[:0])
 }
 
-// hashUpdates writes what the block writes in the order of namespaces, collections after
-// the public part of theirs, and keys: the order of the state's keys, since '$' comes before all
-// that may stand in a name. The configuration, without a namespace, is left out. The hash of a block that changes a key
-// whose value is not known is not compared (Report.add). room is for one
-// write at a time.
+// hashUpdates writes the changes in the order of namespaces, collections and keys, which is that of
+// the state's keys: '$' comes before all characters of a name. The configuration is left out.
 func (m *mvcc) hashUpdates(h io.Writer, room []byte) []byte {
 	m.sorted = append(m.sorted[:0], m.changed...)
 	slices.SortFunc(m.sorted, func(a, b int) int { return strings.Compare(m.slots[a].key, m.slots[b].key) })
@@ -85,8 +80,8 @@ func (m *mvcc) hashUpdates(h io.Writer, room []byte) []byte {
 	return room
 }
 
-// appendOrdered appends a number as Fabric's versions have it: how many bytes it takes, and
-// these, big-endian.
+// appendOrdered appends a number as Fabric's versions have it: its length, and its bytes,
+// big-endian.
 func appendOrdered(dst []byte, n uint64) []byte {
 	var all [8]byte
 	binary.BigEndian.PutUint64(all[:], n)
@@ -94,7 +89,7 @@ func appendOrdered(dst []byte, n uint64) []byte {
 	return append(append(dst, byte(len(used))), used...)
 }
 
-// peerCommitHash is the one that a peer recorded in the block.
+// peerCommitHash is the hash that a peer recorded in the block.
 func peerCommitHash(view *fabric.Block) (h hash, ok bool) {
 	m, err := fabric.MetadataValue(view.Metadata(commonpb.BlockMetadataIndex_COMMIT_HASH))
 	if err != nil || len(m) != len(h) {

@@ -15,7 +15,7 @@ import (
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// conflicts judges what a transaction has read.
+// conflicts compares what a transaction has read with the state.
 func (l *Ledger) conflicts(ctx context.Context, set *fabric.ReadWriteSet) (peerpb.TxValidationCode, error) {
 	code := valid
 	var failed error
@@ -58,14 +58,13 @@ func (l *Ledger) current(i int, r fabric.Read) bool {
 	return l.older(r) && l.believe()
 }
 
-// older: the read saw the key as it was before the ledger's first block.
+// older: the read saw a version from before the ledger's first block.
 func (l *Ledger) older(r fabric.Read) bool {
 	return l.partial() && r.Exists && r.Version.Block < uint64(l.first)
 }
 
-// believe takes for good what hangs on the state before the ledger's first block: a read that
-// saw a version from before, or no value, or a range query, whose results may be from before,
-// or lack what was put there before. The peer's word on the transaction is taken over.
+// believe counts a read or a range query that depends on the state before the ledger's first block.
+// It is taken as good, and the peer's verdict is taken over.
 func (l *Ledger) believe() bool {
 	l.state.believed++
 	return true
@@ -103,13 +102,13 @@ func (l *Ledger) repeats(ctx context.Context, namespace []byte, q *fabric.RangeQ
 // result is a key of a range at this point of the block.
 type result struct {
 	stateValue
-	// put: an earlier transaction of the block gave it this value; gone: one deleted it, and
-	// it was there before the block.
+	// put: an earlier transaction of the block wrote it; gone: one deleted a value from before the
+	// block.
 	put, gone bool
 }
 
-// results calls each with the keys of a range in order, those that are deleted among them,
-// until it returns false.
+// results calls each with the keys of a range in order, deleted ones included, until it returns
+// false.
 func (l *Ledger) results(ctx context.Context, from, to []byte, each func(stateKey []byte, r result) bool) error {
 	if bytes.Compare(from, to) >= 0 {
 		return nil
@@ -158,14 +157,14 @@ func (l *Ledger) results(ctx context.Context, from, to []byte, each func(stateKe
 	return err
 }
 
-// changedIn gives the slots of a range that the block has changed so far, in the order of their
-// keys. A query looks at no others: a block may have as many of both as fit into it.
+// changedIn returns the slots of a range that the block has changed so far, in the order of their
+// keys.
 func (m *mvcc) changedIn(from, to []byte) iterator.Iterator {
 	if m.ordered == nil {
 		m.ordered = memdb.New(comparer.DefaultComparer, 0)
 	}
 	for _, i := range m.changed[m.inOrder:] {
-		// It knows no errors but that of a key to delete.
+		// It has no errors but that of a key to delete.
 		_ = m.ordered.Put([]byte(m.slots[i].key), binary.BigEndian.AppendUint64(nil, uint64(i)))
 	}
 	m.inOrder = len(m.changed)
@@ -175,11 +174,11 @@ func (m *mvcc) changedIn(from, to []byte) iterator.Iterator {
 // slotOf is the slot of an entry of mvcc.ordered.
 func slotOf(value []byte) int { return int(binary.BigEndian.Uint64(value)) }
 
-// A comparison takes a range's results one after another, and a nil key at the end, and
-// reports whether they are, so far, what the query saw.
+// A comparison is called with the results of a range in order, and with a nil key at the end. It
+// reports whether they are what the query saw.
 type comparison func(key []byte, r result) bool
 
-// compareReads holds results against those that are recorded.
+// compareReads compares with recorded results.
 func (l *Ledger) compareReads(reads []fabric.Read) comparison {
 	return func(key []byte, r result) bool {
 		// Results from before the first block are not in this ledger's state.
@@ -199,8 +198,8 @@ func (l *Ledger) compareReads(reads []fabric.Read) comparison {
 	}
 }
 
-// compareSummary makes the Merkle tree again. A degree of less than 2 makes none; a Fabric
-// peer stops on it.
+// compareSummary makes the Merkle tree again. A degree of less than 2 makes none; a Fabric peer
+// stops on it.
 func compareSummary(want *fabric.MerkleSummary) comparison {
 	if want.MaxDegree < 2 {
 		return func([]byte, result) bool { return false }
@@ -217,6 +216,6 @@ func compareSummary(want *fabric.MerkleSummary) comparison {
 	}
 }
 
-// compareUnseen is for a query of which only a summary is recorded, and results may be from
-// before the ledger's first block: what this block has changed is all that is certain.
+// compareUnseen is for a query with a summary whose results may be from before the ledger's first
+// block: only what this block has changed is certain.
 func compareUnseen(_ []byte, r result) bool { return !r.put && !r.gone }

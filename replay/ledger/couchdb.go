@@ -18,7 +18,7 @@ import (
 	"github.com/blockreel/blockreel/replay/ledger/couch"
 )
 
-// The environment's variables with which a Fabric peer is told who it is at CouchDB.
+// Environment variables of a Fabric peer.
 const (
 	couchUser     = "CORE_LEDGER_STATE_COUCHDBCONFIG_USERNAME"
 	couchPassword = "CORE_LEDGER_STATE_COUCHDBCONFIG_PASSWORD"
@@ -28,29 +28,28 @@ var couchDBBackend = Backend{
 	Name: "couchdb",
 	Options: slices.Concat([]Option{
 		{Name: "url", Kind: URL, Default: couch.DefaultURL, About: "of the server; user and password: " + couchUser + " and …_PASSWORD in the environment"},
-		{Name: "database", Kind: Text, About: "that is made for the state; default: the channel's name and a number drawn"},
-		{Name: "drop", Kind: Bool, Default: "false", About: "true: delete the database when the ledger is closed; opened again, it is made anew of the blocks"},
+		{Name: "database", Kind: Text, About: "for the state; default: the channel's name and a random number"},
+		{Name: "drop", Kind: Bool, Default: "false", About: "true: delete the database when the ledger is closed; it is restored from the blocks when the ledger is opened again"},
 		{Name: "timeout", Kind: Duration, Default: couch.DefaultTimeout.String(), About: "of a request"},
 		{Name: "retries", Kind: Count, Default: fmt.Sprint(couch.DefaultRetries), Min: 1, Max: 100, About: "of a request, each after a longer wait"},
 		{Name: "batch", Kind: Count, Default: fmt.Sprint(couch.DefaultBatchDocs), Min: 1, Max: 100_000, About: "documents a request"},
 		{Name: "revisions", Kind: Count, Default: fmt.Sprint(couch.DefaultRevisions), Min: 1, Max: 100_000_000, About: "kept in memory, of about 150 bytes each"},
 	}, levelDBOptions),
 	About: "state in CouchDB, over HTTP; the rest as leveldb",
-	Durability: "blocks, index and history are on the disk when a commit returns; the state when the server says so, which " +
-		"CouchDB 3 does after a sync of its own: a state that is behind is brought up to the blocks when the ledger is opened",
+	Durability: "blocks, index and history are on the disk when a commit returns, and the state when the server has answered " +
+		"(CouchDB 3 syncs first); a state that is behind is brought up to the blocks when the ledger is opened",
 	Timing:   writeEach,
 	marker:   "couchdb",
 	open:     openCouchDB,
 	volatile: func(o options) bool { return !o.bool("sync") },
 }
 
-// couchDBStore is a levelDBStore whose state is in CouchDB, as a Fabric peer's is that has
-// stateDatabase: CouchDB. A key's document has the version, and the key's metadata if any, in
-// its version field.
+// couchDBStore is a levelDBStore whose state is in CouchDB. The version field of a document has a
+// key's version and metadata.
 type couchDBStore struct {
 	*levelDBStore
 	db *couch.DB
-	// drop: close deletes the database, if the ledger was opened whole.
+	// drop: close deletes the database, if the ledger was opened.
 	drop, whole bool
 	docs        []couch.Document
 }
@@ -69,7 +68,7 @@ func openCouchDB(ctx context.Context, cfg Config, o options) (_ store, err error
 
 func (s *couchDBStore) opened() { s.whole = true }
 
-// connect opens the database whose name is in the ledger's directory.
+// connect opens the database that the ledger's directory names.
 func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error {
 	home, err := s.home(cfg, o.text("database"))
 	if err != nil {
@@ -90,14 +89,12 @@ func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error
 	return err
 }
 
-// couchDBHome is where a ledger's state is: what the file couchdb in its directory holds, a
-// line each. The state of another ledger would be taken for its own, so both have a name
-// that is drawn.
+// couchDBHome is where a ledger's state is, from the file couchdb in its directory. Both names are
+// random, so that no ledger takes another's state for its own.
 type couchDBHome struct{ database, ledger string }
 
-// home reads where the state is. A ledger that has nothing yet chooses: it may have been broken
-// off before it was begun, and then be opened with another name. The file is on the disk
-// before the database is made, which would otherwise be nobody's after a crash.
+// home reads where the state is. A ledger that has nothing yet may choose another database. The
+// file is on the disk before the database is made, which would be orphaned by a crash otherwise.
 func (s *couchDBStore) home(cfg Config, wanted string) (h couchDBHome, err error) {
 	begun, err := s.begun()
 	if err != nil {
@@ -139,7 +136,7 @@ func (s *couchDBStore) home(cfg Config, wanted string) (h couchDBHome, err error
 	return h, err
 }
 
-// begun reports whether a ledger has anything in the index, which is the first to be written.
+// begun reports whether the index, which is written first, has entries.
 func (s *levelDBStore) begun() (bool, error) {
 	it := s.dbs[indexTable].NewIterator(nil, nil)
 	defer it.Release()
@@ -190,7 +187,7 @@ func (s *couchDBStore) write(ctx context.Context, b *batch) error {
 	return s.writeTable(historyTable, b)
 }
 
-// writeState writes the documents in as few requests as it takes, and then the savepoint.
+// writeState writes the documents, and then the savepoint.
 func (s *couchDBStore) writeState(ctx context.Context, b *batch) error {
 	s.docs = s.docs[:0]
 	var height uint64

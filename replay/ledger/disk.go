@@ -28,20 +28,18 @@ func DiskBytes(dir string) (total int64, err error) {
 	return total, err
 }
 
-// A space guards a directory's disk for an engine that does not survive a full one: that maps
-// files with holes, whose pages then cannot be had, or calls an end of its own. Such an engine
-// writes only while the disk has room for the batch, twice, and for what it does meanwhile by
-// itself. Another process that takes the rest within one batch is not held off.
+// A space guards an engine that does not survive a full disk: one that maps files with holes, or
+// ends the process. Such an engine writes only while the disk has room for the batch, twice, and
+// for its own reserve.
 type space struct {
 	dir string
-	// reserve is what the engine may write beside the batch, and to close, in bytes.
+	// reserve is what the engine may write beside the batch, in bytes.
 	reserve int64
-	// free tells how many bytes a directory's disk has left; ok is false where the system
-	// does not say.
+	// free returns the free bytes of a directory's disk, if the system reports them.
 	free func(dir string) (bytes uint64, ok bool)
 }
 
-// check gives an error if a batch of so many bytes could fill the disk.
+// check returns an error if a batch could fill the disk.
 func (s space) check(bytes int) error {
 	need := uint64(s.reserve) + 2*uint64(bytes)
 	if free, ok := s.free(s.dir); ok && free < need {

@@ -17,7 +17,7 @@ func freeBytes(dir string) (uint64, bool) {
 
 func allocatedBytes(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int64(s.Blocks) * 512 //nolint:unconvert // not an int64 everywhere
+		return int64(s.Blocks) * 512
 	}
 	return info.Size()
 }

@@ -13,13 +13,12 @@ import (
 var (
 	errInUse    = errors.New("it is in use by another process")
 	errReadOnly = errors.New("it was opened to be read only")
-	// errUnfinished: what is wrong can be put right, but not by reading.
+	// errUnfinished: a commit must be completed, which a reader cannot do.
 	errUnfinished = errors.New("its last writer was broken off, and it has to be brought to a block's end: " +
 		"it cannot be opened to be read only; open a copy for writing")
 )
 
-// Holds is the name of the backend whose ledger is in a directory, by a file that it has;
-// empty if it is none.
+// Holds returns the name of the backend whose ledger is in a directory; empty if there is none.
 func Holds(dir string) string {
 	name := ""
 	for _, b := range backends {
@@ -49,7 +48,7 @@ func otherBackend(found, wanted string) error {
 	return fmt.Errorf("the ledger there is one of %s, not of %s", found, wanted)
 }
 
-// plain replaces the engines' words for a directory that another process has locked.
+// plain replaces the engines' errors for a locked directory.
 func plain(err error) error {
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, bolterrors.ErrTimeout) {
 		return errInUse

@@ -6,8 +6,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 )
 
-// checkKeys refuses a block with a key that the backend cannot store, before any of it is written.
-// Fabric itself has no limit but the message's.
+// checkKeys refuses a block with a key that is too long for the backend.
 func (l *Ledger) checkKeys(c *candidate) error {
 	most := l.maxKey
 	if most == 0 {

@@ -66,7 +66,7 @@ func (v version) append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, v.transaction)
 }
 
-// is compares with the version that a read was recorded with.
+// is compares with the version of a recorded read.
 func (v version) is(r fabric.Version) bool {
 	return uint64(v.block) == r.Block && uint64(v.transaction) == r.Transaction
 }
@@ -95,8 +95,8 @@ func appendStateKey[N, K string | []byte](dst []byte, namespace N, key K) []byte
 	return append(appendNamespace(dst, namespace), key...)
 }
 
-// appendNamespace appends what the state keys of a namespace begin with. Its last byte plus
-// one is the end of the namespace.
+// appendNamespace appends the prefix of the state keys of a namespace. Its last byte plus one is
+// the end of the namespace.
 func appendNamespace[N string | []byte](dst []byte, namespace N) []byte {
 	if len(namespace) == 0 {
 		return append(dst, nameless...)
@@ -104,9 +104,8 @@ func appendNamespace[N string | []byte](dst []byte, namespace N) []byte {
 	return append(append(dst, namespace...), 0)
 }
 
-// appendMetadataMark appends the key that says that a namespace has had metadata. There is no
-// zero byte after its first one, so it is no value's key. A name with a zero byte,
-// which no chaincode has, shares the mark of another one.
+// appendMetadataMark appends the key that marks a namespace with metadata. It has no zero byte
+// after the first, so it is no value's key.
 func appendMetadataMark(dst, namespace []byte) []byte {
 	dst = append(dst, usedMetadata...)
 	for _, b := range namespace {
@@ -121,7 +120,7 @@ func appendCollection(dst, namespace, collection []byte) []byte {
 	return append(dst, collection...)
 }
 
-// appendHistoryPrefix appends what the history keys of a key begin with.
+// appendHistoryPrefix appends the prefix of the history keys of a key.
 func appendHistoryPrefix[N, K string | []byte](dst []byte, namespace N, key K) []byte {
 	dst = append(append(dst, namespace...), 0)
 	dst = binary.AppendUvarint(dst, uint64(len(key)))
@@ -131,15 +130,14 @@ func appendHistoryPrefix[N, K string | []byte](dst []byte, namespace N, key K) [
 // stateValue is a value of the state table.
 type stateValue struct {
 	version version
-	// deleted: the key has no value since this version. Only a ledger that does not begin
-	// with the genesis block keeps such: see believe.
+	// deleted: the key has no value since this version. Only a partial ledger stores this.
 	deleted bool
-	// unknown: if the key had a value before the ledger's first block, it still has it, and
-	// this version; else it has none. Only its metadata has been written since.
+	// unknown: only the metadata was written since the ledger's first block. If the key had a value
+	// before, it still has it.
 	unknown bool
-	// forgotten: the key has a value, which the memory ledger does not keep any more.
+	// forgotten: the memory ledger has dropped the value.
 	forgotten bool
-	// metadata are marshalled entries; empty when there are none.
+	// metadata are marshalled entries.
 	metadata, value []byte
 }
 

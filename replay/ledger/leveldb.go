@@ -15,12 +15,11 @@ import (
 	"github.com/blockreel/blockreel/replay/ledger/blockfiles"
 )
 
-// levelDBOptions are those of the backends that keep blocks in files and the rest in
-// goleveldb. The defaults are Fabric's, which are goleveldb's own.
+// levelDBOptions are those of backends with goleveldb. The defaults are Fabric's and goleveldb's.
 var levelDBOptions = []Option{
-	{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
+	{Name: "sync", Kind: Bool, Default: "true", About: "false: commits do not wait for the disk"},
 	{Name: "cache", Kind: Size, Default: "8MB", Min: 64 << 10, Max: 1 << 30, About: "of each database, for blocks of tables"},
-	{Name: "memtable", Kind: Size, Default: "4MB", Min: 64 << 10, Max: 1 << 30, About: "of each database, before a table is flushed"},
+	{Name: "memtable", Kind: Size, Default: "4MB", Min: 64 << 10, Max: 1 << 30, About: "of each database: size at which a table is flushed"},
 }
 
 var levelDBBackend = Backend{
@@ -34,19 +33,17 @@ var levelDBBackend = Backend{
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
-// levelDBStore keeps blocks in a peer's files and each other table in a goleveldb database,
-// as Fabric's blkstorage, stateleveldb and history do. A write is, in Fabric's order and
-// each durable before the next begins: the block with fsync, the index, the state, the
-// history. The index has, beside the table's own entries, where each block is:
+// levelDBStore stores blocks in a peer's files and the other tables in goleveldb databases, as
+// Fabric's blkstorage, stateleveldb and history do. It writes them in Fabric's order, each durable
+// before the next: block, index, state, history. The index also has the places of the blocks:
 //
 //	n number (8)    location (12)
 //
-// What stands in a block's record before the payload is the note of the block in the files.
+// The head of a block's record is the note of the block in the files.
 type levelDBStore struct {
-	blocks  *blockfiles.Store
-	dbs     [tables]*leveldb.DB // none of the block table
-	durable opt.WriteOptions
-	// readOnly: nothing can be brought into the index.
+	blocks   *blockfiles.Store
+	dbs      [tables]*leveldb.DB // none of the block table
+	durable  opt.WriteOptions
 	readOnly bool
 	batch    leveldb.Batch
 	key      []byte
@@ -84,7 +81,6 @@ func openLevelDB(cfg Config, o options) (_ *levelDBStore, err error) {
 	return s, err
 }
 
-// lastBlock is the location of the last block in the index.
 func (s *levelDBStore) lastBlock() (blockfiles.Location, error) {
 	it := s.dbs[indexTable].NewIterator(util.BytesPrefix([]byte{blockKey}), nil)
 	defer it.Release()
@@ -94,7 +90,7 @@ func (s *levelDBStore) lastBlock() (blockfiles.Location, error) {
 	return blockfiles.ParseLocation(it.Value())
 }
 
-// found takes a block of the files into the index, which the ledger then brings up to it.
+// found adds a block of the files to the index. The ledger then brings it up to the block.
 func (s *levelDBStore) found(n uint64, at blockfiles.Location) error {
 	if s.readOnly {
 		return errUnfinished
@@ -123,7 +119,7 @@ func (s *levelDBStore) read(_ context.Context, t table, keys [][]byte, each func
 	return nil
 }
 
-// readBlock gives a block's record.
+// readBlock returns a block's record.
 func (s *levelDBStore) readBlock(number []byte) ([]byte, error) {
 	value, err := s.dbs[indexTable].Get(appendBlockKey(nil, number), nil)
 	if err != nil {
@@ -167,8 +163,7 @@ func (s *levelDBStore) write(_ context.Context, b *batch) error {
 	return nil
 }
 
-// writeBlocks appends the batch's blocks to the files and leaves their places in s.batch, for
-// the index.
+// writeBlocks appends blocks to the files and leaves their places in s.batch, for the index.
 func (s *levelDBStore) writeBlocks(b *batch) error {
 	s.batch.Reset()
 	for e := range b.entries(blockTable) {
@@ -189,7 +184,7 @@ func (s *levelDBStore) writeBlocks(b *batch) error {
 	return nil
 }
 
-// writeTable writes the changes of a table, and those that are in s.batch already.
+// writeTable writes s.batch with the changes of a table.
 func (s *levelDBStore) writeTable(t table, b *batch) error {
 	for e := range b.entries(t) {
 		if e.deleted {

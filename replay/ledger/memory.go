@@ -8,31 +8,29 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// memoryBackend keeps of the state the version of every key, and of the last blocks all else,
-// the values that they wrote among it: it grows with the number of keys that a trace writes,
-// and with nothing else. What it has forgotten it cannot refuse: a transaction that comes
-// again after so many blocks is taken for a new one.
+// memoryBackend stores the versions of all keys, and everything else of the last blocks. It grows
+// with the number of keys alone. A transaction id that returns after so many blocks is taken for a
+// new one.
 var memoryBackend = Backend{
 	Name: "memory",
 	Options: []Option{{
 		Name: "blocks", Kind: Count, Default: "256", Min: 1, Max: 1 << 20,
-		About: "blocks that are kept, with their index and history, and the values that they wrote",
+		About: "that are kept, with their index, history and values",
 	}},
 	About:      "versions of the state and the last blocks in memory: the cost of the pipeline itself",
-	Durability: "nothing is kept",
+	Durability: "none",
 	Timing:     "each table's own writes to memory",
-	Limits: "memory grows with every new key, by 50 to 85 bytes beside the key's own; of a value that an older block wrote it has the version and the metadata, " +
-		"and the hash of a block that changes that metadata is not compared; a transaction id is known for as long as its block is kept",
+	Limits: "memory grows by the key and 50 to 85 bytes with every new key; older values are dropped, but not their versions and metadata, " +
+		"and the hash of a block that changes that metadata is not compared; a transaction id is known as long as its block is kept",
 	InMemory: true,
 	open: func(_ context.Context, _ Config, o options) (store, error) {
 		return newMemory(o.count("blocks")), nil
 	},
 }
 
-// memory is the cheapest store: maps, and nothing survives close.
 type memory struct {
-	// tables has what is stored as it is. Of the state that is what belongs to the ledger itself,
-	// marks of keys without a value, and the metadata of those in values that have some.
+	// tables has the entries as they are; of the state, the ledger's own, marks of keys without a
+	// value, and the metadata of values with some.
 	tables [tables]map[string][]byte
 	values map[string]place
 	// recent has what leaves with each of the last blocks, at its number modulo their count.
@@ -42,8 +40,8 @@ type memory struct {
 	room   []byte
 }
 
-// place is where a value of the state is: in recent, as long as its block is there, and
-// nowhere then. With 16 bytes beside the key it is most of what the ledger grows by.
+// place is where a value of the state is, as long as recent has its block. Its 16 bytes are most of
+// what the ledger grows by.
 type place struct {
 	block           event.BlockNum
 	transaction, at uint32
@@ -69,7 +67,7 @@ func newMemory(window int) *memory {
 	return m
 }
 
-// get gives a value that is good until the next call.
+// get returns a value that is good until the next call.
 func (m *memory) get(t table, key []byte) ([]byte, bool) {
 	if t == stateTable {
 		if p, ok := m.values[string(key)]; ok {
@@ -80,7 +78,7 @@ func (m *memory) get(t table, key []byte) ([]byte, bool) {
 	return v, ok
 }
 
-// at is what is known of a value: if its block is gone, its version and metadata.
+// at returns a value; if its block is gone, its version and metadata.
 func (m *memory) at(p place, key []byte) []byte {
 	if l := &m.recent[uint64(p.block)%uint64(len(m.recent))]; l.number == uint64(p.block) {
 		size := binary.BigEndian.Uint32(l.values[p.at:])
@@ -141,7 +139,7 @@ func (m *memory) write(_ context.Context, b *batch) error {
 	return nil
 }
 
-// enter makes room for a block, and forgets the one that is as many blocks older as are kept.
+// enter makes room for a block, and drops the one that leaves.
 func (m *memory) enter(n uint64) *leaving {
 	m.blocks++
 	l := &m.recent[n%uint64(len(m.recent))]
@@ -174,7 +172,7 @@ func (m *memory) put(t table, e entry, block *leaving) {
 	m.order[t].add(key)
 }
 
-// putState puts a value into its block, and aside what must outlive the block beside the version.
+// putState stores a value with its block, and apart from it what must outlive the block.
 func (m *memory) putState(e entry, block *leaving) {
 	s, ok := decodeState(e.value)
 	here := ok && block != nil && uint64(s.version.block) == block.number

@@ -2,17 +2,17 @@ package ledger
 
 import "slices"
 
-// order has the keys of a table in order for scans, of which most traces have none: it is made by
-// the first, and given up when as many blocks as are kept were written since the last.
+// order has the keys of a table in order for scans. It is made by the first scan, and dropped when
+// no scan came for as many blocks as are kept.
 type order struct {
 	made bool
-	// keys without those that came since the last scan: fresh. A key that is gone stays
-	// until the order is made anew.
+	// keys without fresh ones, which came since the last scan. A deleted key stays until the order
+	// is dropped.
 	keys, fresh []string
 	used        int // the number of blocks at the last scan
 }
 
-// orderSlack is how many keys an order may have beyond twice the table's.
+// orderSlack is how many keys an order may have beyond twice those of the table.
 const orderSlack = 1024
 
 func (o *order) add(key string) {
@@ -21,7 +21,7 @@ func (o *order) add(key string) {
 	}
 }
 
-// thin gives up what is not worth its room.
+// thin drops an order that is not used, or has too many deleted keys.
 func (m *memory) thin(t table) {
 	o := &m.order[t]
 	most := 2*m.count(t) + orderSlack
@@ -30,7 +30,7 @@ func (m *memory) thin(t table) {
 	}
 }
 
-// count is at least how many keys a table has.
+// count is at least the number of keys of a table.
 func (m *memory) count(t table) int {
 	if t == stateTable {
 		return max(len(m.values), len(m.tables[t]))
@@ -62,7 +62,7 @@ func (m *memory) inOrder(t table) []string {
 	return o.keys
 }
 
-// merged gives the keys of two ordered lists, each once; the first list's room is used.
+// merged returns the keys of two ordered lists, each once, in the memory of the first.
 func merged(a, b []string) []string {
 	n := len(a)
 	a = append(a, b...)

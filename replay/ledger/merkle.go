@@ -11,11 +11,11 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 )
 
-// A merkleTree makes the summary that stands in a read-write set for the results of a range
-// query when they are many (core/ledger/kvledger/txmgmt/rwsetutil: RangeQueryResultsHelper;
-// its degree is 50). Groups of degree+1 results, each a marshalled QueryReads, are hashed
-// to level 1; groups of degree+1 hashes of a level are hashed to the next one, until the
-// results end. Then what is left on lower levels moves up. The highest level is the summary.
+// A merkleTree makes the summary of a range query with many results
+// (core/ledger/kvledger/txmgmt/rwsetutil: RangeQueryResultsHelper; its degree is 50). Groups of
+// degree+1 results, each a marshalled QueryReads, are hashed to level 1, groups of degree+1 hashes
+// to the next level. At the end the hashes of lower levels move up. The highest level is the
+// summary.
 type merkleTree struct {
 	degree uint32
 	// group is the QueryReads of the results that are not hashed yet, so many.
@@ -26,7 +26,6 @@ type merkleTree struct {
 	room   []byte
 }
 
-// newMerkleTree begins a tree, whose degree is at least 2.
 func newMerkleTree(degree uint32) *merkleTree {
 	return &merkleTree{degree: degree, group: sha256.New()}
 }
@@ -40,7 +39,7 @@ const (
 	versionTransaction protowire.Number = 2
 )
 
-// add appends a result. What is hashed is not kept: the tree stays small however many there are.
+// add appends a result. Hashed results are not stored.
 func (t *merkleTree) add(key []byte, v version) {
 	var at, read []byte
 	appendNonzero := func(n protowire.Number, value uint64) {
@@ -83,7 +82,7 @@ func (t *merkleTree) push(level int, sum []byte) {
 	t.levels[level] = append(t.levels[level], sum)
 }
 
-// take empties a level and gives the hash of it; a hash alone moves up as it is.
+// take empties a level and returns its hash; a hash alone moves up as it is.
 func (t *merkleTree) take(level int) []byte {
 	all := t.levels[level]
 	t.levels[level] = nil
@@ -94,8 +93,7 @@ func (t *merkleTree) take(level int) []byte {
 	return sum[:]
 }
 
-// equals ends the tree and compares it with a recorded one. Results that are no more than the
-// degree have no tree.
+// equals ends the tree and compares it. Results that are no more than the degree have no tree.
 func (t *merkleTree) equals(want *fabric.MerkleSummary) bool {
 	if len(t.levels) == 0 {
 		return false

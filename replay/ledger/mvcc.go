@@ -12,25 +12,23 @@ import (
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// mvcc is the state as the transactions of one block find it: committed versions, and
-// over them what earlier transactions of the block have written
-// (core/ledger/kvledger/txmgmt/validation). What outlives the block is in the Ledger.
+// mvcc is the state as the transactions of one block see it: committed versions, and over them the
+// writes of earlier transactions (core/ledger/kvledger/txmgmt/validation).
 type mvcc struct {
 	slots []slot
 	byKey map[string]int
 	room  []byte
-	// marked are the marks (layout.go) of the namespaces that get metadata in this block.
+	// marked are the marks (layout.go) of namespaces that get metadata in this block.
 	marked map[string]bool
 	// changed are the slots with an update, in the order of the first one.
 	changed []int
 	sorted  []int
-	// ordered finds the slots of the first inOrder of these by their keys: those that had
-	// changed when a range was asked for last. Nil: none was.
+	// ordered has the first inOrder of changed by their keys. Nil: no range was read.
 	ordered *memdb.DB
 	inOrder int
 
-	// believed reads and range queries of this block; unknown: it has changed a key whose
-	// value, if it has one, is not here.
+	// believed counts reads and range queries of this block; unknown: it has changed a key whose
+	// value is not here.
 	believed int64
 	unknown  bool
 }
@@ -38,13 +36,12 @@ type mvcc struct {
 // slot is one key of the state.
 type slot struct {
 	key string
-	// wanted: the committed version is to be read. whole: value and metadata, too.
+	// wanted: the committed version is read; whole: value and metadata, too.
 	wanted, whole bool
 	// committed: the key is there, with this version; deleted if so.
 	committed bool
 	old       stateValue
-	// final: what the block makes of the key is stored already. The block was broken off,
-	// and is being committed again.
+	// final: the block's change of the key is stored already, by an interrupted commit.
 	final bool
 	// updated: an earlier transaction of the block has written it.
 	updated bool
@@ -85,8 +82,7 @@ func (m *mvcc) index(namespace, key []byte) int {
 	return i
 }
 
-// sets gives the public set of each namespace and the hashed ones of its collections, in
-// Fabric's order.
+// sets calls each with the public set of each namespace and the hashed ones of its collections.
 func sets(set *fabric.ReadWriteSet, each func(namespace []byte, n *fabric.NamespaceSet)) {
 	for i := range set.Namespaces {
 		n := &set.Namespaces[i]
@@ -99,9 +95,8 @@ func sets(set *fabric.ReadWriteSet, each func(namespace []byte, n *fabric.Namesp
 	}
 }
 
-// applyState leaves in l.state what the block writes: its transactions that are valid so far
-// and, if they are to be judged, have no conflict: those of a block that is made up or
-// committed again are not.
+// applyState leaves in l.state what the block's valid transactions write. It looks for conflicts
+// unless the block is made up or committed again.
 func (l *Ledger) applyState(ctx context.Context, c *candidate) error {
 	m := &l.state
 	m.reset()
@@ -137,7 +132,7 @@ func (l *Ledger) applyState(ctx context.Context, c *candidate) error {
 	return nil
 }
 
-// adoptConflict takes over the peer's word on a transaction whose reads cannot be checked.
+// adoptConflict takes over the peer's verdict on reads that cannot be checked.
 func (c *candidate) adoptConflict(i int) {
 	if c.recorded == nil {
 		return
@@ -168,8 +163,7 @@ func (l *Ledger) want(namespace []byte, n *fabric.NamespaceSet) {
 	}
 }
 
-// preload reads all wanted keys at once, which a state database elsewhere answers in one go: those
-// of which the version is enough, and then the others.
+// preload reads all wanted keys at once: first those of which the version is enough.
 func (l *Ledger) preload(ctx context.Context, c *candidate) error {
 	m := &l.state
 	if cap(l.room) > keepBatch {
@@ -254,7 +248,7 @@ func (m *mvcc) change(i int, v stateValue) {
 	s.updated, s.new = true, v
 }
 
-// now is a key's value at this point of the block; deleted when it has none.
+// now is a key's value at this point of the block.
 func (l *Ledger) now(i int) stateValue {
 	s := &l.state.slots[i]
 	switch {
@@ -266,13 +260,11 @@ func (l *Ledger) now(i int) stateValue {
 	return stateValue{deleted: !l.partial(), unknown: l.partial()}
 }
 
-// mark is the key that says that a namespace has had metadata.
 func (m *mvcc) mark(namespace []byte) string {
 	m.room = appendMetadataMark(m.room[:0], namespace)
 	return string(m.room)
 }
 
-// loadMetadata finds the namespaces that have had metadata.
 func (l *Ledger) loadMetadata(ctx context.Context) error {
 	l.metadata = map[string]bool{}
 	return l.store.scan(ctx, stateTable, usedMetadata, nameless, func(key, _ []byte) bool {

@@ -17,9 +17,9 @@ import (
 var pebbleBackend = Backend{
 	Name: "pebble",
 	Options: []Option{
-		{Name: "sync", Kind: Bool, Default: "true", About: "false: the operating system writes when it likes"},
+		{Name: "sync", Kind: Bool, Default: "true", About: "false: commits do not wait for the disk"},
 		{Name: "compression", Kind: Choice, Default: "snappy", Values: []string{"none", "snappy", "zstd"}, About: "of tables"},
-		{Name: "memtable", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "before a table is flushed"},
+		{Name: "memtable", Kind: Size, Default: "16MB", Min: 1 << 20, Max: 1 << 30, About: "size at which a table is flushed"},
 		{Name: "cache", Kind: Size, Default: "32MB", Min: 1 << 20, Max: 4 << 30, About: "for blocks of tables"},
 	},
 	About:      "Pebble v2, every block one batch",
@@ -30,22 +30,19 @@ var pebbleBackend = Backend{
 	volatile:   func(o options) bool { return !o.bool("sync") },
 }
 
-// pebbleBlobSize is the size from which a value is kept apart from its key, so that
-// compactions do not copy it: blocks, as in Badger's value log.
+// pebbleBlobSize is the size from which a value is stored apart from its key, so that compactions
+// do not copy blocks.
 const pebbleBlobSize = 2 << 10
 
-// pebbleStore keeps a ledger in Pebble. A write is one batch, and so one write to the log
-// with one sync. Logs are used again when their blocks are in tables: a few of them are kept,
-// each up to the size of the memtable.
+// pebbleStore stores a ledger in Pebble. A write is one batch: one write to the log with one sync.
 type pebbleStore struct {
 	db    *pebble.DB
 	space space // a manifest that cannot be written ends the process
-	// background has the first error of a flush or a compaction, which Pebble would try
-	// again and again.
+	// background has the first error of a flush or a compaction, which Pebble repeats.
 	background atomic.Pointer[error]
 }
 
-// pebbleReserve is how many memtables of room on the disk Pebble is left: those it flushes.
+// pebbleReserve is how many memtables of room on the disk Pebble needs for flushes.
 const pebbleReserve = pebbleMemTables
 
 const pebbleMemTables = 4
@@ -138,7 +135,7 @@ func (s *pebbleStore) write(_ context.Context, b *batch) (err error) {
 	if err := s.space.check(len(b.data)); err != nil {
 		return err
 	}
-	// A log that cannot be written is told to Fatalf, by the goroutine that commits.
+	// Pebble calls Fatalf, in this goroutine, if it cannot write its log.
 	defer func() {
 		switch fatal := recover().(type) {
 		case nil:
@@ -161,15 +158,15 @@ func (s *pebbleStore) write(_ context.Context, b *batch) (err error) {
 			return err
 		}
 	}
-	// Also with sync=false: a batch that is not synced may stay in Pebble's own memory.
+	// With sync=false too, or the batch may stay in Pebble's own memory: pebbleFS leaves out the
+	// sync.
 	return p.Commit(pebble.Sync)
 }
 
 func (s *pebbleStore) close() error { return s.db.Close() }
 
-// pebbleFS takes no room for a log ahead: Pebble asks for a tenth more than a memtable for each
-// of several, some 100 MB for a ledger of any length. With unsynced it leaves out every sync:
-// what is written is the operating system's.
+// pebbleFS does not preallocate logs, which take some 100 MB for a ledger of any length. If
+// unsynced, it leaves out every sync.
 type pebbleFS struct {
 	vfs.FS
 	unsynced bool
@@ -209,7 +206,7 @@ func (unsyncedFile) Sync() error                { return nil }
 func (unsyncedFile) SyncData() error            { return nil }
 func (unsyncedFile) SyncTo(int64) (bool, error) { return true, nil }
 
-// readFS locks a directory that can only be read by doing nothing: nobody writes there.
+// readFS does without a lock in a directory that cannot be written.
 type readFS struct{ vfs.FS }
 
 func (fs readFS) Lock(name string) (io.Closer, error) {
@@ -226,12 +223,12 @@ type pebbleLog struct{}
 func (pebbleLog) Infof(string, ...any)  {}
 func (pebbleLog) Errorf(string, ...any) {}
 
-// Fatalf must not return: Pebble would go on with what it has found to be broken.
+// Fatalf must not return.
 func (pebbleLog) Fatalf(format string, args ...any) {
 	panic(pebbleError{fmt.Errorf(format, args...)})
 }
 
-// pebbleError is an error after which Pebble can be closed, and no more.
+// pebbleError is an error after which Pebble can only be closed.
 type pebbleError struct{ error }
 
 func (f pebbleError) Unwrap() error { return f.error }

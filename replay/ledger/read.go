@@ -109,16 +109,14 @@ func (l *Ledger) stored(ctx context.Context, n event.BlockNum) (c candidate, err
 	return c, err
 }
 
-// Verdict tells what the ledger made of the block that it committed last: the validation
-// codes of its transactions, which are good until the next Validate, and its commit hash.
+// Verdict returns the validation codes of the last committed block, which are good until the next
+// Validate, and its commit hash.
 func (l *Ledger) Verdict() (codes []byte, commitHash [32]byte) {
 	return l.next.codes, l.next.commitHash
 }
 
-// CommitHash is that of the block that was committed last, if a peer with the same verdicts has
-// the same. It has not where the hash follows from what is not here: blocks before the ledger's
-// first but for the genesis block, blocks that were made up, values of that age. Nor is there one
-// for a block that carries a peer's: Report tells whether it is that.
+// CommitHash returns the commit hash of the last committed block. It is not ok if the hash depends
+// on blocks that are not here, or if the block carries a peer's: see Report.
 func (l *Ledger) CommitHash() (h [32]byte, ok bool) {
 	c := &l.next
 	return c.commitHash, l.chained && !c.hasCommit && c.number() > 0
@@ -163,21 +161,21 @@ func (l *Ledger) Transaction(ctx context.Context, id string) (Location, error) {
 	return Location{v.block, int(v.transaction), Code(value[placeSize])}, nil
 }
 
-// Value is a key's value, or one that it had.
+// Value is a value of a key.
 type Value struct {
-	// Block and Transaction wrote it: its version.
+	// Block and Transaction are its version.
 	Block       event.BlockNum
 	Transaction int
-	// TxID is the transaction's id. Only History tells it.
+	// TxID is set by History alone.
 	TxID    string
 	Deleted bool
 	Value   []byte
-	// Metadata are the key's marshalled entries. Only State tells them.
+	// Metadata are the marshalled entries, set by State alone.
 	Metadata []byte
 }
 
-// State returns the newest value of a key. The memory ledger has those that the last blocks
-// wrote alone, and gives an error for others.
+// State returns the newest value of a key. The memory ledger has only values that the last blocks
+// wrote.
 func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error) {
 	if err := l.usable(); err != nil {
 		return Value{}, err
@@ -204,8 +202,7 @@ func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error
 // historyPage is how many changes of a key are looked up at once.
 const historyPage = 256
 
-// History calls each with the values that a key has had, oldest first, until it returns
-// false. Writes of the block's transactions that were not valid are not among them.
+// History calls each with the values of a key, oldest first, until it returns false.
 func (l *Ledger) History(ctx context.Context, namespace, key string, each func(Value) bool) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -240,8 +237,7 @@ func (l *Ledger) History(ctx context.Context, namespace, key string, each func(V
 	}
 }
 
-// written finds the write of a key in the block that holds it. The last one of the
-// transaction counts.
+// written finds the write of a key in its block. The last one of the transaction counts.
 func (l *Ledger) written(ctx context.Context, namespace, key string, at version) (Value, error) {
 	c, err := l.stored(ctx, at.block)
 	if err != nil {

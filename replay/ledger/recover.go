@@ -11,8 +11,7 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// load reads origin and heights of a ledger that exists, brings its tables up to the
-// block table, or begins a new ledger.
+// load begins a new ledger, or reads an existing one and brings its tables up to the block table.
 func (l *Ledger) load(ctx context.Context, cfg Config) error {
 	origin, ok, err := l.get(ctx, indexTable, originKey)
 	if err != nil {
@@ -40,7 +39,6 @@ func (l *Ledger) load(ctx context.Context, cfg Config) error {
 	return l.catchUp(ctx)
 }
 
-// begin writes what a ledger without blocks has.
 func (l *Ledger) begin(ctx context.Context, cfg Config) error {
 	l.first, l.channel = cfg.First, cfg.Channel
 	b := &l.batch
@@ -52,7 +50,6 @@ func (l *Ledger) begin(ctx context.Context, cfg Config) error {
 	return l.write(ctx)
 }
 
-// resume takes over what a ledger that exists says of itself.
 func (l *Ledger) resume(origin []byte, cfg Config) error {
 	first, ok := number(origin[:min(8, len(origin))])
 	if !ok {
@@ -119,7 +116,7 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// saved is the savepoint of a table; none is written before the first block's.
+// saved returns the savepoint of a table.
 func (l *Ledger) saved(ctx context.Context, t table) (event.Height, error) {
 	value, ok, err := l.get(ctx, t, savepointKey)
 	if err != nil {
@@ -135,8 +132,7 @@ func (l *Ledger) saved(ctx context.Context, t table) (event.Height, error) {
 	return event.Height(h), nil
 }
 
-// recommit writes a block that is stored to the tables that lack it. Its verdicts are those of
-// its record.
+// recommit writes a stored block to the tables that lack it, with the codes of its record.
 func (l *Ledger) recommit(ctx context.Context, r record, wants [tables]bool) error {
 	c := &l.next
 	if err := l.reread(c, r); err != nil {
@@ -146,7 +142,7 @@ func (l *Ledger) recommit(ctx context.Context, r record, wants [tables]bool) err
 	if err := l.lookUp(ctx, c); err != nil {
 		return err
 	}
-	// A state that is whole may be ahead of the block by more than one: it is not looked at.
+	// A complete state may be ahead of the block: it is not read.
 	if wants[stateTable] {
 		if err := l.applyState(ctx, c); err != nil {
 			return err
@@ -182,7 +178,6 @@ func (l *Ledger) reread(c *candidate, r record) error {
 	return nil
 }
 
-// get reads one value.
 func (l *Ledger) get(ctx context.Context, t table, key []byte) (value []byte, ok bool, err error) {
 	err = l.store.read(ctx, t, [][]byte{key}, func(_ int, v []byte) {
 		value, ok = append([]byte(nil), v...), true
@@ -190,7 +185,7 @@ func (l *Ledger) get(ctx context.Context, t table, key []byte) (value []byte, ok
 	return value, ok, err
 }
 
-// record reads a stored block; the error is ErrNotFound when there is none.
+// record reads a stored block, or fails with ErrNotFound.
 func (l *Ledger) record(ctx context.Context, n event.BlockNum) (record, error) {
 	value, ok, err := l.get(ctx, blockTable, appendNumber(nil, uint64(n)))
 	if err == nil && !ok {

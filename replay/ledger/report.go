@@ -6,33 +6,30 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// Report is what a ledger has found in the blocks that it committed since it was opened.
+// Report counts what a ledger has found since it was opened.
 type Report struct {
-	// Blocks and Transactions that were committed; MadeUp of the blocks had no payload.
+	// Blocks and Transactions that were committed; MadeUp blocks had no payload.
 	Blocks, MadeUp, Transactions int64
 	// Codes counts the transactions by validation code.
 	Codes [256]int64
-	// Compared transactions were judged here, and had a code that a peer recorded; Different is
-	// how many of these codes are not the peer's. The first of them are in Differences.
+	// Compared transactions were judged here and by a peer; Different ones have another code here.
+	// Differences are the first of them.
 	Compared, Different int64
 	Differences         []Difference
-	// Not compared, but taken over from the peer: AdoptedPolicies follow from endorsement
-	// policies and membership, which are not evaluated; AdoptedPast from reads, range queries
-	// and ids that are older than the ledger's first block (or, ids, than what a ledger in
-	// memory keeps).
+	// Codes that were taken over from the peer: AdoptedPolicies depend on endorsement policies and
+	// membership, AdoptedPast on reads, range queries and ids that are older than the ledger, or
+	// that a ledger in memory has dropped.
 	AdoptedPolicies, AdoptedPast int64
-	// ComparedHashes blocks had a commit hash that a peer recorded, and changed no metadata of a
-	// value that is not here: one older than the ledger, or that a ledger in memory has forgotten.
-	// Of DifferentHashes what was written, or a validation code, is not the same here.
-	// FirstDifferent is the first of these.
+	// ComparedHashes blocks have a commit hash of a peer and changed no metadata of a missing
+	// value. DifferentHashes have another one here, from FirstDifferent on.
 	ComparedHashes, DifferentHashes int64
 	FirstDifferent                  event.BlockNum
-	// Believed reads and range queries count as good, though they hang on what was in the state
-	// before the ledger's first block.
+	// Believed reads and range queries were taken as good, though they depend on the state before
+	// the ledger's first block.
 	Believed int64
 }
 
-// Valid is the number of transactions that were found valid.
+// Valid is the number of valid transactions.
 func (r *Report) Valid() int64 { return r.Codes[valid] }
 
 // A Difference is a transaction whose validation code is not the peer's.
@@ -50,7 +47,7 @@ func (d Difference) String() string {
 // maxDifferences bounds a report.
 const maxDifferences = 100
 
-// Report tells what was found since the ledger was opened.
+// Report returns what was found since the ledger was opened.
 func (l *Ledger) Report() Report {
 	r := l.report
 	r.Differences = append([]Difference(nil), r.Differences...)

@@ -17,22 +17,19 @@ import (
 )
 
 const (
-	// poolBytes of pseudo-random bytes are drawn once a ledger; payloads and values
-	// are pieces of them, so that making a block up costs a copy and no more.
+	// poolBytes of random bytes are drawn once. Payloads and values are copied from them.
 	poolBytes = 1 << 20
-	// keySpace is the number of state keys that writes are spread over: large
-	// enough to be a state database, small enough that keys are written again.
+	// keySpace is the number of state keys: many, and yet keys are written again.
 	keySpace = 100_000
-	// valueBytes is the size of a state value. Traces hold the number of writes of
-	// a block, not their sizes.
+	// valueBytes is the size of a value. Traces have the number of writes only.
 	valueBytes = 100
 )
 
 // madeUpNamespace is the chaincode of made-up transactions.
 var madeUpNamespace = []byte("basic")
 
-// A generator makes up what a trace does not hold of a block: the same bytes for
-// the same channel and number, always. The bytes do not compress.
+// A generator makes up blocks: the same bytes for the same channel and number. They do not
+// compress.
 type generator struct {
 	seed uint64
 	pool []byte
@@ -47,8 +44,7 @@ func newGenerator(channel string) generator {
 	return g
 }
 
-// draw returns a number that depends on the channel, the block and i alone.
-// The multipliers are those of SplitMix64.
+// draw returns a number that depends on the channel, the block and i (SplitMix64).
 func (g *generator) draw(n event.BlockNum, i uint64) uint64 {
 	x := g.seed + uint64(n)*0x9e3779b97f4a7c15 + i*0xd1342543de82ef95
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -84,7 +80,6 @@ func (g *generator) value(n event.BlockNum, i int) []byte {
 	return g.pool[at : at+valueBytes : at+valueBytes]
 }
 
-// makeUp fills in what the trace does not hold of a block.
 func (l *Ledger) makeUp(c *candidate) {
 	c.room = l.made.appendPayload(c.room[:0], &c.block)
 	c.block.Payload = c.room
@@ -104,9 +99,8 @@ func madeUpHash(before hash, transactions []validate.Result) hash {
 	return sum
 }
 
-// read makes up the transactions of a block whose payload is there. The payload is cut
-// into equal pieces, one a transaction, and each hashed together with its place; the
-// writes are dealt out in turn, and each key is read before it is written.
+// read makes up the transactions of a made-up payload, which is cut into equal pieces whose hashes
+// are the ids. The writes are dealt out in turn, and each key is read before it is written.
 func (g *generator) read(dst []validate.Result, b *block.Block) []validate.Result {
 	var id [sha256.Size]byte
 	h := sha256.New()

@@ -13,48 +13,46 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// A candidate is a block that is read and validated, and not committed yet.
+// A candidate is a block between its validation and its commit.
 type candidate struct {
 	record
 	validated    bool
 	transactions []validate.Result
-	// again: the block is stored, and what a commit that was broken off has not written of
-	// it is written now.
+	// again: an interrupted commit of the block is completed.
 	again bool
-	// known: an earlier block has a transaction of the same id; repeated: an earlier
-	// transaction of this one has it.
+	// known: an earlier block has a transaction of the same id; repeated: an earlier transaction of
+	// this block.
 	known, repeated []bool
-	// recorded are the codes that a peer gave; nil when the payload has none.
+	// recorded are the codes of the peer, or nil.
 	recorded []byte
-	// peerCommit is the commit hash that a peer recorded, if hasCommit; previousCommit that
-	// of the block before.
+	// peerCommit is the peer's commit hash, if hasCommit; previousCommit that of the block before.
 	peerCommit, previousCommit hash
 	hasCommit                  bool
 	// adopted: why a code is the peer's.
 	adopted []adoption
 
-	// Of a block that is made up.
+	// room has the payload of a made-up block.
 	room []byte
 }
 
-// An adoption is the reason why a transaction's code is the peer's and not this ledger's own.
+// An adoption is the reason why a code is the peer's.
 type adoption uint8
 
 const (
-	// adoptedPolicy: it follows from policies or from membership, which are not evaluated here.
+	// adoptedPolicy: it depends on policies or membership.
 	adoptedPolicy adoption = 1 + iota
-	// adoptedPast: it follows from what is older than the ledger's first block, or forgotten.
+	// adoptedPast: it depends on what is older than the ledger, or forgotten.
 	adoptedPast
 )
 
 const valid = peerpb.TxValidationCode_VALID
 
-// channelConfigKey is where Fabric keeps the channel's configuration in the state, under
-// the empty namespace (core/peer/configtx_processor.go).
+// channelConfigKey is the key of the channel's configuration, in the empty namespace
+// (core/peer/configtx_processor.go).
 var channelConfigKey = []byte("resourcesconfigtx.CHANNEL_CONFIG_KEY")
 
-// Validate checks the next block. It keeps b.Payload until Commit returns. A block that
-// is not the next of its channel is an error; a transaction that is not valid is not.
+// Validate checks the next block, and keeps b.Payload until Commit returns. It returns an error if
+// the block is not the next of its channel, and none for invalid transactions.
 func (l *Ledger) Validate(ctx context.Context, b *block.Block) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,9 +94,8 @@ func (c *candidate) begin(b *block.Block) {
 	}
 }
 
-// follows reads the payload, which must be the block after the last one. That its
-// transactions are those which the header hashes was checked at the peer's intake,
-// as in Fabric.
+// follows reads the payload, which must be the next block. Its data hash was checked at the peer's
+// intake, as in Fabric.
 func (l *Ledger) follows(b *block.Block) (fabric.Block, error) {
 	view, err := fabric.ParseBlock(b.Payload)
 	switch {
@@ -114,7 +111,7 @@ func (l *Ledger) follows(b *block.Block) (fabric.Block, error) {
 	return view, nil
 }
 
-// take sets what the block itself tells.
+// take sets what the block itself contains.
 func (c *candidate) take(view *fabric.Block) {
 	c.block.Transactions, c.block.Bytes = view.Transactions, len(view.Raw)
 	c.hash = view.HeaderHash()
@@ -122,8 +119,8 @@ func (c *candidate) take(view *fabric.Block) {
 	c.peerCommit, c.hasCommit = peerCommitHash(view)
 }
 
-// lookUp finds which ids have a place in the index already. An entry of this very block was
-// left by a commit that was broken off.
+// lookUp finds ids that the index already has. An entry of this block was left by an interrupted
+// commit.
 func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 	c.known = append(c.known, make([]bool, len(c.transactions))...)
 	c.repeated = append(c.repeated, make([]bool, len(c.transactions))...)
@@ -148,14 +145,14 @@ func (l *Ledger) lookUp(ctx context.Context, c *candidate) error {
 	})
 }
 
-// forgets: ids that were in earlier blocks of the chain may not be in the index.
+// forgets: the index may lack ids of earlier blocks.
 func (l *Ledger) forgets() bool {
 	return l.partial() || l.window > 0 && uint64(l.height) > l.window
 }
 
-// adoptPolicies takes over what a peer found of policies and membership: that a transaction
-// that is good here is not, or that one with a bad endorsement is. In Fabric it comes
-// before the search for ids that are twice in the block.
+// adoptPolicies takes over the peer's verdicts that depend on policies and membership: that a good
+// transaction is refused, or one with a bad endorsement accepted. In Fabric this precedes the
+// search for duplicate ids.
 func (c *candidate) adoptPolicies() {
 	if c.recorded == nil {
 		return
@@ -183,9 +180,9 @@ func afterPolicies(c validate.Code) bool {
 	return false
 }
 
-// findDuplicates flags transactions whose id is in the index, or is that of an earlier one of
-// the block that is good so far. With forgets, what a peer knew of earlier ids is taken over.
-// A configuration transaction takes no part (core/committer/txvalidator: markTXIdDuplicates).
+// findDuplicates marks transactions whose id is in the index, or is that of an earlier good one of
+// the block. A configuration transaction takes no part (core/committer/txvalidator:
+// markTXIdDuplicates).
 func (c *candidate) findDuplicates(forgets bool) {
 	taken := map[string]bool{} // the repeated ids that a good transaction has
 	for i, again := range c.repeated {
@@ -198,7 +195,7 @@ func (c *candidate) findDuplicates(forgets bool) {
 		if t.TxID == "" || t.Type == commonpb.HeaderType_CONFIG {
 			continue
 		}
-		// Fabric looks at whether a value can be written only after this.
+		// Fabric checks for writable values later.
 		good := t.Code == valid || t.Code == peerpb.TxValidationCode_INVALID_WRITESET
 		lookedUp := t.Code == valid || afterLookup(t.Code)
 		switch {
@@ -216,7 +213,7 @@ func (c *candidate) findDuplicates(forgets bool) {
 	}
 }
 
-// afterLookup: codes of checks that Fabric makes after it has looked for the id in the ledger.
+// afterLookup: codes of checks after Fabric's search for the id in the ledger.
 func afterLookup(c validate.Code) bool {
 	switch c {
 	case peerpb.TxValidationCode_BAD_HEADER_EXTENSION, peerpb.TxValidationCode_BAD_RESPONSE_PAYLOAD,
@@ -246,5 +243,4 @@ func (c *candidate) complete() {
 	c.block.Writes = min(c.block.Writes, MaxBlockWrites)
 }
 
-// number is the candidate's place in the chain.
 func (c *candidate) number() event.BlockNum { return c.block.Number }

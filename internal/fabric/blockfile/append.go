@@ -11,13 +11,11 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 )
 
-// ErrForm is the error for a marshalled block that a record does not give back as it
-// was: fields in another order, or others than Fabric's, or some that are missing.
+// ErrForm is the error for a marshalled block that a record would not return as it was.
 var ErrForm = errors.New("not a block as Fabric's nodes marshal it")
 
-// AppendRecord appends the record of a marshalled block, the inverse of AppendBlock, or
-// fails with ErrForm. Its metadata has more entries than the block: the caller
-// appends so many with AppendEntry.
+// AppendRecord appends the record of a marshalled block, the inverse of AppendBlock, or fails with
+// ErrForm. The caller appends more entries of metadata with AppendEntry.
 func AppendRecord(dst, block []byte, more int) ([]byte, error) {
 	view, err := fabric.ParseBlock(block)
 	if err != nil || !isHash(view.PreviousHash) || !isHash(view.DataHash) {

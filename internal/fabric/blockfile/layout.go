@@ -9,7 +9,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric"
 )
 
-// Layout is how blocks stand in a file.
+// Layout is the form of blocks in a file.
 type Layout int
 
 const (
@@ -33,11 +33,11 @@ func (l Layout) String() string {
 	return "unknown layout"
 }
 
-// ErrUnknown is the error for a file that holds blocks in none of the layouts.
+// ErrUnknown is the error for a file without blocks in a known layout.
 var ErrUnknown = errors.New("neither a ledger file (blockfile_NNNNNN), nor a block from peer channel fetch, nor length-delimited blocks")
 
 const (
-	// headBytes at the start of a file tell its layout: lengths, number and hashes.
+	// headBytes decide about the layout.
 	headBytes = 128
 	// minHeader is the length of the shortest header, that of a genesis block.
 	minHeader = 2 + fabric.HashSize
@@ -45,11 +45,9 @@ const (
 	maxHeader = 1 + binary.MaxVarintLen64 + 2*(2+fabric.HashSize)
 )
 
-// detect tells the layout of a file by its first bytes, which may be all of it. A head
-// that ends early is judged by what is there. No head fits two layouts: a block
-// begins with 0a and the length of its header, 22 (hexadecimal) or more; as a record
-// that would be ten bytes long, and as a record's content block 10 with a hash of
-// another length than 20.
+// detect returns the layout of a file by its first bytes. No head fits two layouts: a block begins
+// with 0a and the length of its header, 22 (hexadecimal) or more; as a record that would be ten
+// bytes long, and as a record's content block 10 with a hash of another length than 20.
 func detect(head []byte) (Layout, error) {
 	if fitsBlock(head) {
 		return Single, nil
@@ -69,8 +67,7 @@ func detect(head []byte) (Layout, error) {
 	return 0, ErrUnknown
 }
 
-// fitsBlock reports whether b begins like a marshalled block: with a header that
-// a number and hashes fill.
+// fitsBlock reports whether b begins like a marshalled block.
 func fitsBlock(b []byte) bool {
 	if len(b) == 0 || b[0] != 1<<3|byte(protowire.BytesType) {
 		return false
@@ -86,8 +83,8 @@ func fitsBlock(b []byte) bool {
 	return err == nil && len(header.DataHash) == fabric.HashSize
 }
 
-// fitsRecord reports whether b begins like a block in a ledger file: with a number, the
-// hash of its data, and the hash of its predecessor or, in a genesis block, none.
+// fitsRecord reports whether b begins like a block in a ledger file: with a number, the hash of its
+// data, and the hash of its predecessor, if any.
 func fitsRecord(b []byte) bool {
 	_, n := binary.Uvarint(b)
 	if n <= 0 {

@@ -26,7 +26,7 @@ type Record struct {
 	data, metadata entries
 }
 
-// ParseRecord makes a view of record and checks that all of it is accounted for.
+// ParseRecord makes a view of the whole record.
 func ParseRecord(record []byte) (Record, error) {
 	c := recordCursor{b: record}
 	r := Record{Number: c.uvarint()}
@@ -41,9 +41,8 @@ func ParseRecord(record []byte) (Record, error) {
 	return r, nil
 }
 
-// AppendBlock appends the marshalled common.Block that the record stands for, with the
-// bytes that the peer's Deliver service sends: fields in order, header, data and metadata
-// always there, and nothing in the header that is zero.
+// AppendBlock appends the marshalled common.Block as a peer's Deliver service sends it: header,
+// data and metadata in order, even if empty, and no zero values in the header.
 func (r *Record) AppendBlock(dst []byte) []byte {
 	dst = appendHeader(dst, r.Number, r.PreviousHash, r.DataHash)
 	dst = r.data.append(dst, fieldData)
@@ -64,8 +63,7 @@ func appendHeader(dst []byte, number uint64, previousHash, dataHash []byte) []by
 	return appendField(dst, fieldHeader, header)
 }
 
-// CutMetadata takes the last entry of the metadata away and returns it; nil when there
-// is none.
+// CutMetadata removes the last entry of the metadata and returns it; nil if there is none.
 func (r *Record) CutMetadata() []byte {
 	if r.metadata.count == 0 {
 		return nil
@@ -81,7 +79,7 @@ func (r *Record) CutMetadata() []byte {
 	return last
 }
 
-// SoleTransaction returns the transaction of a block that has one and no more.
+// SoleTransaction returns the only transaction of a block.
 func (r *Record) SoleTransaction() (envelope []byte, ok bool) {
 	c := recordCursor{b: r.data.raw}
 	if r.data.count != 1 {
@@ -94,7 +92,7 @@ func appendField(dst []byte, field protowire.Number, v []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(dst, field, protowire.BytesType), v)
 }
 
-// A recordCursor walks through a record; after an error it gives zero values.
+// A recordCursor reads a record; after an error it returns zero values.
 type recordCursor struct {
 	b   []byte
 	err error
@@ -135,7 +133,7 @@ type entries struct {
 	size  int    // of the entries as fields of a message
 }
 
-// entries passes over a list, so that its size is known before it is copied.
+// entries reads a list and its size.
 func (c *recordCursor) entries() entries {
 	e := entries{count: c.uvarint(), raw: c.b}
 	for range e.count {

@@ -34,9 +34,8 @@ type Reader struct {
 	block  fabric.Block
 }
 
-// NewReader tells the compression and the layout of a file by its content. A file
-// without any byte is a Reader without any block: a ledger may have begun a new file.
-// The error for a file that holds no blocks is ErrUnknown.
+// NewReader detects the compression and the layout of a file. An empty file has no blocks: a ledger
+// may have begun a new one. A file without blocks is ErrUnknown.
 func NewReader(file io.Reader) (*Reader, error) {
 	r := &Reader{}
 	if err := r.unpack(bufio.NewReaderSize(file, 256<<10)); err != nil {
@@ -80,7 +79,7 @@ func (r *Reader) unpack(file *bufio.Reader) error {
 	return nil
 }
 
-// Close frees what the unpacking has taken. It does not close the file.
+// Close frees the decompressor. It does not close the file.
 func (r *Reader) Close() {
 	if r.zip != nil {
 		r.zip.Close() // it has nothing to say that Next has not said
@@ -91,16 +90,14 @@ func (r *Reader) Close() {
 	}
 }
 
-// Layout returns how the blocks stand in the file; 0 for an empty file.
+// Layout returns the layout; 0 for an empty file.
 func (r *Reader) Layout() Layout { return r.layout }
 
-// Partial returns the bytes of a last record that is not complete, known when Next
-// has returned io.EOF.
+// Partial returns the size of an incomplete last record after Next has returned io.EOF.
 func (r *Reader) Partial() int64 { return r.partial }
 
-// Next returns the next block, which is good until the one after it is asked for. At
-// the end of the file it returns io.EOF; other errors are a *CorruptError or the
-// file's own.
+// Next returns the next block, which is good until the next call. The error is io.EOF at the end, a
+// *CorruptError, or the file's own.
 func (r *Reader) Next() (*fabric.Block, error) {
 	if r.err == nil {
 		r.err = r.next()
@@ -139,8 +136,7 @@ func (r *Reader) next() error {
 	return nil
 }
 
-// length reads the length of the next record. It returns io.EOF at the end of the
-// file, and also when the length itself is cut off.
+// length reads the length of the next record, or returns io.EOF, also if the length is incomplete.
 func (r *Reader) length() (uint64, error) {
 	if r.layout == Single {
 		if r.read > 0 {
@@ -172,8 +168,7 @@ func (r *Reader) length() (uint64, error) {
 	return length, nil
 }
 
-// fill reads a record of so many bytes, or a single block to the file's end. Memory
-// grows with what arrives, whatever the length promises.
+// fill reads a record of so many bytes, or a single block. Memory grows with what arrives.
 func (r *Reader) fill(length uint64) error {
 	r.record = r.record[:0]
 	for uint64(len(r.record)) < length {
@@ -206,8 +201,7 @@ func (r *Reader) fill(length uint64) error {
 	return nil
 }
 
-// An unpacker is a decompressor whose error for a file that is cut short cannot be taken
-// for the end of the unpacked file.
+// An unpacker is a decompressor whose error for a truncated file is not io.EOF.
 type unpacker struct{ io.Reader }
 
 func (u unpacker) Read(b []byte) (int, error) {
@@ -218,7 +212,7 @@ func (u unpacker) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// A CorruptError tells where a file's bytes are no blocks.
+// A CorruptError is the error of bytes that are not a block.
 type CorruptError struct {
 	// Offset is the position of the record in the unpacked file.
 	Offset int64
@@ -235,7 +229,7 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 
 func (r *Reader) corrupt(offset int64, err error) error { return &CorruptError{offset, r.read, err} }
 
-// damaged is the error of a file that cannot be read on, or unpacked.
+// damaged returns the error of a file that cannot be read or decompressed.
 func (r *Reader) damaged(err error) error {
 	if r.zip == nil {
 		return err

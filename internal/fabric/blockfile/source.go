@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A Source is a file of blocks. It is opened more than once.
+// A Source is a file of blocks.
 type Source struct {
 	Path string
 	Open func() (io.ReadCloser, error)
@@ -20,9 +20,9 @@ func File(path string) Source {
 	return Source{Path: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
-// Expand returns the files that a path names: the file itself; those that match it as a
-// pattern; or those of a directory: its ledger files (blockfile_*), otherwise the ledger
-// files of its subdirectories, one a channel, otherwise its *.block files.
+// Expand returns the files of a path: the file itself, those that match it as a pattern, or those
+// of a directory: its ledger files (blockfile_*), otherwise those of its subdirectories, otherwise
+// its *.block files.
 func Expand(path string) ([]Source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -48,8 +48,7 @@ func Expand(path string) ([]Source, error) {
 		"a peer's ledger is in ledgersData/chains/chains/CHANNEL, an orderer's in chains/CHANNEL", path)
 }
 
-// within returns the files below dir that match the pattern. The directory's own name
-// is no pattern, whatever it looks like.
+// within returns the files below dir that match the pattern.
 func within(dir, pattern string) ([]string, error) {
 	matches, err := filepath.Glob(filepath.Join(escape(dir), pattern))
 	if err != nil {

@@ -9,27 +9,23 @@ import (
 // Code is Fabric's verdict on a transaction.
 type Code = peerpb.TxValidationCode
 
-// Result is a transaction, read and judged. What it holds are parts of the block.
+// Result is the verdict on a transaction. Its slices are parts of the block.
 type Result struct {
 	Code Code
-	// Type and TxID as the header claims, if it can be read. Configuration transactions may
-	// have no id.
+	// Type and TxID as the header claims, if it can be read.
 	Type commonpb.HeaderType
 	TxID string
-	// Endorsed: at least one endorsement's signature is good. Where the Code is
-	// ENDORSEMENT_POLICY_FAILURE, another one is not, or cannot be verified here, and Fabric's
-	// policy may be content with the good ones.
+	// Endorsed: at least one endorsement is good. If the Code is ENDORSEMENT_POLICY_FAILURE,
+	// another one is not, and Fabric's policy may accept the transaction.
 	Endorsed bool
-	// Set is what an endorser transaction has read and wrote. It is there if the Code is
-	// VALID, or the transaction Endorsed.
+	// Set is set if the Code is VALID, or the transaction Endorsed.
 	Set fabric.ReadWriteSet
-	// Config is what a valid configuration transaction makes the channel's: a marshalled
-	// Config.
+	// Config is the marshalled Config of a valid configuration transaction.
 	Config []byte
 }
 
-// Unknowable reports whether a peer may give this code for a reason that this package
-// does not look at.
+// Unknowable reports whether a peer may give this code for a reason that this package does not
+// check.
 func Unknowable(c Code) bool {
 	switch c {
 	case peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE, // the certificate is of no MSP, or has expired
@@ -46,8 +42,7 @@ func Unknowable(c Code) bool {
 	return false
 }
 
-// Read appends a result for each of the block's transactions, as they are when all
-// signatures are good and all channels are this one.
+// Read appends a result for each transaction, without checking signatures and channel.
 func Read(b *fabric.Block, dst []Result) []Result {
 	var c checks
 	for _, e := range b.Envelopes() {

@@ -9,8 +9,8 @@ import (
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// reading is a transaction on its way to a Result. Its methods give the code of the first
-// check that fails, VALID if none does.
+// reading is a transaction that is being read. Its methods return the code of the first failed
+// check, or VALID.
 type reading struct {
 	result   Result
 	envelope fabric.Transaction
@@ -19,15 +19,14 @@ type reading struct {
 
 const valid = peerpb.TxValidationCode_VALID
 
-// judge makes the checks of a transaction.
 func (c *checks) judge(envelope []byte) Result {
 	r, claims := c.read(envelope)
 	r.verify(claims)
 	return r
 }
 
-// read makes all checks but those of signatures, and gives the signatures for verify: the
-// creator's, then those of endorsers. Nothing is given that does not matter any more.
+// read makes all checks but those of signatures, and returns the signatures for verify: the
+// creator's, then those of endorsers. It leaves out those that do not matter.
 func (c *checks) read(envelope []byte) (Result, []identity.Claim) {
 	var r reading
 	r.result.Code = r.readHeaders(envelope)
@@ -57,9 +56,8 @@ func (c *checks) read(envelope []byte) (Result, []identity.Claim) {
 	return r.result, claims
 }
 
-// verify completes what read gives. Fabric verifies the creator's signature before it looks
-// at the transaction's body: a bad one goes before what is wrong there. Of endorsements
-// it leaves out the bad ones and asks the policy about the others, so all are verified.
+// verify completes the verdict. As in Fabric, a bad signature of the creator precedes what is wrong
+// in the body, and all endorsements are verified.
 func (r *Result) verify(claims []identity.Claim) {
 	if len(claims) > 0 && claims[0].Verify() != nil {
 		r.Code, claims = peerpb.TxValidationCode_BAD_CREATOR_SIGNATURE, nil
@@ -72,19 +70,18 @@ func (r *Result) verify(claims []identity.Claim) {
 		}
 	}
 	if r.Code != valid && !r.Endorsed {
-		// Nobody wants it, and it may be ten times as large as the transaction.
+		// It may be ten times as large as the transaction.
 		r.Set, r.Config = fabric.ReadWriteSet{}, nil
 	}
 }
 
-// accepts: a peer asks the MSPs of the channel that the header names. It has none of a
-// channel that it has not joined, so nobody's signature is good there.
+// accepts: a peer has no MSPs of a channel that it has not joined.
 func (c *checks) accepts(channel string) bool {
 	return channel != "" && (c.channel == "" || channel == c.channel)
 }
 
-// readHeaders goes down to the headers (core/common/validation/msgvalidation.go:
-// ValidateTransaction, validateCommonHeader).
+// readHeaders reads the headers (core/common/validation/msgvalidation.go: ValidateTransaction,
+// validateCommonHeader).
 func (r *reading) readHeaders(envelope []byte) Code {
 	t := &r.envelope
 	var err error

@@ -10,21 +10,20 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 )
 
-// Config says how blocks are validated.
+// Config of a Validator.
 type Config struct {
-	// Channel is the one whose transactions are accepted. Empty: any.
+	// Channel is the only accepted one. Empty: any.
 	Channel string
-	// Workers is how many transactions are validated at once, Fabric's
-	// peer.validatorPoolSize. Zero: the number of CPUs.
+	// Workers is the number of transactions validated at once, Fabric's peer.validatorPoolSize.
+	// Zero: the number of CPUs.
 	Workers int
 }
 
 const (
 	maxWorkers = 1 << 10
-	// maxCertificates are kept with their keys, of up to maxKept bytes each.
+	// maxCertificates are cached with their keys, of up to maxKept bytes each.
 	maxCertificates = 4096
-	// maxKept is much more than a certificate has, which is about one kB.
-	maxKept = 16 << 10
+	maxKept         = 16 << 10
 )
 
 // A Validator judges blocks.
@@ -45,8 +44,7 @@ func New(c Config) (*Validator, error) {
 	return &Validator{workers: c.Workers, checks: checks{channel: c.Channel, known: known}}, nil
 }
 
-// Block appends a result for each of the block's transactions. Ids that are twice in the
-// block are the caller's to find, together with those in the ledger.
+// Block appends a result for each transaction. The caller finds duplicate ids.
 func (v *Validator) Block(b *fabric.Block, dst []Result) []Result {
 	at := len(dst)
 	dst = append(dst, make([]Result, b.Transactions)...)
@@ -61,8 +59,8 @@ func (v *Validator) Block(b *fabric.Block, dst []Result) []Result {
 	for i, e := range b.Envelopes() {
 		envelopes[i] = e
 	}
-	// All are read before the first is verified: reading stays in the processor's caches, and
-	// it is nearly done when the other workers have woken up.
+	// All are read before the first is verified: reading stays in the processor's caches, and the
+	// other workers need time to wake up.
 	type readTransaction struct {
 		result *Result
 		claims []identity.Claim
@@ -93,7 +91,6 @@ func (v *Validator) Block(b *fabric.Block, dst []Result) []Result {
 	return dst
 }
 
-// checks are what judges a transaction.
 type checks struct {
 	// channel is the one whose transactions are accepted. Empty: any.
 	channel string
@@ -101,8 +98,7 @@ type checks struct {
 	known *certificates
 }
 
-// certificates keeps parsed identities by their bytes. Those that cannot be parsed are not
-// kept, nor are large ones.
+// certificates caches small parsed identities by their bytes.
 type certificates struct {
 	most    int
 	mu      sync.RWMutex
@@ -132,7 +128,7 @@ func (c *certificates) get(serialized []byte) (*identity.Principal, error) {
 	return p, nil
 }
 
-// claim gives a signature to verify. An identity that cannot be read is nobody.
+// claim returns a signature to verify. An identity that cannot be read is nobody.
 func (c *certificates) claim(by, signature []byte, message ...[]byte) identity.Claim {
 	p, err := c.get(by)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 )
 
-// The entry of metadata that stands behind those of the block: its form, the note, and the
-// XXH64 of all of the record before it, big-endian.
+// The last entry of metadata: its form, the note, and the XXH64 of the record before it,
+// big-endian.
 const (
 	formSize = 1
 	sumSize  = 8
@@ -23,9 +23,8 @@ const (
 
 var errChecksum = errors.New("its checksum is wrong")
 
-// appendRecord appends the record of a payload with its note. A payload that a record
-// would not give back as it is, such as one that was made up of a trace's counts, or that
-// has another number, becomes the only transaction of a block.
+// appendRecord appends the record of a payload with its note. A payload that is not a block of
+// Fabric's form with this number becomes the only transaction of a block.
 func appendRecord(dst []byte, number uint64, payload, note []byte) []byte {
 	start := len(dst)
 	form := byte(formBlock)
@@ -39,8 +38,8 @@ func appendRecord(dst []byte, number uint64, payload, note []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, xxhash.Sum64(dst[start:]))
 }
 
-// appendWrapped appends the record of a block around the payload, without its last entry
-// of metadata.
+// appendWrapped appends the record of a block around the payload, without the last entry of
+// metadata.
 func appendWrapped(dst []byte, number uint64, payload []byte) []byte {
 	hash := sha256.Sum256(payload)
 	dst = binary.AppendUvarint(dst, number)
@@ -51,7 +50,7 @@ func appendWrapped(dst []byte, number uint64, payload []byte) []byte {
 	return binary.AppendUvarint(dst, 1)
 }
 
-// parsed is a record taken apart; its slices are parts of the record.
+// parsed is a parsed record; its slices are parts of the record.
 type parsed struct {
 	number uint64
 	form   byte
@@ -59,7 +58,6 @@ type parsed struct {
 	block  blockfile.Record
 }
 
-// parseRecord checks a record and takes it apart.
 func parseRecord(record []byte) (parsed, error) {
 	block, err := blockfile.ParseRecord(record)
 	if err != nil {
@@ -76,7 +74,7 @@ func parseRecord(record []byte) (parsed, error) {
 	return parsed{block.Number, entry[0], note, block}, nil
 }
 
-// appendPayload appends what appendRecord was given.
+// appendPayload appends the payload that appendRecord got.
 func (p *parsed) appendPayload(dst []byte) ([]byte, error) {
 	if p.form == formBlock {
 		return p.block.AppendBlock(dst), nil

@@ -15,10 +15,9 @@ import (
 // Found is called with a block that the index lacks.
 type Found func(number uint64, at Location) error
 
-// Open opens the files in cfg.Dir, or begins the first one. last is the location of the last
-// block that the index has, zero when it has none: what follows it is read, each whole
-// block is handed to found in order, and what is behind them, a record that a crash has cut
-// short, is cut off. dropped is the length of that, in bytes.
+// Open opens the files in cfg.Dir, or begins the first one. last is the location of the last block
+// in the index, or zero. Open calls found with each block after it, and cuts off an incomplete
+// record at the end, whose length is dropped.
 func Open(cfg Config, last Location, found Found) (s *Store, dropped int64, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, 0, err
@@ -85,7 +84,7 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 	}
 }
 
-// newest is the number of the last file, if there is one.
+// newest returns the number of the last file.
 func (s *Store) newest() (number uint32, some bool, err error) {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
@@ -101,7 +100,7 @@ func (s *Store) newest() (number uint32, some bool, err error) {
 	return number, some, nil
 }
 
-// scan reads whole records from an offset on and leaves the end of the last one in s.size.
+// scan reads whole records from an offset on and sets s.size to the end of the last one.
 func (s *Store) scan(from int64, found Found) error {
 	info, err := s.file.Stat()
 	if err != nil {
@@ -129,8 +128,8 @@ func (s *Store) scan(from int64, found Found) error {
 	}
 }
 
-// torn judges a record that is none. A crash leaves such at the end, since a block is on
-// the disk before the next one is written; with whole blocks behind it, it is damage.
+// torn decides about an invalid record. A crash leaves such a record at the end; whole blocks after
+// it prove damage.
 func (s *Store) torn(in *bufio.Reader, length int, size int64, damage error) error {
 	if s.cfg.NoSync {
 		return nil
@@ -145,7 +144,7 @@ func (s *Store) torn(in *bufio.Reader, length int, size int64, damage error) err
 	return nil
 }
 
-// readRecord reads the next record, or as much of it as there is.
+// readRecord reads the next record, or nothing if it is incomplete.
 func readRecord(in *bufio.Reader, rest int64) (record []byte, prefix int, err error) {
 	head, err := in.Peek(binary.MaxVarintLen64)
 	if err != nil && err != io.EOF {
@@ -161,7 +160,7 @@ func readRecord(in *bufio.Reader, rest int64) (record []byte, prefix int, err er
 	return record, prefix, err
 }
 
-// cut takes away what is behind the last whole record.
+// cut removes what follows the last whole record.
 func (s *Store) cut(rest int64) error {
 	if rest == 0 || s.cfg.ReadOnly {
 		return nil

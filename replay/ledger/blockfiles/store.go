@@ -13,22 +13,21 @@ import (
 	"github.com/blockreel/blockreel/internal/outfile"
 )
 
-// MaxFileBytes is the size that Fabric's files have at most, unless one block is larger.
+// MaxFileBytes is the maximum size of Fabric's files, unless one block is larger.
 const MaxFileBytes = 64 << 20
 
-// MaxRecordBytes bounds a record: a block, its note, and what both are wrapped in.
+// MaxRecordBytes bounds a record: a block and its note.
 const MaxRecordBytes = blockfile.MaxBlockBytes + 16<<20
 
 var errClosed = errors.New("block files are closed")
 
 // Config says where the files are.
 type Config struct {
-	// Dir is the directory of the files, which is made when it is not there.
+	// Dir is made if it does not exist.
 	Dir string
 	// NoSync leaves out fsync: a machine that dies loses the last blocks.
 	NoSync bool
-	// ReadOnly changes nothing: the files must be there, and what a crash has cut short
-	// stays. Append is not called.
+	// ReadOnly changes nothing, also not an incomplete record at the end.
 	ReadOnly bool
 
 	fileBytes int64 // MaxFileBytes unless a test says otherwise
@@ -42,16 +41,13 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// A Location is where a block's record stands. The zero Location is the start of the
-// files.
+// A Location is the place of a record. The zero Location is the start of the files.
 type Location struct {
 	File uint32
-	// Offset of the record in the file, in bytes, and Length of it with the length that
-	// stands before it.
+	// Offset of the record in the file, and its Length with the prefix.
 	Offset, Length uint32
 }
 
-// locationSize is the length of a Location that is marshalled.
 const locationSize = 12
 
 // Append appends the location in twelve bytes, whose order is that of the locations.
@@ -76,10 +72,10 @@ type Store struct {
 	number uint32
 	size   int64
 	room   []byte
-	// old is the file of the last Read that was not the last file.
+	// old is the last file that Read opened.
 	old       *os.File
 	oldNumber uint32
-	// failed: a write failed and could not be taken back.
+	// failed: a write could not be undone.
 	failed error
 }
 
@@ -87,13 +83,13 @@ func (s *Store) path(file uint32) string {
 	return filepath.Join(s.cfg.Dir, fmt.Sprintf("blockfile_%06d", file))
 }
 
-// Append stores a payload, as a rule a marshalled block, and its note. When it returns,
-// both are on the disk. After an error the files are as before, or the Store takes no more.
+// Append stores a payload, usually a marshalled block, and its note on the disk. After an error the
+// files are as before, or the Store takes no more.
 func (s *Store) Append(number uint64, payload, note []byte) (Location, error) {
 	if s.failed != nil {
 		return Location{}, s.failed
 	}
-	// The length before the record is written when the record is known.
+	// The length before the record is known last.
 	const before = binary.MaxVarintLen64
 	if cap(s.room) < before {
 		s.room = make([]byte, before)
@@ -121,7 +117,7 @@ func (s *Store) Append(number uint64, payload, note []byte) (Location, error) {
 	return at, nil
 }
 
-// keepRoom is the room that is kept for the next block.
+// keepRoom is the memory that is kept for the next block.
 const keepRoom = 8 << 20
 
 func (s *Store) forget(record int) {
@@ -130,11 +126,11 @@ func (s *Store) forget(record int) {
 	}
 }
 
-// write appends to the file, or takes back what of it was written.
+// write appends to the file, or undoes it.
 func (s *Store) write(b []byte) error {
 	_, err := s.file.WriteAt(b, s.size)
 	if err == nil && !s.cfg.NoSync {
-		// After a failed fsync nobody knows what is on the disk: no more is written then.
+		// After a failed fsync nobody knows what is on the disk.
 		if err = s.file.Sync(); err != nil {
 			s.failed = fmt.Errorf("block files take no more: %w", err)
 			return err
@@ -149,7 +145,7 @@ func (s *Store) write(b []byte) error {
 	return err
 }
 
-// begin starts a file, which must be on the disk before a block is said to be.
+// begin starts a file.
 func (s *Store) begin(number uint32) error {
 	f, err := os.OpenFile(s.path(number), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -210,7 +206,7 @@ func (s *Store) Read(dst []byte, at Location) (payload, note []byte, err error) 
 	return dst, p.note, nil
 }
 
-// open gives the file for reading.
+// open returns the file for reading.
 func (s *Store) open(number uint32) (*os.File, error) {
 	if s.file == nil {
 		return nil, errClosed
@@ -232,7 +228,7 @@ func (s *Store) open(number uint32) (*os.File, error) {
 	return f, nil
 }
 
-// Close closes the files. Nothing is left to be written.
+// Close closes the files.
 func (s *Store) Close() error {
 	if s.old != nil {
 		s.old.Close() // was only read

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// What is read of an answer: of one with a single document at most maxResponse bytes; of one
-// with more at most pageBytes, and then fewer are asked for.
+// Limits of an answer: with one document, and with more. A longer page is asked for again with
+// fewer documents.
 const (
 	maxResponse = 1 << 30
 	pageBytes   = 64 << 20
@@ -24,10 +24,8 @@ const (
 
 var errLong = errors.New("the answer is too long")
 
-// longestWait bounds the wait before a retry.
 const longestWait = 10 * time.Second
 
-// request is one request to the server.
 type request struct {
 	method, path string
 	query        url.Values
@@ -58,12 +56,12 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// passing tells an answer that may be another one a little later.
+// passing reports whether the answer may be another one later.
 func (e *StatusError) passing() bool {
 	return e.Code >= 500 || e.Code == http.StatusTooManyRequests || e.Code == http.StatusRequestTimeout
 }
 
-// AwayError is the error for a server that gives no answer.
+// AwayError is the error for a server that does not answer.
 type AwayError struct {
 	// Server is its address, without credentials.
 	Server string
@@ -81,8 +79,8 @@ func (e *AwayError) Error() string {
 
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// call sends a request, again if the server stumbles, and decodes the answer into result unless
-// that is nil.
+// call sends a request, again if the server fails, and decodes the answer into result unless it is
+// nil.
 func (db *DB) call(ctx context.Context, r request, result any) error {
 	wait := db.cfg.Backoff
 	for try := 0; ; try++ {
@@ -110,7 +108,7 @@ func (db *DB) call(ctx context.Context, r request, result any) error {
 	}
 }
 
-// passing tells errors after which another try may help.
+// passing reports whether another try may help.
 func passing(err error) bool {
 	var status *StatusError
 	if errors.As(err, &status) {
@@ -165,7 +163,7 @@ func (db *DB) once(ctx context.Context, r request, result any) error {
 	return nil
 }
 
-// away wraps an error of the connection, without the address that net/http puts before it.
+// away wraps an error of the connection, without the address that net/http adds.
 func (db *DB) away(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -15,7 +15,7 @@ import (
 	"unicode"
 )
 
-// Defaults of a Config, those of Fabric's ledger.state.couchDBConfig.
+// Defaults of Fabric's ledger.state.couchDBConfig.
 const (
 	DefaultURL       = "http://127.0.0.1:5984"
 	DefaultTimeout   = 35 * time.Second
@@ -29,36 +29,32 @@ const (
 
 // Config says where the database is.
 type Config struct {
-	// URL of the server, with user:password@ before the host if it wants one; empty is
-	// DefaultURL.
+	// URL of the server, perhaps with user:password@. Empty: DefaultURL.
 	URL string
-	// Database is its name: DatabaseName makes one that CouchDB takes.
+	// Database is a name that CouchDB accepts: see DatabaseName.
 	Database string
-	// Ledger says whose database it is, in words that no other ledger has.
+	// Ledger identifies the ledger that owns the database.
 	Ledger string
-	// Existing opens a database that is there, and makes none.
+	// Existing makes no database.
 	Existing bool
 	// User and Password are used if URL has none.
 	User, Password string
 	// Timeout of one request; 0 is DefaultTimeout.
 	Timeout time.Duration
-	// Retries of a request that the server failed to answer; 0 is DefaultRetries, -1
-	// none. Backoff is the wait before the first, each next one waits twice as long; 0 is
-	// 125 ms.
+	// Retries after a failure of the server; 0 is DefaultRetries, -1 none. Backoff is the first
+	// wait, which doubles each time; 0 is 125 ms.
 	Retries int
 	Backoff time.Duration
-	// BatchDocs is how many documents one request writes or asks for; 0 is
-	// DefaultBatchDocs.
+	// BatchDocs is the number of documents in a request; 0 is DefaultBatchDocs.
 	BatchDocs int
-	// Revisions is how many revisions are kept in memory, of about 150 bytes each; 0 is
-	// DefaultRevisions.
+	// Revisions is the number of cached revisions, of about 150 bytes each; 0 is DefaultRevisions.
 	Revisions int
 }
 
 var databaseName = regexp.MustCompile(`^[a-z][a-z0-9_$()+-]{0,237}$`)
 
-// DatabaseName makes a name that CouchDB takes of a channel's: letters in lower case,
-// a dollar for a dot, as Fabric does it, and an underscore for what else is not allowed.
+// DatabaseName returns a name that CouchDB accepts: lower case, a dollar for a dot, as in Fabric,
+// and an underscore for other characters.
 func DatabaseName(channel string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -75,14 +71,14 @@ func DatabaseName(channel string) string {
 	return name[:min(len(name), 200)]
 }
 
-// validate sets what is not set, and gives the server's address without credentials.
+// validate sets defaults and returns the server's address without credentials.
 func (c *Config) validate() (*url.URL, error) {
 	if c.URL == "" {
 		c.URL = DefaultURL
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		// The error of url.Parse has the address in it, and that the password.
+		// The error of url.Parse contains the password.
 		return nil, errors.New("the address of CouchDB is none: choose one such as " + DefaultURL)
 	}
 	if u.User != nil {
@@ -121,14 +117,14 @@ type DB struct {
 }
 
 var (
-	// ErrGone: a database that should be there is not.
+	// ErrGone: the database does not exist.
 	ErrGone = errors.New("the database is gone")
-	// ErrOther: the database has documents, and they are not this ledger's.
+	// ErrOther: the database belongs to another ledger.
 	ErrOther = errors.New("the database is there already, of another ledger")
 )
 
-// Open connects to the server, and makes the database when it is not there. A database
-// without documents becomes the ledger's; one of another ledger is refused.
+// Open connects to the server, and makes the database if it does not exist. A database without
+// documents becomes the ledger's.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
 	server, err := cfg.validate()
 	if err != nil {
@@ -155,18 +151,18 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// A Server is what a server says of itself when it is greeted.
+// A Server is a server's description of itself.
 type Server struct {
-	// Name is what it calls itself, with its version and vendor where it tells them.
+	// Name has product, version and vendor.
 	Name string
-	// Other: it says that it is something else than Apache's CouchDB.
+	// Other: it is not Apache CouchDB.
 	Other bool
 }
 
-// Server is the one that has answered.
+// Server describes the server.
 func (db *DB) Server() Server { return db.is }
 
-// greet looks whether a CouchDB answers.
+// greet checks that a CouchDB answers.
 func (db *DB) greet(ctx context.Context) error {
 	var welcome map[string]json.RawMessage
 	if err := db.call(ctx, request{method: http.MethodGet, path: "/", what: "greeting"}, &welcome); err != nil {
@@ -204,8 +200,8 @@ func (db *DB) greet(ctx context.Context) error {
 	return nil
 }
 
-// begin makes the database, if need be, and sees to it that it is this ledger's. Whoever is
-// broken off in between, or gets no answer, finds a database without documents, or his own.
+// begin makes the database, and marks it as this ledger's. It may be repeated after an
+// interruption.
 func (db *DB) begin(ctx context.Context) error {
 	if !db.cfg.Existing {
 		err := db.call(ctx, request{method: http.MethodPut, path: db.path(""), what: "making the database"}, nil)
@@ -239,13 +235,12 @@ func (db *DB) begin(ctx context.Context) error {
 	return err
 }
 
-// owner is the document that says whose database it is.
+// owner is the document with the database's owner.
 type owner struct {
 	ID     string `json:"_id"`
 	Ledger string `json:"ledger"`
 }
 
-// refused reports whether the server has answered with this status.
 func refused(err error, code int) bool {
 	var status *StatusError
 	return errors.As(err, &status) && status.Code == code
@@ -265,13 +260,13 @@ func (db *DB) info(ctx context.Context) (info, error) {
 	return i, err
 }
 
-// Size is that of the database's files, in bytes; 0 when the server does not tell.
+// Size returns the size of the database's files; 0 if the server does not report it.
 func (db *DB) Size(ctx context.Context) (int64, error) {
 	i, err := db.info(ctx)
 	return i.Sizes.File, err
 }
 
-// Drop deletes the database and everything in it.
+// Drop deletes the database.
 func (db *DB) Drop(ctx context.Context) error {
 	return db.call(ctx, request{method: http.MethodDelete, path: db.path(""), what: "deleting the database"}, nil)
 }

@@ -15,10 +15,10 @@ import (
 // A Document is a key of the state.
 type Document struct {
 	Key []byte
-	// Version is the caller's: of what it was written by, and whatever goes with it.
+	// Version is the caller's.
 	Version []byte
 	Value   []byte
-	// Deleted: the key is to have no document. Only Write looks at it.
+	// Deleted: Write deletes the document.
 	Deleted bool
 }
 
@@ -28,13 +28,13 @@ const (
 	attachmentName = "valueBytes"
 	savepointID    = "statedb_savepoint"
 	ownerID        = "statedb_ledger"
-	// idPrefix stands before a key: CouchDB keeps ids that begin with an underscore
-	// for itself, and takes no empty one. afterIDs is the first id behind all of them.
+	// idPrefix begins the ids of keys: CouchDB reserves ids with an underscore. afterIDs is the
+	// first id after all of them.
 	idPrefix = ":"
 	afterIDs = ";"
 )
 
-// documentID gives the id of a key: a character below 256 for each byte.
+// documentID returns the id of a key: a character below 256 for each byte.
 func documentID(key []byte) string {
 	var id strings.Builder
 	id.Grow(len(idPrefix) + len(key))
@@ -59,8 +59,7 @@ func documentKey(id string) ([]byte, error) {
 	return key, nil
 }
 
-// appendDocument appends the document as _bulk_docs wants it; an empty rev is that of a
-// document which is not there yet.
+// appendDocument appends the document for _bulk_docs. A new one has an empty rev.
 func appendDocument(dst []byte, d *Document, id, rev string) []byte {
 	dst = appendText(append(dst, `{"_id":`...), id)
 	if rev != "" {
@@ -93,10 +92,9 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, text...)
 }
 
-// isDocument reports whether a value can be the fields of a document: a JSON object in
-// valid UTF-8, whose fields CouchDB does not want for itself, without escaped surrogates, of
-// which CouchDB refuses those that are not pairs. No object in it may have a field twice, of
-// which one would be lost, and every number must be one that plain knows.
+// isDocument reports whether a value can be the fields of a document: a JSON object in valid UTF-8
+// without reserved names, escaped surrogates, duplicate names and numbers that a double does not
+// keep. CouchDB would refuse or change it.
 func isDocument(value []byte) bool {
 	text := trimJSON(value)
 	if len(text) < 2 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) ||
@@ -105,7 +103,7 @@ func isDocument(value []byte) bool {
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	// Of each object that is open the names that it has had; nil for a list.
+	// The names of each open object so far; nil for a list.
 	var open []map[string]bool
 	for isName := false; ; {
 		token, err := dec.Token()
@@ -142,11 +140,10 @@ func isDocument(value []byte) bool {
 	}
 }
 
-// trimJSON takes JSON's white space off both ends: Unicode has more.
+// trimJSON removes JSON's white space: Unicode has more.
 func trimJSON(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
-// plain reports whether a number is the same after it was a double, which is what a server may
-// keep of it: 1e400 and 12345678901234567890 are not, nor is a negative zero.
+// plain reports whether a double keeps a number: not 1e400, 12345678901234567890 or -0.
 func plain(number string) bool {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil {
@@ -161,8 +158,7 @@ func plain(number string) bool {
 	return ok && exact.Cmp(kept) == 0
 }
 
-// parseDocument is the inverse of appendDocument; without withValue it leaves out the value,
-// and takes a document whose attachment came without data.
+// parseDocument is the inverse of appendDocument. Without withValue it ignores the value.
 func parseDocument(object []byte, withValue bool) (d Document, rev string, err error) {
 	var known struct {
 		ID          string                            `json:"_id"`

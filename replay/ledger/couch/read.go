@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// row is one of an answer of _all_docs.
+// row is a row of an answer of _all_docs.
 type row struct {
 	ID    string
 	Key   json.RawMessage
@@ -22,21 +22,19 @@ type row struct {
 	Doc json.RawMessage
 }
 
-// answer is an answer of _all_docs.
 type answer struct{ Rows []row }
 
-// content is how much of a document is asked for.
+// content is the part of a document that is asked for.
 type content int
 
 const (
 	onlyRevisions content = iota
-	// withVersions leaves out attachments, as Fabric does when it loads committed versions.
+	// withVersions leaves out attachments, as Fabric does for committed versions.
 	withVersions
 	withValues
 )
 
-// Read calls each with the document of every key that has one; i is the key's place in
-// keys. The Document is the callee's.
+// Read calls each with the documents that exist; i is the place of the key.
 func (db *DB) Read(ctx context.Context, keys [][]byte, each func(i int, d Document)) error {
 	return db.read(ctx, keys, withValues, each)
 }
@@ -67,7 +65,7 @@ func (db *DB) read(ctx context.Context, keys [][]byte, what content, each func(i
 	return nil
 }
 
-// readPart gives the documents of keys in one request, nil for those that have none.
+// readPart returns the documents of keys in one request, nil for missing ones.
 func (db *DB) readPart(ctx context.Context, keys [][]byte, what content) ([]*Document, error) {
 	ids := make([]string, len(keys))
 	for i, key := range keys {
@@ -81,7 +79,7 @@ func (db *DB) readPart(ctx context.Context, keys [][]byte, what content) ([]*Doc
 	return docs, err
 }
 
-// document takes a row's document and keeps its revision; nil when there is none.
+// document returns a row's document and caches its revision; nil if there is none.
 func (db *DB) document(r *row, what content) (*Document, error) {
 	if len(r.Doc) == 0 || string(r.Doc) == "null" {
 		if !r.absent() {
@@ -98,10 +96,9 @@ func (db *DB) document(r *row, what content) (*Document, error) {
 	return &d, nil
 }
 
-// absent: the server says that there is no such document.
 func (r *row) absent() bool { return r.Error == "not_found" || r.Value.Deleted }
 
-// byID asks for documents, and gives a row for each id, with its ID set.
+// byID asks for documents, and calls each with a row for each id.
 func (db *DB) byID(ctx context.Context, ids []string, what content, each func(i int, r *row) error) error {
 	body, err := json.Marshal(map[string][]string{"keys": ids})
 	if err != nil {
@@ -135,15 +132,15 @@ func (db *DB) byID(ctx context.Context, ids []string, what content, each func(i 
 			return fmt.Errorf("%s: %w", r.what, err)
 		}
 	}
-	// A document whose row is missing is not one that is not there.
+	// A missing row does not mean a missing document.
 	if n := len(answer.Rows); n < len(ids) {
 		return fmt.Errorf("%s: %s answers for %d of %d documents", r.what, db.server, n, len(ids))
 	}
 	return nil
 }
 
-// Scan calls each with the documents of the keys from ≤ key < to in the order of the keys'
-// bytes, until it returns false. A nil to is the end. The Document is the callee's.
+// Scan calls each with the documents of from ≤ key < to in order, until it returns false. A nil to
+// is the end.
 func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) bool) error {
 	start, end := documentID(from), afterIDs
 	if to != nil {
@@ -167,12 +164,12 @@ func (db *DB) Scan(ctx context.Context, from, to []byte, each func(Document) boo
 		if len(page) < limit {
 			return nil
 		}
-		// The next key after the last is the last with a zero byte.
+		// The next possible key has a zero byte more.
 		start = documentID(page[len(page)-1].Key) + "\x00"
 	}
 }
 
-// page gives the first documents of start ≤ id < end.
+// page returns the first documents of start ≤ id < end.
 func (db *DB) page(ctx context.Context, start, end string, limit int) (docs []Document, err error) {
 	if start >= end {
 		return nil, nil // which CouchDB calls a bad request

@@ -1,7 +1,7 @@
 package couch
 
-// revisions are those of documents, by id: as many of the latest as are allowed. They are
-// kept in two generations; when the young one is full, the old one is forgotten.
+// revisions caches the revisions of documents in two generations. If the young one is full, the old
+// one is dropped.
 type revisions struct {
 	young, old map[string]string
 	limit      int // of a generation
@@ -11,7 +11,7 @@ func newRevisions(limit int) revisions {
 	return revisions{young: make(map[string]string), limit: max(1, limit/2)}
 }
 
-// get gives the revision; empty is one that is known not to be there.
+// get returns the revision; it is empty if the document is known to be missing.
 func (r *revisions) get(id string) (rev string, known bool) {
 	if rev, known = r.young[id]; known {
 		return rev, true

@@ -9,21 +9,19 @@ import (
 	"slices"
 )
 
-// batchBytes is how much one request writes, unless one document is larger.
+// batchBytes is the size of a request, unless one document is larger.
 const batchBytes = 16 << 20
 
-// change is a document on its way.
 type change struct {
 	doc *Document
 	id  string
 	rev string
-	// height is that of the savepoint, whose doc is empty.
+	// height of the savepoint, whose doc is empty.
 	height uint64
 }
 
-// Write stores documents and deletes those that are Deleted. When it returns, all are
-// there; after an error, some may be. Of a key that occurs more than once, the last one
-// counts.
+// Write stores documents and deletes the Deleted ones. After an error, some may be written. The
+// last document of a key counts.
 func (db *DB) Write(ctx context.Context, docs []Document) error {
 	var batch []change
 	size := 0
@@ -51,9 +49,8 @@ func (db *DB) Write(ctx context.Context, docs []Document) error {
 	return flush()
 }
 
-// writeBatch writes documents in one request. Those that conflict, since a revision was not
-// the newest, are written again with the newest, as Fabric does; this happens when
-// a request was repeated whose answer had been lost.
+// writeBatch writes documents in one request. It repeats those whose revision was not the newest,
+// as Fabric does: the answer to an earlier request may have been lost.
 func (db *DB) writeBatch(ctx context.Context, batch []change) error {
 	for try := 0; len(batch) > 0; try++ {
 		if try > db.cfg.Retries+1 {
@@ -62,7 +59,6 @@ func (db *DB) writeBatch(ctx context.Context, batch []change) error {
 		if err := db.loadRevisions(ctx, batch); err != nil {
 			return err
 		}
-		// What is not there need not be deleted.
 		batch = slices.DeleteFunc(batch, func(c change) bool { return c.doc.Deleted && c.rev == "" })
 		if len(batch) == 0 {
 			return nil
@@ -75,7 +71,7 @@ func (db *DB) writeBatch(ctx context.Context, batch []change) error {
 	return nil
 }
 
-// loadRevisions sets the changes' revisions and asks the server for those not known.
+// loadRevisions sets the changes' revisions, and asks the server for unknown ones.
 func (db *DB) loadRevisions(ctx context.Context, batch []change) error {
 	var unknown []string
 	var at []int
@@ -102,7 +98,7 @@ func (db *DB) loadRevisions(ctx context.Context, batch []change) error {
 	})
 }
 
-// bulk sends the changes, keeps their revisions, and gives back those that conflict.
+// bulk sends the changes, caches their revisions, and returns those that conflict.
 func (db *DB) bulk(ctx context.Context, batch []change) (conflicts []change, err error) {
 	b := append(db.room[:0], `{"docs":[`...)
 	for i := range batch {
@@ -110,7 +106,7 @@ func (db *DB) bulk(ctx context.Context, batch []change) (conflicts []change, err
 			b = append(b, ',')
 		}
 		b = batch[i].append(b)
-		// Until the answer is here, nobody knows the newest revision.
+		// The newest revision is unknown until the answer is here.
 		db.revisions.forget(batch[i].id)
 	}
 	b = append(b, `]}`...)
@@ -143,7 +139,7 @@ func (db *DB) bulk(ctx context.Context, batch []change) (conflicts []change, err
 	return conflicts, nil
 }
 
-// savepoint is the document that says how far the state is complete.
+// savepoint is the document with the height up to which the state is complete.
 type savepoint struct {
 	ID     string `json:"_id"`
 	Rev    string `json:"_rev,omitempty"`
@@ -161,7 +157,7 @@ func (c *change) append(dst []byte) []byte {
 	return append(dst, text...)
 }
 
-// Savepoint returns the height of the last SetSavepoint; ok is false before the first one.
+// Savepoint returns the height of the last SetSavepoint, if there was one.
 func (db *DB) Savepoint(ctx context.Context) (height uint64, ok bool, err error) {
 	var s savepoint
 	r := request{method: http.MethodGet, path: db.path("/" + savepointID), what: "reading the savepoint"}
@@ -177,8 +173,7 @@ func (db *DB) Savepoint(ctx context.Context) (height uint64, ok bool, err error)
 	return s.Height, true, nil
 }
 
-// SetSavepoint says that the state is complete up to a height. Everything that was
-// written before it is there when it is.
+// SetSavepoint stores that the state is complete up to a height.
 func (db *DB) SetSavepoint(ctx context.Context, height uint64) error {
 	return db.writeBatch(ctx, []change{{doc: &Document{}, id: savepointID, height: height}})
 }

@@ -1,7 +1,5 @@
-// Package couchtest has servers for tests of what speaks CouchDB's protocol: a small one of
-// our own, which takes what replay/ledger/couch sends and is as strict as CouchDB about
-// revisions and fields, and PouchDB's, which others wrote, when it is installed
-// (pouchdb.go, make couchdb). Only tests import it.
+// Package couchtest has servers for tests: a small one that is as strict as CouchDB about revisions
+// and fields, and PouchDB's, if it is installed (make couchdb).
 package couchtest
 
 import (
@@ -18,7 +16,7 @@ import (
 	"testing"
 )
 
-// Start starts a Server for the test and gives its address.
+// Start starts a Server and returns its address.
 func Start(t testing.TB) string {
 	t.Helper()
 	s := httptest.NewServer(&Server{})
@@ -28,9 +26,9 @@ func Start(t testing.TB) string {
 
 // Server is an http.Handler that answers as CouchDB 3 does, from memory.
 type Server struct {
-	// Welcome is what it answers a greeting with; nil: what CouchDB 3 does.
+	// Welcome answers a greeting. Nil: as CouchDB 3.
 	Welcome map[string]any
-	// Sizeless: it does not tell the size of a database, as PouchDB's.
+	// Sizeless: it does not report the size of a database.
 	Sizeless bool
 
 	mu  sync.Mutex
@@ -39,7 +37,7 @@ type Server struct {
 
 type database struct {
 	docs map[string]*document
-	// ids are those of the documents in order, without fresh ones.
+	// ids of the documents in order, without fresh ones.
 	ids   []string
 	fresh []string
 }
@@ -211,7 +209,7 @@ func (db *database) bulk(body []byte) any {
 	return results
 }
 
-// count is how many documents there are that are not deleted.
+// count returns the number of documents that are not deleted.
 func (db *database) count() (n int) {
 	for _, d := range db.docs {
 		if !d.deleted {
