@@ -147,9 +147,9 @@ func parse(spec string) (kind, error) {
 	b, known := Find(spec)
 	switch {
 	case !known:
-		return kind{}, fmt.Errorf("ledger %q is unknown; known are %s", name, Names())
+		return kind{}, fmt.Errorf("unknown ledger %q; choose one of %s", name, Names())
 	case !b.IsStore():
-		return kind{}, fmt.Errorf("ledger %q is the times of a trace: it can be replayed, not opened", name)
+		return kind{}, fmt.Errorf("ledger %q is the times of a trace; it cannot be opened", name)
 	}
 	o, err := parseOptions(b.Options, text)
 	if errors.Is(err, errSecret) {

@@ -27,7 +27,7 @@ func (l *Ledger) checkHeight() error {
 	}
 	was, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 64)
 	if err == nil && l.height < event.Height(was) {
-		return fmt.Errorf("it is damaged: its file %q says height %d, but what is left ends at %d", heightFile, was, l.height)
+		return fmt.Errorf("damaged: its file %q says height %d, but the ledger ends at %d", heightFile, was, l.height)
 	}
 	return nil
 }

@@ -82,9 +82,9 @@ func (s *couchDBStore) connect(ctx context.Context, cfg Config, o options) error
 	})
 	switch {
 	case errors.Is(err, couch.ErrGone):
-		return fmt.Errorf("its state, the database %q, is gone: opened for writing, it is made anew of the blocks", home.database)
+		return fmt.Errorf("the database %q with its state does not exist; open the ledger for writing to restore it from the blocks", home.database)
 	case errors.Is(err, couch.ErrOther):
-		return fmt.Errorf("the database %q is there already, of another ledger: give database= another name, or delete it", home.database)
+		return fmt.Errorf("the database %q belongs to another ledger; choose another name with database=, or delete it", home.database)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func TestCouchDBDatabase(t *testing.T) {
 	if isThere(t, address+"/"+name) {
 		t.Error("the database is there after the drop")
 	}
-	if _, err := Open(spec, Config{Dir: cfg.Dir, ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "is gone") || isThere(t, address+"/"+name) {
+	if _, err := Open(spec, Config{Dir: cfg.Dir, ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "does not exist") || isThere(t, address+"/"+name) {
 		t.Errorf("dropped, and opened to be read only: %v", err)
 	}
 	l = open(t, spec, cfg)
@@ -50,7 +50,7 @@ func TestCouchDBDatabase(t *testing.T) {
 	if _, err := Open(spec+",database=other", cfg); err == nil || !strings.Contains(err.Error(), "not \"other\"") {
 		t.Errorf("another database than its own: %v", err)
 	}
-	if _, err := Open(spec+same, Config{Dir: t.TempDir(), Channel: "my.channel"}); err == nil || !strings.Contains(err.Error(), "of another ledger") {
+	if _, err := Open(spec+same, Config{Dir: t.TempDir(), Channel: "my.channel"}); err == nil || !strings.Contains(err.Error(), "belongs to another ledger") {
 		t.Errorf("the database of another ledger: %v", err)
 	}
 	l = open(t, spec+same, cfg)
@@ -181,7 +181,7 @@ func TestCouchDBOverLevelDB(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(spec, cfg); err == nil || !strings.Contains(err.Error(), "is one of leveldb, not of couchdb") {
+	if _, err := Open(spec, cfg); err == nil || !strings.Contains(err.Error(), "a ledger of leveldb, not of couchdb") {
 		t.Errorf("leveldb opened as couchdb: %v", err)
 	}
 	l = open(t, "leveldb", cfg)

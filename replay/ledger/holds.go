@@ -12,10 +12,9 @@ import (
 
 var (
 	errInUse    = errors.New("it is in use by another process")
-	errReadOnly = errors.New("it was opened to be read only")
+	errReadOnly = errors.New("the ledger is read-only")
 	// errUnfinished: a commit must be completed, which a reader cannot do.
-	errUnfinished = errors.New("its last writer was broken off, and it has to be brought to a block's end: " +
-		"it cannot be opened to be read only; open a copy for writing")
+	errUnfinished = errors.New("its last commit was interrupted: it cannot be opened read-only; open a copy for writing")
 )
 
 // Holds returns the name of the backend whose ledger is in a directory; empty if there is none.
@@ -45,7 +44,7 @@ func expect(b Backend, cfg Config) error {
 }
 
 func otherBackend(found, wanted string) error {
-	return fmt.Errorf("the ledger there is one of %s, not of %s", found, wanted)
+	return fmt.Errorf("the directory has a ledger of %s, not of %s", found, wanted)
 }
 
 // plain replaces the engines' errors for a locked directory.

@@ -15,7 +15,7 @@ func (l *Ledger) checkKeys(c *candidate) error {
 	for i := range c.transactions {
 		t := &c.transactions[i]
 		if len(t.TxID) > most {
-			return fmt.Errorf("transaction %d: its id has %d bytes: a ledger of this kind takes at most %d", i, len(t.TxID), most)
+			return fmt.Errorf("transaction %d: its id has %d bytes; this kind of ledger takes at most %d", i, len(t.TxID), most)
 		}
 		if t.Code != valid {
 			continue
@@ -30,7 +30,7 @@ func (l *Ledger) checkKeys(c *candidate) error {
 			}
 		})
 		if longest > most {
-			return fmt.Errorf("transaction %d: a key that it writes has %d bytes with its namespace: a ledger of this kind takes at most %d", i, longest, most)
+			return fmt.Errorf("transaction %d: a key that it writes has %d bytes with its namespace; this kind of ledger takes at most %d", i, longest, most)
 		}
 	}
 	return nil

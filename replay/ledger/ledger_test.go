@@ -195,18 +195,18 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for spec, want := range map[string]string{
-		"granite":                       "known are recorded, memory, badger",
-		"":                              "known are",
-		"memory:sync=1":                 "its options are blocks",
+		"granite":                       "choose one of recorded, memory, badger",
+		"":                              "choose one of",
+		"memory:sync=1":                 "choose one of blocks",
 		"memory:blocks=0":               "of 1 to",
-		"badger:fast":                   "its options are sync",
+		"badger:fast":                   "choose one of sync",
 		"badger:sync":                   "write sync=true",
 		"badger:sync=off":               "choose true or false",
 		"badger:sync=true,sync=true":    "given twice",
 		"badger:compression=gzip":       "none, snappy, zstd",
 		"badger:cache=1":                "of 1MB to 1GB",
 		"badger:cache=99999999999999GB": "of 1MB to 1GB",
-		"recorded":                      "not opened",
+		"recorded":                      "cannot be opened",
 		"couchdb:timeout=0s":            "a time above 0",
 	} {
 		if _, err := Parse(spec); err == nil || !strings.Contains(err.Error(), want) {

@@ -91,7 +91,7 @@ func parseOptions(known []Option, text string) (options, error) {
 			for i, k := range known {
 				names[i] = k.Name
 			}
-			return o, fmt.Errorf("there is no option %q; its options are %s", name, strings.Join(names, ", "))
+			return o, fmt.Errorf("unknown option %q; choose one of %s", name, strings.Join(names, ", "))
 		}
 		if _, twice := o.values[name]; twice {
 			return o, fmt.Errorf("option %s is given twice", name)

@@ -191,8 +191,8 @@ func (l *Ledger) State(ctx context.Context, namespace, key string) (Value, error
 	case !ok || s.deleted || s.unknown:
 		return Value{}, fmt.Errorf("state of %s %q: %w", namespace, key, ErrNotFound)
 	case s.forgotten:
-		return Value{}, fmt.Errorf("state of %s %q: block %d wrote it, and a ledger in memory keeps the values of the last %d blocks alone: "+
-			"open it with a larger number (memory:blocks=…), or take a ledger in files", namespace, key, s.version.block, l.window)
+		return Value{}, fmt.Errorf("state of %s %q: block %d wrote it, and a ledger in memory keeps only the values of the last %d blocks; "+
+			"use memory:blocks= with a larger number, or a ledger in files", namespace, key, s.version.block, l.window)
 	}
 	return Value{
 		Block: s.version.block, Transaction: int(s.version.transaction), Value: s.value, Metadata: s.metadata,

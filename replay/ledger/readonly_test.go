@@ -100,7 +100,7 @@ func TestOtherBackend(t *testing.T) {
 			other, err := Open(b.Name, cfg)
 			if err == nil {
 				t.Errorf("opened as %s: %v", b.Name, other.Close())
-			} else if !strings.Contains(err.Error(), "is one of "+name+", not of "+b.Name) {
+			} else if !strings.Contains(err.Error(), "a ledger of "+name+", not of "+b.Name) {
 				t.Errorf("opened as %s: %v", b.Name, err)
 			}
 		}

@@ -326,7 +326,7 @@ func TestOpenRefuses(t *testing.T) {
 		"each transaction":    func(c *Config) { c.WritesEach = -1 },
 		"bytes per block: ":   func(c *Config) { c.Shapes = Mixed(1, 100_000) },
 		"blocks ahead":        func(c *Config) { c.AheadBlocks = -1 },
-		"known are":           func(c *Config) { c.Ledger = "granite" },
+		"choose one of":       func(c *Config) { c.Ledger = "granite" },
 		"not opened":          func(c *Config) { c.Ledger = "recorded" },
 		"buffer size":         func(c *Config) { c.Pipeline.Policy.N = 0 },
 		"link is a real one":  func(c *Config) { c.Pipeline.Link.Window = 1 },

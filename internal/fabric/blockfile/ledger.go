@@ -33,7 +33,7 @@ func ParseRecord(record []byte) (Record, error) {
 	r.DataHash, r.PreviousHash = c.bytes(), c.bytes()
 	r.data, r.metadata = c.entries(), c.entries()
 	if c.err == nil && len(c.b) > 0 {
-		c.err = fmt.Errorf("%d bytes behind its metadata", len(c.b))
+		c.err = fmt.Errorf("%d bytes after its metadata", len(c.b))
 	}
 	if c.err != nil {
 		return Record{}, c.err

@@ -292,7 +292,7 @@ func TestExpand(t *testing.T) {
 		"ch1":       "ch1/blockfile_000000 ch1/blockfile_000001",
 		"ch1/other": "ch1/other",
 		"single":    "single/ch1_4.block",
-		"empty":     "holds no ledger files",
+		"empty":     "contains no ledger files",
 		"none":      "there is no file of blocks",
 	} {
 		got, err := Expand(filepath.Join(dir, from))

@@ -44,7 +44,7 @@ func Expand(path string) ([]Source, error) {
 			return sources(matches), nil
 		}
 	}
-	return nil, fmt.Errorf("%s holds no ledger files (blockfile_000000, …) and no *.block files: "+
+	return nil, fmt.Errorf("%s contains no ledger files (blockfile_000000, …) and no *.block files: "+
 		"a peer's ledger is in ledgersData/chains/chains/CHANNEL, an orderer's in chains/CHANNEL", path)
 }
 

@@ -40,7 +40,7 @@ func New(mspID string, certPEM []byte, key crypto.Signer) (*Identity, error) {
 		return nil, err
 	}
 	if !isPair(cert, key) {
-		return nil, fmt.Errorf("certificate of %s: the private key is another one's", cert.Subject)
+		return nil, fmt.Errorf("certificate of %s: the private key does not belong to it", cert.Subject)
 	}
 	serialized, err := proto.Marshal(&msppb.SerializedIdentity{Mspid: mspID, IdBytes: certPEM})
 	if err != nil {

@@ -119,8 +119,8 @@ func TestMSPDirectoryErrors(t *testing.T) {
 		"no certificate": {func(dir string) {
 			os.RemoveAll(filepath.Join(dir, "signcerts"))
 			os.Mkdir(filepath.Join(dir, "signcerts"), 0o700)
-		}, "signcerts holds no certificate"},
-		"an empty keystore": {func(dir string) { os.Remove(filepath.Join(dir, "keystore", "priv_sk")) }, "keystore holds no key of the certificate"},
+		}, "signcerts contains no certificate"},
+		"an empty keystore": {func(dir string) { os.Remove(filepath.Join(dir, "keystore", "priv_sk")) }, "keystore contains no key for the certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

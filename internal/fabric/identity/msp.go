@@ -28,7 +28,7 @@ func LoadMSP(dir, mspID string) (*Identity, error) {
 		}
 	}
 	if cert == nil {
-		return nil, fmt.Errorf("MSP directory %s: signcerts holds no certificate", dir)
+		return nil, fmt.Errorf("MSP directory %s: signcerts contains no certificate", dir)
 	}
 	key, err := findKey(filepath.Join(dir, "keystore"), cert)
 	if err != nil {
@@ -61,7 +61,7 @@ func findKey(dir string, cert *x509.Certificate) (crypto.Signer, error) {
 		others = append(others, fmt.Errorf("%s: another certificate's key", file.name))
 	}
 	return nil, errors.Join(append([]error{
-		fmt.Errorf("keystore holds no key of the certificate of %s (keys in an HSM are not supported)", cert.Subject),
+		fmt.Errorf("keystore contains no key for the certificate of %s (keys in an HSM are not supported)", cert.Subject),
 	}, others...)...)
 }
 

@@ -234,7 +234,7 @@ func TestFiles(t *testing.T) {
 		"no file":      {"tls-ca.pem", "none.pem", "peers[p].tlsCACerts: open none.pem"},
 		"no variable":  {"${CRYPTO}/key.pem", "${NO_SUCH_DIR}/key.pem", `organizations[Org1].adminPrivateKey: path "${NO_SUCH_DIR}/key.pem": no variable "NO_SUCH_DIR"`},
 		"not a key":    {"${CRYPTO}/key.pem", "tls-ca.pem", "organizations[Org1].adminPrivateKey: no PEM private key"},
-		"another key":  {"${CRYPTO}/key.pem", "${CRYPTO}/tls.key", "the private key is another one's"},
+		"another key":  {"${CRYPTO}/key.pem", "${CRYPTO}/tls.key", "the private key does not belong to it"},
 		"no certs":     {"tls-ca.pem", "connection.json", "peers[p].tlsCACerts: no PEM certificate"},
 		"no key":       {`"key": {"path": "${CRYPTO}/tls.key"}`, `"key": {}`, "client.tlsCerts.client.key: it has neither pem nor path"},
 		"wrong key":    {"${CRYPTO}/tls.key", "${CRYPTO}/key.pem", "client.tlsCerts.client.cert: tls: private key does not match"},

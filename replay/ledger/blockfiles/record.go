@@ -81,7 +81,7 @@ func (p *parsed) appendPayload(dst []byte) ([]byte, error) {
 	}
 	payload, ok := p.block.SoleTransaction()
 	if !ok {
-		return dst, fmt.Errorf("block %d: its record holds no payload", p.number)
+		return dst, fmt.Errorf("block %d: its record contains no payload", p.number)
 	}
 	return append(dst, payload...), nil
 }

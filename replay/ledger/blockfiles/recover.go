@@ -45,10 +45,10 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 	}
 	if !some {
 		if last != (Location{}) {
-			return 0, fmt.Errorf("%s is missing, which the index knows", s.path(last.File))
+			return 0, fmt.Errorf("%s is in the index, but missing", s.path(last.File))
 		}
 		if s.cfg.ReadOnly {
-			return 0, fmt.Errorf("there are none in %s", s.cfg.Dir)
+			return 0, fmt.Errorf("no files in %s", s.cfg.Dir)
 		}
 		return 0, s.begin(0)
 	}
@@ -60,7 +60,7 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 	for number := last.File; ; number++ {
 		f, err := os.OpenFile(s.path(number), mode, 0)
 		if err != nil {
-			return 0, fmt.Errorf("of %s the index knows, or a later file is there: %w", s.path(number), err)
+			return 0, fmt.Errorf("%s is missing, but the index or a later file needs it: %w", s.path(number), err)
 		}
 		s.file, s.number = f, number
 		if err := s.scan(from, found); err != nil {
@@ -75,7 +75,7 @@ func (s *Store) recover(last Location, found Found) (dropped int64, err error) {
 			return rest, s.cut(rest)
 		}
 		if rest != 0 {
-			return 0, fmt.Errorf("%s is damaged at byte %d: there is no block, and a later file", f.Name(), s.size)
+			return 0, fmt.Errorf("%s is damaged at byte %d: no block there, but a later file exists", f.Name(), s.size)
 		}
 		if err := f.Close(); err != nil {
 			return 0, err
@@ -107,7 +107,7 @@ func (s *Store) scan(from int64, found Found) error {
 		return err
 	}
 	if info.Size() < from {
-		return fmt.Errorf("it has %d bytes, but the index knows of %d: it was cut short", info.Size(), from)
+		return fmt.Errorf("it was truncated: it has %d bytes, but %d in the index", info.Size(), from)
 	}
 	s.size = from
 	in := bufio.NewReaderSize(io.NewSectionReader(s.file, from, info.Size()-from), 256<<10)

@@ -255,7 +255,7 @@ func TestDamage(t *testing.T) {
 			removeAfter(t, s, 0)
 			os.Remove(s.path(0))
 			return all[3].at
-		}, "is missing"},
+		}, "missing"},
 		"a file in the middle is gone": {func(t *testing.T, s *Store, all []stored) Location {
 			os.Remove(s.path(1))
 			return Location{}
@@ -265,7 +265,7 @@ func TestDamage(t *testing.T) {
 			removeAfter(t, s, at.File)
 			os.Truncate(s.path(at.File), int64(at.Offset+at.Length-1))
 			return at
-		}, "cut short"},
+		}, "truncated"},
 		"a bit in a file that is not the last": {func(t *testing.T, s *Store, all []stored) Location {
 			flip(t, s, all[0].at)
 			return Location{}

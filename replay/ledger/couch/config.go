@@ -79,7 +79,7 @@ func (c *Config) validate() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// The error of url.Parse contains the password.
-		return nil, errors.New("the address of CouchDB is none: choose one such as " + DefaultURL)
+		return nil, errors.New("url: not an address; choose one such as " + DefaultURL)
 	}
 	if u.User != nil {
 		c.User = u.User.Username()
@@ -90,7 +90,7 @@ func (c *Config) validate() (*url.URL, error) {
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	u.RawPath, u.RawQuery, u.Fragment = "", "", ""
 	if !databaseName.MatchString(c.Database) {
-		return nil, fmt.Errorf("CouchDB takes no database called %q: begin with a letter, then a-z, 0-9, and _$()+-", c.Database)
+		return nil, fmt.Errorf("database %q: CouchDB does not accept the name; begin with a letter, then a-z, 0-9, and _$()+-", c.Database)
 	}
 	if c.Timeout < 0 || c.Backoff < 0 || c.Retries < -1 || c.BatchDocs < 0 || c.Revisions < 0 {
 		return nil, fmt.Errorf("CouchDB: time-out %v, %d retries with a wait of %v, %d documents a request, %d revisions: none may be negative",
@@ -120,7 +120,7 @@ var (
 	// ErrGone: the database does not exist.
 	ErrGone = errors.New("the database is gone")
 	// ErrOther: the database belongs to another ledger.
-	ErrOther = errors.New("the database is there already, of another ledger")
+	ErrOther = errors.New("the database belongs to another ledger")
 )
 
 // Open connects to the server, and makes the database if it does not exist. A database without
@@ -171,7 +171,7 @@ func (db *DB) greet(ctx context.Context) error {
 	_, couch := welcome["couchdb"]
 	_, pouch := welcome["express-pouchdb"]
 	if !couch && !pouch {
-		return fmt.Errorf("%s answers, but not as CouchDB does: is it the right address?", db.server)
+		return fmt.Errorf("%s does not answer as CouchDB does; check the address", db.server)
 	}
 	var version string
 	var vendor struct{ Name, Version string }

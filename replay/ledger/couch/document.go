@@ -54,7 +54,7 @@ func documentKey(id string) ([]byte, error) {
 		key = append(key, byte(r))
 	}
 	if !ok {
-		return nil, fmt.Errorf("document %q is none of a ledger's", id)
+		return nil, fmt.Errorf("document %q does not belong to a ledger", id)
 	}
 	return key, nil
 }

@@ -164,7 +164,7 @@ func TestAnswers(t *testing.T) {
 		{readOne, 200, `{"rows":[{"key":":k","error":"forbidden"}]}`, "forbidden"},
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":":k","a":1}}]}`, "another program"},
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":":k","~version":"","_attachments":{"valueBytes":{"stub":true}}}}]}`, "without data"},
-		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":"k"}}]}`, "none of a ledger's"},
+		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":"k"}}]}`, "does not belong to a ledger"},
 		{readOne, 200, `{"rows":[{"key":":k","doc":{"_id":":k","~version":"?"}}]}`, "illegal base64"},
 		{readOne, 200, `{"rows":[]}`, "answers for 0 of 1 documents"},
 		{readOne, 200, `{"rows":[{"key":":k"}]}`, "without it"},
@@ -228,7 +228,7 @@ func TestNoCouchDB(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"hello":1}`) }))
 	defer s.Close()
 	_, err := Open(t.Context(), Config{URL: s.URL, Database: "ch1"})
-	if err == nil || !strings.Contains(err.Error(), "right address") {
+	if err == nil || !strings.Contains(err.Error(), "check the address") {
 		t.Errorf("%v", err)
 	}
 }
