@@ -19,22 +19,15 @@ func (t *Writer) Append(e event.Event) error {
 	if uint(e.Stream) >= uint(len(t.header.Streams)) || !e.Kind.Valid() || e.Block > MaxBlockNum || !valid(e.Value) {
 		return t.refuse(e)
 	}
-	i := e.Stream*event.NumKinds + int(e.Kind)
-	w := &t.windows[i]
-	grows := w.reach(uint64(e.Block)) - uint64(w.len())
-	if grows > maxBufferedCells-t.cells { // so far from what is buffered that it would be mostly holes
-		if err := t.flushEvents(); err != nil {
+	reach := &t.reach[e.Stream]
+	if reach.spanned && max(reach.end, uint64(e.Block)+1)-min(reach.first, uint64(e.Block)) > maxGroupBlocks {
+		if err := t.flushEvents(); err != nil { // the group would be mostly holes
 			return err
 		}
-		grows = 1
 	}
-	if w.len() == 0 {
-		t.used = append(t.used, i)
-	}
-	w.set(uint64(e.Block), e.Value)
-	t.cells += grows
-	t.events++
-	if t.events >= t.cfg.ChunkEvents {
+	reach.cover(uint64(e.Block), 1)
+	t.pending[e.Stream*event.NumKinds+int(e.Kind)].add(uint64(e.Block), e.Value)
+	if t.events++; t.events >= t.cfg.ChunkEvents {
 		return t.flushEvents()
 	}
 	return nil
@@ -61,42 +54,24 @@ func (t *Writer) flushEvents() error {
 		return nil
 	}
 	t.beginData()
-	groups := 0
-	for s := range t.header.Streams {
-		windows := t.windows[s*event.NumKinds : (s+1)*event.NumKinds]
-		first, end := uint64(0), uint64(0)
-		for i := range windows {
-			if w := &windows[i]; w.len() > 0 {
-				if end == 0 {
-					first, end = w.first, w.end()
-				}
-				first, end = min(first, w.first), max(end, w.end())
-			}
+	groups, room := 0, 0
+	for s := range t.reach {
+		kinds := t.pending[s*event.NumKinds : (s+1)*event.NumKinds]
+		if r := &t.reach[s]; r.spanned {
+			groups++
+			t.group(s, r.first, r.end-r.first, kinds)
+			*r = reach{}
 		}
-		if end == 0 {
-			continue
+		for k := range kinds {
+			kinds[k].reset()
+			room += cap(kinds[k].values)
 		}
-		groups++
-		t.group(s, first, end-first, func(k event.Kind) ([]int64, uint64) { return windows[k].vals(), windows[k].first })
 	}
-	t.resetWindows()
+	if room > 8*t.cfg.ChunkEvents { // many streams took turns
+		clear(t.pending)
+	}
+	t.events = 0
 	return t.endData(groups)
-}
-
-// resetWindows empties the windows. They keep their memory, unless far-apart blocks
-// have made it large.
-func (t *Writer) resetWindows() {
-	for _, i := range t.used {
-		t.windows[i].reset()
-	}
-	held := 0
-	for i := range t.windows {
-		held += len(t.windows[i].buf)
-	}
-	if held > 4*maxBufferedCells {
-		clear(t.windows)
-	}
-	t.used, t.events, t.cells = t.used[:0], 0, 0
 }
 
 // AppendTimeline writes the timeline, chunk by chunk, as stream's. The stream's
@@ -126,29 +101,21 @@ func (t *Writer) AppendTimeline(stream int, tl *Timeline) error {
 	}
 	for from := 0; from < tl.n; from += bulkBlocks {
 		to := min(tl.n, from+bulkBlocks)
-		first := uint64(tl.First) + uint64(from)
+		for k := range t.bulk {
+			if t.bulk[k].reset(); tl.columns[k] == nil {
+				continue
+			}
+			for at, w := range tl.windows(from, to, event.Kind(k)) {
+				t.bulk[k].addAll(uint64(tl.Block(at)), w[0])
+			}
+		}
 		t.beginData()
-		t.group(stream, first, uint64(to-from), func(k event.Kind) ([]int64, uint64) {
-			return t.bulkOf(tl.columns[k], k, from, to), first
-		})
+		t.group(stream, uint64(tl.Block(from)), uint64(to-from), t.bulk[:])
 		if err := t.endData(1); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// bulkOf returns values of a column, and keeps those of each kind apart.
-func (t *Writer) bulkOf(c *column, k event.Kind, from, to int) []int64 {
-	switch {
-	case c == nil:
-		return nil
-	case c.plain != nil:
-		return c.plain[from:to]
-	}
-	t.bulk[k] = resize(t.bulk[k], to-from)
-	c.read(t.bulk[k], from)
-	return t.bulk[k]
 }
 
 // beginData leaves room for the number of groups, which endData fills in.
@@ -163,20 +130,17 @@ func (t *Writer) endData(groups int) error {
 	return t.writeChunk(ChunkData, t.content, t.extents)
 }
 
-// group encodes the blocks of one stream; values returns a kind's values and the
-// block that they begin with.
-func (t *Writer) group(stream int, first, count uint64, values func(event.Kind) ([]int64, uint64)) {
-	t.cols, t.spans, t.holed = t.cols[:0], t.spans[:0], t.holed[:0]
+// group encodes the blocks of one stream, of which kinds has the values.
+func (t *Writer) group(stream int, first, count uint64, kinds []pending) {
+	t.cols = t.cols[:0]
 	ext := Extent{stream, event.BlockNum(first), count, event.Missing, event.Missing}
 	for _, k := range columnOrder {
-		v, from := values(k)
-		at := len(t.spans)
-		t.spans = findSpans(t.spans, v, from)
-		if len(t.spans) == at {
+		p := &kinds[k]
+		if len(p.values) == 0 {
 			continue
 		}
-		col := encodedColumn{kind: k, spans: t.spans[at:len(t.spans):len(t.spans)]}
-		col.values = t.closeUp(v, from, col.spans)
+		p.settle()
+		col := encodedColumn{kind: k, spans: p.spans, values: p.values}
 		if k.IsTime() {
 			ext.cover(bounds(col.values))
 		}
@@ -184,18 +148,4 @@ func (t *Writer) group(stream int, first, count uint64, values func(event.Kind) 
 	}
 	t.content = t.columns.appendGroup(t.content, stream, first, count, t.cols)
 	t.extents = append(t.extents, ext)
-}
-
-// closeUp returns the values of the spans without the holes between them.
-func (t *Writer) closeUp(v []int64, from uint64, spans []span) []int64 {
-	if len(spans) == 1 {
-		i := int(spans[0].first - from)
-		return v[i : i+spans[0].n]
-	}
-	at := len(t.holed)
-	for _, s := range spans {
-		i := int(s.first - from)
-		t.holed = append(t.holed, v[i:i+s.n]...)
-	}
-	return t.holed[at:len(t.holed):len(t.holed)]
 }

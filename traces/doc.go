@@ -15,8 +15,8 @@
 //
 //  1. file.go, read.go: ReadFile and WriteFile, Read and Write: whole traces. Read
 //     assembles a trace from chunks in a builder.
-//  2. writer.go, append.go: a Writer takes events one by one (Append, which keeps them in
-//     windows, window.go), timelines whole (AppendTimeline), samples, notes and payloads, and makes chunks of them.
+//  2. writer.go, append.go: a Writer takes events one by one (Append; pending.go), timelines
+//     whole (AppendTimeline), samples, notes and payloads, and makes chunks of them.
 //  3. reader.go: a Reader gives back chunk by chunk (Next, Events, Payloads);
 //     decode.go takes its bytes apart and checks them.
 //  4. frame.go, header.go, index.go: what stands between the compressed parts.

@@ -75,7 +75,11 @@ func FuzzChunk(f *testing.F) {
 	random := randomTrace(5, 60)
 	tw.beginData()
 	for s, tl := range random.Timelines {
-		tw.group(s, uint64(tl.First), uint64(tl.n), func(k event.Kind) ([]int64, uint64) { return tl.Column(k), uint64(tl.First) })
+		var kinds [event.NumKinds]pending
+		for k := range kinds {
+			kinds[k].addAll(uint64(tl.First), tl.Column(event.Kind(k)))
+		}
+		tw.group(s, uint64(tl.First), uint64(tl.n), kinds[:])
 	}
 	tw.content[0], tw.content[1] = byte(len(random.Timelines))|0x80, 0
 	f.Add(byte(ChunkData), tw.content)

@@ -55,9 +55,9 @@ const (
 	maxDescriptor = 256
 	maxTextLine   = MaxPayloadBytes/3*4 + 64<<10
 
-	// maxBufferedCells bounds the blocks × columns that a Writer's buffered events
-	// span, holes too.
-	maxBufferedCells = 1 << 20
+	// maxGroupBlocks bounds the span of blocks of which a Writer puts events into one
+	// group.
+	maxGroupBlocks = 1 << 20
 
 	// sampleCells is what a sample counts in MaxCells.
 	sampleCells = 8

@@ -218,12 +218,17 @@ var noValues = func() (v [segmentBlocks]int64) { fillMissing(v[:]); return v }()
 // Windows iterates over the blocks in order, up to 1,024 at a time: it yields the index of the
 // first of them and the values of each of the kinds, which are good until the next step.
 func (t *Timeline) Windows(kinds ...event.Kind) iter.Seq2[int, [][]int64] {
+	return t.windows(0, t.n, kinds...)
+}
+
+// windows is Windows of the blocks at the indexes [from, end).
+func (t *Timeline) windows(from, end int, kinds ...event.Kind) iter.Seq2[int, [][]int64] {
 	return func(yield func(int, [][]int64) bool) {
 		windows := make([][]int64, len(kinds))
 		buf := make([]*[segmentBlocks]int64, len(kinds))
 		skip := int(t.First % segmentBlocks)
-		for from := 0; from < t.n; {
-			to := min(t.n, from+segmentBlocks-(from+skip)%segmentBlocks)
+		for from := from; from < end; {
+			to := min(end, from+segmentBlocks-(from+skip)%segmentBlocks)
 			for i, k := range kinds {
 				windows[i] = noValues[:]
 				if c := t.columns[k]; c != nil {
@@ -336,4 +341,10 @@ func (b *ColumnBuilder) take(first uint64, n int) *column {
 	segments := b.segments[from : to+1 : to+1]
 	*b = ColumnBuilder{}
 	return newColumn(segments, int(first%segmentBlocks), n)
+}
+
+func fillMissing(c []int64) {
+	for i := range c {
+		c[i] = event.Missing
+	}
 }

@@ -69,8 +69,7 @@ type builder struct {
 const maxOpen = 256
 
 type streamBuilder struct {
-	spanned    bool
-	first, end uint64
+	reach
 	has        [event.NumKinds]bool
 	columns    int    // that it has
 	cells      uint64 // span × columns
@@ -159,16 +158,22 @@ func (s *streamBuilder) have(k event.Kind) {
 	}
 }
 
-// cover widens the stream's span.
-func (s *streamBuilder) cover(first, blocks uint64) {
+// A reach is the range of blocks from the first to the last that was met.
+type reach struct {
+	spanned    bool
+	first, end uint64
+}
+
+// cover widens the reach.
+func (r *reach) cover(first, blocks uint64) {
 	if blocks == 0 {
 		return
 	}
-	if !s.spanned {
-		s.first, s.end, s.spanned = first, first+blocks, true
+	if !r.spanned {
+		*r = reach{true, first, first + blocks}
 		return
 	}
-	s.first, s.end = min(s.first, first), max(s.end, first+blocks)
+	r.first, r.end = min(r.first, first), max(r.end, first+blocks)
 }
 
 // account holds the memory that the trace takes against its limits after a stream

@@ -169,8 +169,8 @@ func (t *Trace) markBacklogs(f io.ReadSeeker, x *Index) error {
 
 // blocksWithin returns, for each stream, a range of blocks that holds all that cfg
 // keeps: those of the chunks that have an instant within its times.
-func blocksWithin(x *Index, h Header, cfg CutConfig) []streamBuilder {
-	wanted := make([]streamBuilder, len(h.Streams))
+func blocksWithin(x *Index, h Header, cfg CutConfig) []reach {
+	wanted := make([]reach, len(h.Streams))
 	for _, c := range x.Chunks {
 		if c.Type != ChunkData {
 			continue

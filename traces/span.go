@@ -1,28 +1,10 @@
 package traces
 
-import "github.com/blockreel/blockreel/traces/event"
-
 // A span is a run of neighbouring blocks that all have a value in one column:
 // n blocks from number first on.
 type span struct {
 	first uint64
 	n     int
-}
-
-// findSpans appends the spans of the values in c, whose index 0 is block first.
-func findSpans(spans []span, c []int64, first uint64) []span {
-	for i := 0; i < len(c); {
-		if c[i] == event.Missing {
-			i++
-			continue
-		}
-		from := i
-		for i < len(c) && c[i] != event.Missing {
-			i++
-		}
-		spans = append(spans, span{first + uint64(from), i - from})
-	}
-	return spans
 }
 
 // A stretch is a part of a column whose blocks either all have a value in the

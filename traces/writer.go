@@ -53,10 +53,9 @@ type Writer struct {
 	columns columnEncoder
 	index   indexEncoder
 
-	windows []window // of buffered events, by stream and kind
-	used    []int    // the windows that hold events
-	events  int      // buffered; one that replaces another counts again
-	cells   uint64   // that the windows span
+	pending []pending // events, by stream and kind
+	reach   []reach   // of the events of each stream
+	events  int       // pending; one that replaces another counts again
 
 	series    sampleSet      // with buffered samples
 	samples   int            // buffered
@@ -74,9 +73,7 @@ type Writer struct {
 	blocks   []Extent          // whose payloads these are
 
 	cols    []encodedColumn
-	spans   []span
-	bulk    [event.NumKinds][]int64 // unpacked columns of a timeline
-	holed   []int64                 // values of columns with holes, closed up
+	bulk    [event.NumKinds]pending // a part of a timeline
 	extents []Extent
 	content []byte
 	out     []byte
@@ -102,7 +99,8 @@ func NewWriter(w io.Writer, h Header, cfg WriterConfig) (*Writer, error) {
 	}
 	t := &Writer{
 		w: w, cfg: cfg, header: h, enc: enc, fast: fast,
-		windows:  make([]window, len(h.Streams)*event.NumKinds),
+		pending:  make([]pending, len(h.Streams)*event.NumKinds),
+		reach:    make([]reach, len(h.Streams)),
 		channels: channelStreams(h.Streams),
 		stored:   map[int]*blockSet{},
 	}
