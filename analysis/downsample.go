@@ -14,30 +14,24 @@ func Depth(tl *traces.Timeline) (Curve, error) {
 	if err := require(tl, "buffer depth", event.Enqueued, event.Dequeued); err != nil {
 		return nil, err
 	}
-	if passagesAscend(tl) {
-		return func(yield func(int64, int64) bool) {
-			in, out := newPassages(tl), newPassages(tl)
-			depthOf(in.nextIn, out.nextOut, yield)
-		}, nil
-	}
-	in, out := sortedPassages(tl)
-	return func(yield func(int64, int64) bool) { depthOf(each(in), each(out), yield) }, nil
+	in, out := newPassages(tl, false), newPassages(tl, true)
+	return func(yield func(int64, int64) bool) { depthOf(in, out, yield) }, nil
 }
 
-// depthOf merges the instants at which blocks came in and went out, each in order.
-func depthOf(nextIn, nextOut func() (int64, bool), yield func(int64, int64) bool) {
-	in, more := nextIn()
-	out, left := nextOut()
+// depthOf merges the instants at which blocks came in and went out.
+func depthOf(in, out passages, yield func(int64, int64) bool) {
+	came, more := in.next()
+	went, left := out.next()
 	depth, at := int64(0), int64(event.Missing)
 	for more || left {
 		before, was := depth, at
 		// At one instant the pop comes first: it makes room for the push.
-		if more && (!left || in < out) {
-			depth, at = depth+1, in
-			in, more = nextIn()
+		if more && (!left || came < went) {
+			depth, at = depth+1, came
+			came, more = in.next()
 		} else {
-			depth, at = depth-1, out
-			out, left = nextOut()
+			depth, at = depth-1, went
+			went, left = out.next()
 		}
 		if was != event.Missing && was != at && !yield(was, max(before, 0)) {
 			return
@@ -48,77 +42,53 @@ func depthOf(nextIn, nextOut func() (int64, bool), yield func(int64, int64) bool
 	}
 }
 
-// passages gives when blocks came into the buffer and went out, in the order of the blocks; of a
+// passages gives in order when blocks came into the buffer, or when they went out; of a
 // block whose way in is not known neither is there.
 type passages struct {
 	enqueued, dequeued traces.Cursor
+	out                bool
 	i, n               int
+	sorted             []int64 // nil when the instants ascend with the blocks
 }
 
-func newPassages(tl *traces.Timeline) *passages {
-	return &passages{tl.Cursor(event.Enqueued), tl.Cursor(event.Dequeued), 0, tl.Len()}
-}
-
-func (p *passages) nextIn() (int64, bool) {
-	for p.i < p.n {
-		in := p.enqueued.At(p.i)
-		p.i++
-		if in != event.Missing {
-			return in, true
-		}
+func newPassages(tl *traces.Timeline, out bool) passages {
+	all := func() passages {
+		return passages{enqueued: tl.Cursor(event.Enqueued), dequeued: tl.Cursor(event.Dequeued), out: out, n: tl.Len()}
 	}
-	return 0, false
-}
-
-func (p *passages) nextOut() (int64, bool) {
-	for p.i < p.n {
-		in, out := p.enqueued.At(p.i), p.dequeued.At(p.i)
-		p.i++
-		if in != event.Missing && out != event.Missing {
-			return max(in, out), true
-		}
-	}
-	return 0, false
-}
-
-func passagesAscend(tl *traces.Timeline) bool {
-	for _, next := range []func() (int64, bool){newPassages(tl).nextIn, newPassages(tl).nextOut} {
-		last := int64(event.Missing)
-		for at, ok := next(); ok; at, ok = next() {
-			if at < last {
-				return false
+	p, last := all(), int64(event.Missing)
+	for at, ok := p.next(); ok; at, ok = p.next() {
+		if at < last {
+			p = all()
+			var sorted []int64
+			for at, ok := p.next(); ok; at, ok = p.next() {
+				sorted = append(sorted, at)
 			}
-			last = at
+			slices.Sort(sorted)
+			return passages{sorted: sorted, n: len(sorted)}
 		}
+		last = at
 	}
-	return true
+	return all()
 }
 
-// sortedPassages returns the instants in order.
-func sortedPassages(tl *traces.Timeline) (in, out []int64) {
-	p := newPassages(tl)
-	for at, ok := p.nextIn(); ok; at, ok = p.nextIn() {
-		in = append(in, at)
-	}
-	p = newPassages(tl)
-	for at, ok := p.nextOut(); ok; at, ok = p.nextOut() {
-		out = append(out, at)
-	}
-	slices.Sort(in)
-	slices.Sort(out)
-	return in, out
-}
-
-// each returns a function that gives the values one by one.
-func each(values []int64) func() (int64, bool) {
-	return func() (int64, bool) {
-		if len(values) == 0 {
-			return 0, false
+func (p *passages) next() (int64, bool) {
+	for p.i < p.n {
+		i := p.i
+		p.i++
+		if p.sorted != nil {
+			return p.sorted[i], true
 		}
-		v := values[0]
-		values = values[1:]
-		return v, true
+		at := p.enqueued.At(i)
+		if at != event.Missing && p.out {
+			if at = max(at, p.dequeued.At(i)); p.dequeued.At(i) == event.Missing {
+				continue
+			}
+		}
+		if at != event.Missing {
+			return at, true
+		}
 	}
+	return 0, false
 }
 
 // A Column is the parts of one block's latency.

@@ -74,6 +74,42 @@ func TestDepthByHand(t *testing.T) {
 	}
 }
 
+// TestDepthAgainstBruteForce holds that the depth, whether or not the instants ascend with the
+// blocks, is at each of them what has come in less what has gone out.
+func TestDepthAgainstBruteForce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 4))
+	for n := range 200 {
+		tl := randomTimeline(rng, 1+rng.IntN(60))
+		depth, err := Depth(tl)
+		if err != nil {
+			continue
+		}
+		if n%2 == 0 {
+			in := tl.MakeColumn(event.Enqueued)
+			rng.Shuffle(len(in), func(i, j int) { in[i], in[j] = in[j], in[i] })
+			depth, _ = Depth(tl)
+		}
+		for at, got := range depth {
+			want := int64(0)
+			for i := range tl.Len() {
+				in, out := tl.Value(event.Enqueued, i), tl.Value(event.Dequeued, i)
+				if in == gone {
+					continue
+				}
+				if in <= at {
+					want++
+				}
+				if out != gone && max(in, out) <= at {
+					want--
+				}
+			}
+			if got != max(want, 0) {
+				t.Fatalf("run %d: depth %d at %d, want %d", n, got, at, want)
+			}
+		}
+	}
+}
+
 func TestPartsOverTimeShowTheSlowest(t *testing.T) {
 	tl := queue(1000, 2*ms, 2*ms)
 	tl.MakeColumn(event.Offered)[500] -= 80 * ms

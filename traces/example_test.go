@@ -51,3 +51,27 @@ func Example() {
 	// ch1@peer0 2 7000000
 	// the trace ends before its index: its recording was cut short, or the copy is not complete
 }
+
+// The columns of a timeline are packed. Windows unpacks those of some kinds side by side, a few blocks
+// at a time; a ColumnBuilder packs what is computed.
+func ExampleTimeline_Windows() {
+	tl := traces.NewTimeline(traces.Stream{Channel: "ch1"}, 7, 10_000)
+	var offered, committed traces.ColumnBuilder
+	for i := range tl.Len() {
+		at := int64(i) * int64(time.Millisecond)
+		offered.Set(tl.Block(i), at)
+		committed.Set(tl.Block(i), at+int64(i%5)*int64(time.Millisecond))
+	}
+	tl.Build(event.Offered, &offered)
+	tl.Build(event.Committed, &committed)
+
+	var total time.Duration
+	for _, w := range tl.Windows(event.Offered, event.Committed) {
+		for i, done := range w[1] {
+			total += time.Duration(done - w[0][i])
+		}
+	}
+	fmt.Println(tl.Observed(event.Committed), "blocks, on average", total/time.Duration(tl.Len()))
+	// Output:
+	// 10000 blocks, on average 2ms
+}
