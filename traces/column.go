@@ -109,7 +109,7 @@ type columnDecoder struct {
 }
 
 // column reads a column of a group that spans count blocks from first on, but not its values.
-func (d *columnDecoder) column(c *cursor, earlier int, first, count uint64) encodedColumn {
+func (d *columnDecoder) column(c *parser, earlier int, first, count uint64) encodedColumn {
 	col := encodedColumn{kind: event.Kind(c.byte())}
 	col.predictor = predictor(c.uvarint())
 	if col.predictor >= predictColumn+2*predictor(earlier) {
@@ -121,7 +121,7 @@ func (d *columnDecoder) column(c *cursor, earlier int, first, count uint64) enco
 }
 
 // decode decodes the values of a column of the group, and of those that it refers to.
-func (d *columnDecoder) decode(c *cursor, i int) *encodedColumn {
+func (d *columnDecoder) decode(c *parser, i int) *encodedColumn {
 	col := &d.columns[i]
 	if col.values != nil || col.packed.n == 0 || c.err != nil {
 		return col
@@ -150,7 +150,7 @@ type packedValues struct {
 
 // readPacked reads n residuals and their start, but does not unpack them. The caller has held n
 // against its limit.
-func readPacked(c *cursor, n int) packedValues {
+func readPacked(c *parser, n int) packedValues {
 	start, low, unit, width := c.varint(), c.varint(), c.uvarint(), c.byte()
 	switch {
 	case c.err != nil:
@@ -171,7 +171,7 @@ func (d *columnDecoder) unpack(p *packedValues) []int64 {
 }
 
 // readSpans reads the spans of col and returns how many values they have.
-func (d *columnDecoder) readSpans(c *cursor, col *encodedColumn, first, count uint64) (values int) {
+func (d *columnDecoder) readSpans(c *parser, col *encodedColumn, first, count uint64) (values int) {
 	at, end := first, first+count
 	from := len(d.spans)
 	for n := c.count("spans of a column", MaxChunkValues); n > 0 && c.err == nil; n-- {

@@ -43,7 +43,7 @@ func (e *columnEncoder) appendGroup(b []byte, stream int, first, count uint64, c
 // decodeData reads the content of a data chunk into chunk.
 func (d *columnDecoder) decodeData(content []byte, streams int, chunk *Chunk) error {
 	d.values, d.claimed, d.spans = d.values[:0], 0, d.spans[:0]
-	c := &cursor{b: content}
+	c := &parser{b: content}
 	for n := c.count("groups of a chunk", maxGroups); n > 0 && c.err == nil; n-- {
 		d.group(c, streams, chunk)
 	}
@@ -53,7 +53,7 @@ func (d *columnDecoder) decodeData(content []byte, streams int, chunk *Chunk) er
 	return c.err
 }
 
-func (d *columnDecoder) group(c *cursor, streams int, chunk *Chunk) {
+func (d *columnDecoder) group(c *parser, streams int, chunk *Chunk) {
 	stream, first, count := c.uvarint(), c.uvarint(), c.uvarint()
 	columns := c.count("columns of a group", maxColumns)
 	switch {

@@ -4,10 +4,10 @@
 // # In memory
 //
 // A Trace (trace.go) is a Header, a Timeline for every stream of the header
-// (timeline.go), the samples of its series (series.go), the recorder's notes, and a Loss when its file was not whole. A
-// Timeline has a column of values for each event.Kind, packed (packed.go) into segments of 1,024
-// values (segment.go). Windows and Cursors read them, a ColumnBuilder makes them. Cut (cut.go)
-// makes a shorter trace.
+// (timeline.go), the samples of its series (series.go), the recorder's notes, and a Loss when its
+// file was not whole. A Timeline has a column of values for each event.Kind, packed (packed.go) into
+// segments of 1,024 values (segment.go). Windows and Cursors read them (windows.go), a ColumnBuilder
+// makes them (columnbuilder.go). Cut (cut.go) makes a shorter trace.
 //
 // # In a file
 //

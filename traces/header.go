@@ -39,7 +39,7 @@ func appendFields(b []byte, fields ...field) []byte {
 	return b
 }
 
-func (c *cursor) fields(set func(name, value string)) {
+func (c *parser) fields(set func(name, value string)) {
 	for n := c.count("fields in the header", MaxSettings); n > 0 && c.err == nil; n-- {
 		name := c.string("a name in the header", MaxStringBytes)
 		value := c.string("a value in the header", MaxStringBytes)
@@ -77,7 +77,7 @@ func appendHeader(b []byte, h Header) ([]byte, error) {
 // parseHeader reads what stands between the version and the hash.
 func parseHeader(p []byte) (Header, error) {
 	var h Header
-	c := &cursor{b: p}
+	c := &parser{b: p}
 	c.fields(func(name, value string) {
 		switch name {
 		case fieldBase:

@@ -94,7 +94,7 @@ func parseIndex(p []byte, offset int64, streams int) (*Index, uint64, error) {
 	if xxhash.Sum64(body) != binary.LittleEndian.Uint64(p[len(body):]) {
 		return nil, 0, errChecksum
 	}
-	c := &cursor{b: body[tagBytes:]}
+	c := &parser{b: body[tagBytes:]}
 	chunks := c.uvarint()
 	x := &Index{}
 	if c.byte() == 0 {
@@ -124,7 +124,7 @@ func parseIndex(p []byte, offset int64, streams int) (*Index, uint64, error) {
 	return x, chunks, c.err
 }
 
-func (c *cursor) extent(streams int) Extent {
+func (c *parser) extent(streams int) Extent {
 	stream, first, blocks := c.uvarint(), c.uvarint(), c.uvarint()
 	x := Extent{int(stream), event.BlockNum(first), blocks, event.Missing, event.Missing}
 	if c.byte() != 0 {

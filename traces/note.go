@@ -16,7 +16,7 @@ func appendNotes(b []byte, notes []Note) []byte {
 }
 
 func decodeNotes(content []byte, streams int, notes []Note) ([]Note, error) {
-	c := &cursor{b: content}
+	c := &parser{b: content}
 	for n := c.count("notes of a chunk", MaxNotes); n > 0 && c.err == nil; n-- {
 		note := Note{
 			Stream: int(c.count("stream of a note", uint64(streams))) - 1,

@@ -41,7 +41,7 @@ func appendPayload(b []byte, block event.BlockNum, payload []byte) []byte {
 
 // decodePayloads reads the content of a chunk of payloads. The payloads alias it.
 func decodePayloads(content []byte, streams []Stream, chunk *Chunk) error {
-	c := &cursor{b: content}
+	c := &parser{b: content}
 	stream := c.uvarint()
 	if c.err == nil && stream >= uint64(len(streams)) {
 		c.fail(fmt.Errorf("stream %d of %d", stream, len(streams)))

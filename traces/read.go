@@ -70,10 +70,10 @@ const maxOpen = 256
 
 type streamBuilder struct {
 	reach
-	has        [event.NumKinds]bool
-	columns    int    // that it has
-	cells      uint64 // span × columns
-	builders   [event.NumKinds]ColumnBuilder
+	has      [event.NumKinds]bool
+	columns  int    // that it has
+	cells    uint64 // span × columns
+	builders [event.NumKinds]ColumnBuilder
 }
 
 func newBuilder(h Header, maxCells uint64) *builder {

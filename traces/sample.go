@@ -181,7 +181,7 @@ func wholeNumbers(dst []int64, values []float64) bool {
 // decodeSamples reads the content of a chunk of samples into chunk.
 func (d *columnDecoder) decodeSamples(content []byte, streams int, chunk *Chunk) error {
 	d.values = d.values[:0]
-	c := &cursor{b: content}
+	c := &parser{b: content}
 	ext := Extent{Start: event.Missing, End: event.Missing}
 	left := uint64(MaxChunkValues)
 	for n := c.count("series of a chunk", MaxSeries); n > 0 && c.err == nil; n-- {
@@ -200,7 +200,7 @@ func (d *columnDecoder) decodeSamples(content []byte, streams int, chunk *Chunk)
 }
 
 // samples reads a column of samples. left is how many values the chunk may still have.
-func (d *columnDecoder) samples(c *cursor, left *uint64, earlier []SampleColumn) (col SampleColumn) {
+func (d *columnDecoder) samples(c *parser, left *uint64, earlier []SampleColumn) (col SampleColumn) {
 	for _, s := range []*string{&col.Name, &col.Unit, &col.Node, &col.Channel} {
 		*s = c.string("a name of a series", MaxSeriesBytes)
 	}
@@ -229,7 +229,7 @@ func (d *columnDecoder) samples(c *cursor, left *uint64, earlier []SampleColumn)
 	return col
 }
 
-func (d *columnDecoder) instants(c *cursor, n int) []event.Time {
+func (d *columnDecoder) instants(c *parser, n int) []event.Time {
 	p := readPacked(c, n)
 	if c.err != nil {
 		return nil
@@ -246,7 +246,7 @@ func (d *columnDecoder) instants(c *cursor, n int) []event.Time {
 	return out
 }
 
-func (d *columnDecoder) sampleValues(c *cursor, n int) []float64 {
+func (d *columnDecoder) sampleValues(c *parser, n int) []float64 {
 	f := form(c.byte())
 	if c.err == nil && f > formDouble {
 		c.fail(fmt.Errorf("values of unknown form %d", f))
@@ -273,7 +273,7 @@ func (d *columnDecoder) sampleValues(c *cursor, n int) []float64 {
 	return values
 }
 
-func (d *columnDecoder) doubles(c *cursor, n int) []float64 {
+func (d *columnDecoder) doubles(c *parser, n int) []float64 {
 	planes := c.bytes(uint64(n) * 8)
 	if c.err != nil {
 		return nil

@@ -12,14 +12,14 @@ var (
 	errVarint = errors.New("number is longer than 64 bits")
 )
 
-// A cursor reads the parts of a chunk or frame one after another. Its first error
+// A parser reads the parts of a chunk or frame one after another. Its first error
 // stays, and everything after it reads as zero.
-type cursor struct {
+type parser struct {
 	b   []byte
 	err error
 }
 
-func (c *cursor) fail(err error) {
+func (c *parser) fail(err error) {
 	if c.err == nil {
 		c.err = err
 	}
@@ -27,13 +27,13 @@ func (c *cursor) fail(err error) {
 }
 
 // check fails with err when there is one.
-func (c *cursor) check(err error) {
+func (c *parser) check(err error) {
 	if err != nil {
 		c.fail(err)
 	}
 }
 
-func (c *cursor) byte() byte {
+func (c *parser) byte() byte {
 	if len(c.b) == 0 {
 		c.fail(errShort)
 		return 0
@@ -43,7 +43,7 @@ func (c *cursor) byte() byte {
 	return v
 }
 
-func (c *cursor) bytes(n uint64) []byte {
+func (c *parser) bytes(n uint64) []byte {
 	if n > uint64(len(c.b)) {
 		c.fail(errShort)
 		return nil
@@ -53,7 +53,7 @@ func (c *cursor) bytes(n uint64) []byte {
 	return v
 }
 
-func (c *cursor) uvarint() uint64 {
+func (c *parser) uvarint() uint64 {
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 {
 		if n == 0 {
@@ -67,13 +67,13 @@ func (c *cursor) uvarint() uint64 {
 	return v
 }
 
-func (c *cursor) varint() int64 {
+func (c *parser) varint() int64 {
 	u := c.uvarint()
 	return int64(u>>1) ^ -int64(u&1)
 }
 
 // count reads a number that is at most limit; what names it in the error.
-func (c *cursor) count(what string, limit uint64) uint64 {
+func (c *parser) count(what string, limit uint64) uint64 {
 	v := c.uvarint()
 	if err := checkLimit(what, v, limit); err != nil {
 		c.fail(err)
@@ -83,7 +83,7 @@ func (c *cursor) count(what string, limit uint64) uint64 {
 }
 
 // string reads a length and as many bytes of UTF-8.
-func (c *cursor) string(what string, limit uint64) string {
+func (c *parser) string(what string, limit uint64) string {
 	b := c.bytes(c.count("length of "+what, limit))
 	if !utf8.Valid(b) {
 		c.fail(fmt.Errorf("%s is not UTF-8", what))
