@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/blockreel/blockreel/traces/event"
@@ -155,4 +156,26 @@ func TestKinds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestValueOfMany holds that goroutines may read the values of one timeline at once.
+func TestValueOfMany(t *testing.T) {
+	var b ColumnBuilder
+	const blocks = 5000
+	for i := range event.BlockNum(blocks) {
+		b.Set(i, int64(i))
+	}
+	tl := NewTimeline(Stream{}, 0, blocks)
+	tl.Build(event.Bytes, &b)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range blocks {
+				if v := tl.Value(event.Bytes, i*7919%blocks); v != int64(i*7919%blocks) {
+					t.Errorf("value %d is %d", i*7919%blocks, v)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
