@@ -25,7 +25,7 @@
 // Each table ends a block with a savepoint, the height up to which it is complete. Open brings the
 // tables up to the block table (recover.go), with the validation codes in the block's record: a
 // crash at any moment leaves a ledger whose tables agree. A ledger that was closed and comes back
-// lower is damaged (closed.go).
+// lower is damaged (height.go).
 //
 // The stages that can be timed depend on the backend (Backend.Timing). The write of one that writes
 // a block in one piece counts as BlockStore.

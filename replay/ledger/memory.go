@@ -3,7 +3,8 @@ package ledger
 import (
 	"context"
 	"encoding/binary"
-	"slices"
+
+	"github.com/syndtr/goleveldb/leveldb/util"
 
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -101,11 +102,10 @@ func (m *memory) read(_ context.Context, t table, keys [][]byte, each func(int, 
 }
 
 func (m *memory) scan(_ context.Context, t table, from, to []byte, each func(key, value []byte) bool) error {
-	keys := m.inOrder(t)
-	i, _ := slices.BinarySearch(keys, string(from))
-	for ; i < len(keys) && (to == nil || keys[i] < string(to)); i++ {
-		key := []byte(keys[i])
-		if v, ok := m.get(t, key); ok && !each(key, v) {
+	it := m.inOrder(t).NewIterator(&util.Range{Start: from, Limit: to})
+	defer it.Release()
+	for it.Next() {
+		if v, ok := m.get(t, it.Key()); ok && !each(it.Key(), v) {
 			break
 		}
 	}
@@ -124,6 +124,7 @@ func (m *memory) write(_ context.Context, b *batch) error {
 			switch {
 			case e.deleted:
 				delete(m.tables[t], string(e.key))
+				m.order[t].remove(string(e.key))
 				if t == stateTable {
 					delete(m.values, string(e.key))
 				}
@@ -145,6 +146,7 @@ func (m *memory) enter(n uint64) *leaving {
 	l := &m.recent[n%uint64(len(m.recent))]
 	for _, k := range l.keys {
 		delete(m.tables[k.table], k.key)
+		m.order[k.table].remove(k.key)
 	}
 	clear(l.keys)
 	if cap(l.values) > keepBatch {

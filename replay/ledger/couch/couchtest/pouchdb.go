@@ -1,14 +1,12 @@
 package couchtest
 
 import (
-	"bytes"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 )
@@ -31,8 +29,16 @@ func StartPouchDB(t testing.TB) string {
 	port := freePort(t)
 	cmd := exec.Command("node", script, "--in-memory", "--no-stdout-logs", "--host", "127.0.0.1", "--port", strconv.Itoa(port))
 	cmd.Dir = t.TempDir() // for its log and configuration
-	var said output
-	cmd.Stdout, cmd.Stderr = &said, &said
+	log, err := os.Create(filepath.Join(cmd.Dir, "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	said := func() []byte {
+		text, _ := os.ReadFile(log.Name()) // the best that can be shown
+		return text
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("pouchdb-server: %v", err)
 	}
@@ -54,30 +60,12 @@ func StartPouchDB(t testing.TB) string {
 		select {
 		case err := <-ended:
 			ended <- err
-			t.Fatalf("pouchdb-server ended: %v\n%s", err, &said)
+			t.Fatalf("pouchdb-server ended: %v\n%s", err, said())
 		case <-deadline:
-			t.Fatalf("pouchdb-server does not answer at %s\n%s", address, &said)
+			t.Fatalf("pouchdb-server does not answer at %s\n%s", address, said())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// output keeps what a process says.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 func freePort(t testing.TB) int {
