@@ -305,7 +305,7 @@ func TestRefusals(t *testing.T) {
 		"wall clock":          {Speed: 2},
 		"buffer policy":       {Mode: "magic"},
 		"no preset":           {Preset: "fabric-9"},
-		"is unknown":          {Ledgers: []string{"granite"}},
+		"unknown ledger":      {Ledgers: []string{"granite"}},
 		"measures its own":    {Ledgers: []string{"memory"}, Scale: half},
 		"services are needed": {Services: sample(t, "fabric-2.5-mvcc-n20-debug")},
 		"a sweep answers":     {Buffers: make([]int, 1001)},
