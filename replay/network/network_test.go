@@ -327,7 +327,7 @@ func TestOpenRefuses(t *testing.T) {
 		"bytes per block: ":   func(c *Config) { c.Shapes = Mixed(1, 100_000) },
 		"blocks ahead":        func(c *Config) { c.AheadBlocks = -1 },
 		"choose one of":       func(c *Config) { c.Ledger = "granite" },
-		"not opened":          func(c *Config) { c.Ledger = "recorded" },
+		"cannot be opened":    func(c *Config) { c.Ledger = "recorded" },
 		"buffer size":         func(c *Config) { c.Pipeline.Policy.N = 0 },
 		"link is a real one":  func(c *Config) { c.Pipeline.Link.Window = 1 },
 		"rate of 0":           func(c *Config) { c.Rate = 0 },
