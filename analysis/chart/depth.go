@@ -42,10 +42,10 @@ func BufferDepth(r Run) (*Figure, error) {
 	f.panels = []panel{{Plot: d.plot(d.origin, d.end), weight: 1}}
 	f.legend = append(d.curves(), f.legend...)
 	if d.blocked.n > 0 {
-		f.legend = append(f.legend, entry{name: "a block stands at the door", fill: orange})
+		f.legend = append(f.legend, entry{name: "a block stands at the door", fill: doorColor})
 	}
 	if d.starved.n > 0 {
-		f.legend = append(f.legend, entry{name: "the committer starves", fill: vermillion})
+		f.legend = append(f.legend, entry{name: "the committer starves", fill: starvedColor})
 	}
 	if d.shape.Steps > 0 && d.end-d.origin > 4*zoomed {
 		from := d.interesting()
@@ -88,7 +88,7 @@ func (d *depthChart) curves() (legend []entry) {
 	return legend
 }
 
-var depthLine = draw.LineStyle{Color: blue, Width: 1.1}
+var depthLine = draw.LineStyle{Color: bufferColor, Width: 1.1}
 
 // offeredFirst returns the origin of a stream's time axis: its first offer.
 func offeredFirst(tl *traces.Timeline) int64 {
@@ -155,7 +155,7 @@ func (d *depthChart) plot(from, to int64) *plot.Plot {
 	for _, r := range []struct {
 		countedSpans
 		ribbon
-	}{{d.blocked, ribbon{color: orange}}, {d.starved, ribbon{color: vermillion}}} {
+	}{{d.blocked, ribbon{color: doorColor}}, {d.starved, ribbon{color: starvedColor}}} {
 		if r.n == 0 {
 			continue
 		}

@@ -63,6 +63,34 @@ func TestCurvesThatCoincide(t *testing.T) {
 	}
 }
 
+// A place has the same colour in every chart.
+func TestPlacesHaveOneColor(t *testing.T) {
+	r := one(run(600, 4*ms, 8*ms))
+	depth, err := BufferDepth(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := LatencyParts(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	color := func(f *Figure, name string) any {
+		i := slices.IndexFunc(f.legend, func(e entry) bool { return e.name == name })
+		if i < 0 {
+			t.Fatalf("no %s in the legend %v", name, f.legend)
+		}
+		if c := f.legend[i].fill; c != nil {
+			return c
+		}
+		return f.legend[i].style.Color
+	}
+	for inDepth, inParts := range map[string]string{"a block stands at the door": "door", "blocks in the buffer": "buffer"} {
+		if a, b := color(depth, inDepth), color(parts, inParts); a != b {
+			t.Errorf("%s is %v in depth and %v in parts", inParts, a, b)
+		}
+	}
+}
+
 func TestGapsOfStreams(t *testing.T) {
 	f, err := GapByStream([]Run{{Name: "a@p", Timeline: run(50, 10, 30)}, {Name: "b@p", Timeline: run(50, 10, 8)}})
 	if err != nil {

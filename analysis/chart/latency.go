@@ -205,11 +205,10 @@ func partsPanel(tl *traces.Timeline, from event.Kind, title string, samples []tr
 	return parts, panel{Plot: p, weight: 1}, nil
 }
 
-// partColors are by the instant that ends a part, so that a part looks the same in
-// every chart.
+// partColors are by the instant that ends a part.
 var partColors = map[event.Kind]color.NRGBA{
-	event.Sent: grey, event.Received: sky, event.AtDoor: blue, event.Enqueued: vermillion,
-	event.Dequeued: orange, event.Validated: green, event.Committed: purple,
+	event.Sent: grey, event.Received: muted, event.AtDoor: sky, event.Enqueued: doorColor,
+	event.Dequeued: bufferColor, event.Validated: green, event.Committed: purple,
 }
 
 // stack draws the parts of blocks on top of each other.

@@ -28,6 +28,13 @@ var (
 	faint = color.NRGBA{R: 0xE3, G: 0xE3, B: 0xE3, A: 0xFF}
 )
 
+// A place has the same colour in every chart.
+var (
+	doorColor    = orange
+	bufferColor  = blue
+	starvedColor = vermillion
+)
+
 var palette = []color.NRGBA{blue, vermillion, green, purple, orange, sky, black, muted}
 
 // dashes tell the curves apart a second time, in points.

@@ -38,6 +38,18 @@ func run(n int) *traces.Timeline {
 	return tl
 }
 
+func TestContents(t *testing.T) {
+	for want, s := range map[string]analysis.StreamStats{
+		"492 (0 invalid transactions)":                        {Blocks: 492, InvalidTransactions: analysis.Known[int64](0)},
+		"492 (1 invalid transaction)":                         {Blocks: 492, InvalidTransactions: analysis.Known[int64](1)},
+		"492 (4,920 transactions, 3 of them invalid, 1.0 kB)": {Blocks: 492, Transactions: analysis.Known[int64](4920), InvalidTransactions: analysis.Known[int64](3), Bytes: analysis.Known[int64](1000)},
+	} {
+		if got := contents(&s); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // peerOnly returns a stream without offered times.
 func peerOnly() *traces.Timeline {
 	tl := traces.NewTimeline(traces.Stream{Channel: "ch2", Peer: "peer0"}, 0, 2)

@@ -88,8 +88,10 @@ func contents(s *analysis.StreamStats) string {
 	if n, ok := s.Transactions.Get(); ok {
 		parts = append(parts, analysis.FormatCounted(n, "transaction"))
 	}
-	if n, ok := s.InvalidTransactions.Get(); ok {
+	if n, ok := s.InvalidTransactions.Get(); ok && s.Transactions.Known() {
 		parts = append(parts, analysis.FormatCount(n)+" of them invalid")
+	} else if ok {
+		parts = append(parts, analysis.FormatCounted(n, "invalid transaction"))
 	}
 	if n, ok := s.Bytes.Get(); ok {
 		parts = append(parts, analysis.FormatBytes(n))

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -60,4 +62,30 @@ func refuseEmpty(c *cobra.Command, args []string) (err error) {
 		}
 	})
 	return err
+}
+
+// inNaturalOrder puts n2.reel before n10.reel if the files are in alphabetical order, as
+// from a pattern of the shell. Files in another order stay as the user has named them.
+func inNaturalOrder(paths []string) []string {
+	if !slices.IsSorted(paths) {
+		return paths
+	}
+	return slices.SortedStableFunc(slices.Values(paths), compareNaturally)
+}
+
+// compareNaturally compares numbers within the names by their value.
+func compareNaturally(a, b string) int {
+	const digits = "0123456789"
+	for a != "" && b != "" {
+		restA, restB := strings.TrimLeft(a, digits), strings.TrimLeft(b, digits)
+		m, n := strings.TrimLeft(a[:len(a)-len(restA)], "0"), strings.TrimLeft(b[:len(b)-len(restB)], "0")
+		if len(restA) == len(a) || len(restB) == len(b) { // at most one begins with a number
+			m, n, restA, restB = a[:1], b[:1], a[1:], b[1:]
+		}
+		if c := cmp.Or(cmp.Compare(len(m), len(n)), cmp.Compare(m, n)); c != 0 {
+			return c
+		}
+		a, b = restA, restB
+	}
+	return cmp.Compare(len(a), len(b))
 }

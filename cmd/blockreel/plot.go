@@ -75,7 +75,7 @@ stream, that file is written; otherwise the charts go into the directory.`,
 				return usagef(c, "-o %s: unknown extension %s; a chart is %s, and the name of a directory ends in /", output, ext, strings.Join(chart.Formats, ", "))
 			}
 			a := album{c: c, only: only, inputs: args, target: output, extension: "." + format}
-			for _, path := range args {
+			for _, path := range inNaturalOrder(args) {
 				tr, err := loadTrace(c, path, chart.Kinds()...)
 				if err != nil {
 					return err

@@ -36,10 +36,13 @@ stats with stats and sweeps with sweeps.`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			all := statsResult{Streams: []runStats{}, Warnings: []string{}}
-			for i, path := range args {
+			for i, path := range inNaturalOrder(args) {
 				tr, err := loadTrace(c, path, analysis.StatsKinds()...)
 				if err != nil {
 					return err
+				}
+				if !asJSON {
+					tr.Loss = nil // loadTrace has warned of it
 				}
 				r := analysis.Stats(tr)
 				run := ""
