@@ -154,7 +154,7 @@ func TestRecordFabric(t *testing.T) {
 		}
 		interrupt()
 	}()
-	if code, talk := recordFabricCommand(interrupted, args...); code != 0 {
+	if code, talk := recordFabricCommand(interrupted, append(args, "--force")...); code != 0 {
 		t.Fatalf("exit code %d: %s", code, talk)
 	}
 	if tr, err := traces.ReadFile("run.reel"); err != nil || tr.Loss != nil {
