@@ -8,13 +8,12 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/blockreel/blockreel/replay/pipeline"
 )
 
-// maxBufferList bounds what a range like 1..1000000000 may ask for.
+// maxBufferList is the largest number of buffer sizes in one list.
 const maxBufferList = 100_000
-
-// maxBuffer is the largest buffer size; a Fabric peer with so many blocks in memory is none.
-const maxBuffer = 1 << 30
 
 // bufferList is a flag of buffer sizes: numbers and ranges, 2,20,100..200 or
 // 10..500/10 with a step.
@@ -63,8 +62,8 @@ func parseRange(part string) (from, to, step int, err error) {
 	if err == nil && stepped {
 		step, err = strconv.Atoi(stepText)
 	}
-	if errors.Is(err, strconv.ErrRange) || err == nil && (from > maxBuffer || to > maxBuffer) {
-		return 0, 0, 0, fmt.Errorf("%q: a buffer size is at most %d blocks", part, maxBuffer)
+	if errors.Is(err, strconv.ErrRange) || err == nil && max(from, to, step) > pipeline.MaxBuffer {
+		return 0, 0, 0, fmt.Errorf("%q: buffer sizes and steps are at most %d blocks", part, pipeline.MaxBuffer)
 	}
 	if err != nil || stepped && !ranged {
 		return 0, 0, 0, fmt.Errorf("%q is neither a number (20) nor a range (1..500, 10..500/10)", part)

@@ -53,6 +53,9 @@ func (s *scenarioFlags) scenario(c *cobra.Command) (replay.Scenario, error) {
 		Model:   replay.ModelConfig{Preset: s.recordedPreset, Buffer: s.recorded, BlockBytes: int64(s.blockBytes)},
 		Buffers: s.buffers, Preset: s.preset, Mode: s.mode, Tool: tool,
 	}
+	if s.mode == pipeline.Unbounded && len(s.buffers) > 0 {
+		return sc, usagef(c, "--buffer: --mode %s has no buffer size; leave one of them out", s.mode)
+	}
 	if c.Flags().Changed("recorded-buffer") && s.recorded < 1 {
 		return sc, usagef(c, "--recorded-buffer %d: choose 1 or more blocks", s.recorded)
 	}
