@@ -16,8 +16,13 @@
 // queue together, which is written every ten seconds or when it is half full: a chunk of a
 // few samples is mostly names. A recorder that is killed loses these ten seconds of samples.
 //
+// Payload does the same with blocks, whose queue is bounded by bytes. The goroutine writes one
+// block after the other, and the queues of events in between: if the disk is too slow, blocks
+// are dropped long before events. Everything goes to one file, each block once.
+//
 // Drops are notes in the trace: the first one brings a warning, and the notes of kind
-// traces.NoteDropped of a stream, and traces.NoteDroppedSamples, add up to the number of drops. A disk that fails does
+// traces.NoteDropped of a stream, and traces.NoteDroppedSamples, add up to the number of drops;
+// a warning at the end tells of payloads. A disk that fails does
 // not disturb the pipeline: the recorder goes on, counting, and Close returns the error.
 package recorder
 
@@ -27,6 +32,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -41,6 +48,8 @@ type Config struct {
 	// QueueSamples is the number of samples that may wait, at 80 bytes each; 0 means
 	// 16,384.
 	QueueSamples int
+	// QueuePayloadBytes is the number of bytes of payloads that may wait. 0 means 64 MiB.
+	QueuePayloadBytes int
 	// FlushEvery is the longest time between two flushes. 0 means a second, which
 	// is also the most.
 	FlushEvery time.Duration
@@ -61,6 +70,12 @@ func (c *Config) validate(streams int) error {
 	if c.QueueSamples < 0 || c.QueueSamples > maxQueueEvents {
 		return fmt.Errorf("recorder queue of %d samples: choose 1 to %d", c.QueueSamples, maxQueueEvents)
 	}
+	if c.QueuePayloadBytes == 0 {
+		c.QueuePayloadBytes = 64 << 20
+	}
+	if c.QueuePayloadBytes < 0 {
+		return fmt.Errorf("recorder queue of %d bytes of payloads: choose 1 or more", c.QueuePayloadBytes)
+	}
 	if c.FlushEvery == 0 {
 		c.FlushEvery = time.Second
 	}
@@ -78,11 +93,12 @@ const (
 	samplesEvery = 10 * time.Second
 )
 
-// A Recorder writes one trace. Observe, Sample and Note may be called from any goroutine.
+// A Recorder writes one trace. Observe, Sample, Payload and Note may be called from any goroutine.
 type Recorder struct {
 	cfg    Config
 	queues []queue[event.Event] // by stream
 	series queue[sample]
+	blocks payloads
 	wake   chan struct{} // a queue is half full
 	quit   chan struct{}
 	done   chan struct{}
@@ -125,6 +141,8 @@ func New(w io.Writer, h traces.Header, cfg Config) (*Recorder, error) {
 
 		samples: make([]sample, 0, cfg.QueueSamples),
 	}
+	r.blocks.ready, r.blocks.limit = make(chan struct{}, 1), cfg.QueuePayloadBytes
+	r.blocks.room.L = &r.blocks.mu
 	r.series.waiting = make([]sample, 0, cfg.QueueSamples)
 	for i := range r.queues {
 		r.queues[i].waiting = make([]event.Event, 0, cfg.QueueEvents)
@@ -181,6 +199,9 @@ func (r *Recorder) Close() error {
 		<-r.done
 		r.drain()
 		r.drainSamples()
+		r.flush(false)
+		for r.writePayload() {
+		}
 		r.flush(true)
 		r.keep(r.writer.Close())
 	})
@@ -206,6 +227,8 @@ func (r *Recorder) run() {
 			if r.series.len() > r.cfg.QueueSamples/2 {
 				r.drainSamples()
 			}
+		case <-r.blocks.ready:
+			r.writePayload()
 		case <-r.quit:
 			return
 		}
@@ -259,6 +282,10 @@ func (r *Recorder) flush(last bool) {
 	}
 	q := &r.series
 	r.noteDrops(q.lost(), &q.noted, last, traces.Note{Stream: -1, Kind: traces.NoteDroppedSamples}, "samples")
+	if lost := r.blocks.lost(); last && lost > 0 {
+		r.keep(r.writer.Note(traces.Note{Stream: -1, Kind: traces.NoteWarning,
+			Text: fmt.Sprintf("payloads of %s came faster than they could be written and were dropped; their times are whole", english.Plural(int(lost), "block", ""))}))
+	}
 	r.keep(r.writer.Flush())
 }
 

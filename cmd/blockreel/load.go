@@ -43,11 +43,7 @@ func loadTrace(c *cobra.Command, path string, kinds ...event.Kind) (*traces.Trac
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if tr.Loss != nil {
-		hint := ""
-		if blocks := path + payloadsSuffix; c.Name() != "merge" && isFile(blocks) {
-			hint = fmt.Sprintf(" (its blocks are in %s: blockreel merge %s %s -o FILE joins them)", blocks, path, blocks)
-		}
-		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest%s", path, tr.Loss, hint)
+		warn(c.ErrOrStderr(), "%s: %s; what follows is of the rest", path, tr.Loss)
 	}
 	return tr, nil
 }

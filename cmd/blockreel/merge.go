@@ -19,18 +19,16 @@ func newMerge() *cobra.Command {
 	output := ""
 	c := &cobra.Command{
 		Use:   "merge FILE FILE... -o FILE",
-		Short: "Merge traces of the same run: times with payloads, logs with the wire, parts",
-		Long: `Merge makes one trace of several traces of the same run: of FILE and FILE.payloads, which
-"record fabric --payload" leaves if it is killed, of a trace of logs and one of the wire, or of
-consecutive recordings.
+		Short: "Merge traces of the same run: logs with the wire, or parts",
+		Long: `Merge makes one trace of several traces of the same run: of a trace of logs and one of the wire, of consecutive recordings,
+or of the files that "serve --record" leaves if it is killed.
 
 Streams are the same if their channel and peer are. A block's times at one node come from one
 trace: the one with more times at that node, or the first. Any other value comes from the
 first trace that has it. Traces of one recording begin at the same nanosecond. For others the
 median difference between the times of the same blocks must be at most --tolerance, and blocks
 must have the same number of transactions. Traces without a common block require --trust-clocks.`,
-		Example: `  blockreel merge run.reel run.reel.payloads -o whole.reel
-  blockreel merge logs.reel wire.reel -o both.reel
+		Example: `  blockreel merge logs.reel wire.reel -o both.reel
   blockreel merge morning.reel afternoon.reel --trust-clocks -o day.reel`,
 		Args: usageArgs(cobra.MinimumNArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {

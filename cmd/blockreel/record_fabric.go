@@ -71,9 +71,7 @@ for before anything is recorded.
 
 The network has one more subscriber a channel at each node; peers send ids and verdicts
 alone. Memory is bounded: if the disk is too slow, payloads are dropped before any time, and
-the trace says how many. With a payload there is a second file beside the trace,
-FILE.payloads, until the end; if the recorder is killed, "blockreel merge FILE FILE.payloads"
-joins what is in them. With "-o -" times alone go to stdout.
+the trace says how many.
 
 The flags are those of Fabric's own tools, and the CORE_PEER_* variables are their
 defaults. --tls is for all nodes; an address that begins with grpcs:// or grpc:// says for
@@ -152,8 +150,6 @@ func (fl *fabricFlags) files() []string {
 // config checks the command line and reads the files that it names.
 func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err error) {
 	switch {
-	case fl.output == "-" && fl.payload != "none":
-		return usagef(c, "a recording with payloads is made of two files, and cannot go to stdout")
 	case fl.profile == "" && !fl.secure() && (fl.ordererCA != "" || len(fl.peerCAs) > 0 || fl.ordererName != "" || fl.clientAuth):
 		return usagef(c, "CA files, host names and --clientauth are for TLS: give --tls as well, or grpcs:// before the address of a node")
 	case fl.queue < 1 || fl.duration < 0 || fl.metricsEvery <= 0:
@@ -173,7 +169,7 @@ func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err erro
 	if cfg.Settings, err = fl.settings(c); err != nil {
 		return err
 	}
-	cfg.QueueBytes, cfg.Tool = int(fl.queue), tool
+	cfg.Recorder.QueuePayloadBytes, cfg.Tool = int(fl.queue), tool
 	return fl.network(c, cfg)
 }
 

@@ -17,18 +17,17 @@ import (
 	"github.com/blockreel/blockreel/recorder/fabricnet"
 )
 
-// recordFabric makes the files first and connects then: neither a file that cannot be
-// written nor a refusal leaves anything behind. The trace is there from then on, so that a
-// kill leaves what was recorded.
+// recordFabric makes the file first and connects then: neither a file that cannot be
+// written nor a refusal leaves anything behind.
 func recordFabric(c *cobra.Command, cfg fabricnet.Config, fl fabricFlags) error {
-	record := func(run func(times, blocks io.Writer) error) error { return run(c.OutOrStdout(), nil) }
+	record := func(run func(io.Writer) error) error { return run(c.OutOrStdout()) }
 	discard := func() {}
 	if fl.output != "-" {
-		files, err := createFiles(fl.output, cfg.Payload != fabricnet.PayloadNone)
+		file, err := createFile(fl.output, cfg.Payload != fabricnet.PayloadNone)
 		if err != nil {
 			return err
 		}
-		record, discard = files.record, files.discard
+		record, discard = file.record, file.discard
 	}
 	talk := &heightsTalk{w: c.ErrOrStderr()}
 	cfg.Tell = func(text string) { talk.printf("%s\n", text) }
@@ -42,7 +41,7 @@ func recordFabric(c *cobra.Command, cfg fabricnet.Config, fl fabricFlags) error 
 	ctx, cancel := within(c.Context(), fl.duration)
 	defer cancel()
 	stop := talk.show(c.Context(), net)
-	err = record(func(times, blocks io.Writer) error { return net.Run(ctx, times, blocks) })
+	err = record(func(w io.Writer) error { return net.Run(ctx, w) })
 	stop()
 	tellFabric(talk.w, net)
 	var node *fabricnet.NodeError
@@ -101,6 +100,9 @@ func tellFabric(stderr io.Writer, net *fabricnet.Network) {
 	}
 	if lost := all[0].DroppedSamples; lost > 0 {
 		warn(stderr, "%s dropped", count(lost, "sample"))
+	}
+	if lost := all[0].DroppedPayloads; lost > 0 {
+		warn(stderr, "payloads of %s dropped: they came faster than they could be written", count(lost, "block"))
 	}
 	for _, w := range net.Warnings() {
 		warn(stderr, "%s", w)

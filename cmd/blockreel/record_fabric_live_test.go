@@ -66,8 +66,8 @@ func TestRecordFabricEnds(t *testing.T) {
 		if err != nil || tr.Loss != nil || tr.Sampled(traces.SeriesObserving, "peer0", "ch1") == nil {
 			t.Errorf("the trace: %v, %+v", err, tr)
 		}
-		if _, err := os.Stat("run.reel.payloads"); !os.IsNotExist(err) || !strings.Contains(talk, "wrote run.reel") {
-			t.Errorf("%v; %s", err, talk)
+		if !strings.Contains(talk, "wrote run.reel") {
+			t.Error(talk)
 		}
 		os.Remove("run.reel")
 	}

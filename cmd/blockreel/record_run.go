@@ -28,9 +28,7 @@ do. The orderer cuts blocks by an arrival profile, every peer has every channel,
 stream has its own payloads buffer, committer and ledger. Blocks are made up; their commits
 are real and are measured. With a range of --tx-per-block they are of different sizes, from
 which a cost model can tell what a transaction costs (calibrate). Ctrl-C ends the run; the
-trace is whole up to there. With --payload there is a second file beside the trace,
-FILE.payloads, until the end; if the run is killed, "blockreel merge FILE FILE.payloads -o
-WHOLE" joins what is in them.`,
+trace is whole up to there.`,
 		Example: `  blockreel record run --rate 400 --blocks 4000 -o run.reel
   blockreel record run --profile burst --rate 200 --duration 30s --buffer 100 -o run.reel
   blockreel record run --orgs 2 --channels 2 --ledger memory --rate 50 --payload full -o run.reel
@@ -78,27 +76,31 @@ const (
 	payloadFull    = "full"
 )
 
+// payloadQueueBytes bounds the payloads that wait. They are read from the orderer's file when
+// there is room.
+const payloadQueueBytes = 8 << 20
+
 // recordRun runs a network and records it.
 func recordRun(c *cobra.Command, cfg network.Config, output, payload, what string) (summary network.Summary, err error) {
-	files, err := createFiles(output, payload != payloadNone)
+	file, err := createFile(output, payload != payloadNone)
 	if err != nil {
 		return summary, err
 	}
 	net, err := network.Open(cfg)
 	if err != nil {
-		files.discard()
+		file.discard()
 		return summary, err
 	}
 	if err := net.Prepare(c.Context()); err != nil {
-		files.discard()
+		file.discard()
 		err = errors.Join(err, net.Close())
 		if errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted before the run began; no trace was written")
 		}
 		return summary, err
 	}
-	err = files.record(func(times, blocks io.Writer) error {
-		summary, err = observeRun(c, net, times, blocks, payload == payloadHeaders, what)
+	err = file.record(func(w io.Writer) error {
+		summary, err = observeRun(c, net, w, payload, what)
 		return err
 	})
 	if err = errors.Join(err, net.Close()); err != nil {
@@ -133,19 +135,17 @@ func tellStreams(stderr io.Writer, summary network.Summary) {
 	}
 }
 
-// observeRun runs a prepared network and records its times, and its blocks if there is a
-// writer for them.
-func observeRun(c *cobra.Command, net *network.Network, times, blocks io.Writer, headersOnly bool, what string) (network.Summary, error) {
-	header := net.Header(tool)
-	rec, err := recorder.New(times, header, recorder.Config{})
+// observeRun runs a prepared network and records it, with its blocks if payload says so.
+func observeRun(c *cobra.Command, net *network.Network, w io.Writer, payload, what string) (network.Summary, error) {
+	rec, err := recorder.New(w, net.Header(tool), recorder.Config{QueuePayloadBytes: payloadQueueBytes})
 	if err != nil {
 		return network.Summary{}, err
 	}
 	ctx, over := context.WithCancel(context.WithoutCancel(c.Context()))
 	defer over()
 	var payloads errgroup.Group
-	if blocks != nil {
-		payloads.Go(func() error { return net.WritePayloads(ctx, blocks, header, headersOnly) })
+	if payload != payloadNone {
+		payloads.Go(func() error { return net.Payloads(ctx, payload == payloadHeaders, rec.PayloadWait) })
 	}
 	stop := showCommits(c, net, what)
 	summary, err := net.Run(c.Context(), rec)
@@ -154,7 +154,7 @@ func observeRun(c *cobra.Command, net *network.Network, times, blocks io.Writer,
 	for _, n := range summary.Notes() {
 		rec.Note(n)
 	}
-	if headersOnly {
+	if payload == payloadHeaders {
 		rec.Note(traces.Note{Stream: -1, Kind: traces.NotePayloads, Text: "they are blocks without their transactions"})
 	}
 	return summary, errors.Join(err, payloads.Wait(), rec.Close())

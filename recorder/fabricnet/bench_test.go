@@ -94,6 +94,9 @@ func (e *endless) previous(n uint64) []byte {
 	return e.made[n-1][:]
 }
 
+// queueBytes is the queue of payloads.
+const queueBytes = 64 << 20
+
 // BenchmarkRecord records blocks of 33 kB of a real run, from an orderer and a peer in
 // this process over gRPC on loopback. The orderer holds back while half of the queue of
 // payloads is full: nothing is dropped.
@@ -133,7 +136,7 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 		size += len(blocks[i])
 	}
 	offered.ahead = func(ctx context.Context) {
-		for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) && ctx.Err() == nil {
+		for net.rec != nil && net.rec.PayloadBytes() > queueBytes/2 && ctx.Err() == nil {
 			pause(ctx)
 		}
 	}
@@ -150,7 +153,7 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := cpuTime(b)
-	go func() { done <- net.Run(ctx, io.Discard, io.Discard) }()
+	go func() { done <- net.Run(ctx, io.Discard) }()
 	for s := net.Status()[0]; s.Offered < uint64(n) || s.Committed < uint64(n); s = net.Status()[0] {
 		pause(ctx)
 	}
@@ -178,7 +181,7 @@ func BenchmarkTake(b *testing.B) {
 			t := newTestbed(b, 1, 1, 1, "ch1")
 			t.config.Payload = Payload(mode)
 			net := open(b, t.config)
-			if err := net.write(io.Discard, io.Discard); err != nil {
+			if err := net.begin(io.Discard); err != nil {
 				b.Fatal(err)
 			}
 			c := net.channels[0]
@@ -199,11 +202,11 @@ func BenchmarkTake(b *testing.B) {
 				}
 				bytes += int64(len(d.Block.Raw))
 				c.offered(&d)
-				for net.payloads != nil && net.payloads.waiting.Load() > int64(net.cfg.QueueBytes/2) {
+				for net.rec.PayloadBytes() > queueBytes/2 {
 					pause(b.Context())
 				}
 			}
-			if err := net.finish(); err != nil {
+			if err := net.rec.Close(); err != nil {
 				b.Fatal(err)
 			}
 			b.StopTimer()

@@ -44,9 +44,6 @@ type Config struct {
 	From *deliver.Position
 	// Payload of the blocks, as the orderer sends them.
 	Payload Payload
-	// QueueBytes bounds the payloads that wait to be written. 0 means 64 MiB; a block
-	// that is larger than that is never kept.
-	QueueBytes int
 	// Wait makes Open try again until the nodes and one of the channels are there; Run
 	// waits for the other channels while it records that one.
 	Wait bool
@@ -74,7 +71,8 @@ type Config struct {
 	Settings traces.Settings
 	// Tool names the program in the trace's header.
 	Tool string
-	// Recorder sets the queues of times.
+	// Recorder sets the queues of times and payloads. A block that is larger than the queue
+	// of payloads is never kept.
 	Recorder recorder.Config
 }
 
@@ -88,7 +86,7 @@ func (c *Config) validate() error {
 		return errors.New("no identity to sign requests with")
 	case c.Payload < PayloadNone || c.Payload > PayloadFull:
 		return fmt.Errorf("payload mode %d is unknown", c.Payload)
-	case c.QueueBytes < 0 || c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0 || c.Quiet < 0:
+	case c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0 || c.Quiet < 0:
 		return errors.New("negative limit")
 	}
 	named := map[string]bool{}
@@ -124,9 +122,6 @@ func (c *Config) validate() error {
 	}
 	if c.Quiet == 0 {
 		c.Quiet = 2 * time.Second
-	}
-	if c.QueueBytes == 0 {
-		c.QueueBytes = 64 << 20
 	}
 	if c.RoundTripEvery == 0 {
 		c.RoundTripEvery = 5 * time.Second

@@ -17,9 +17,8 @@
 //     Beside them, samples tell when each node was observed, how long the way to it and
 //     back took (roundtrip.go), and what its metrics page has shown (metrics.go, package
 //     scrape).
-//  4. Times go through a recorder.Recorder. Payloads, if they are wanted, go through a
-//     bounded queue to a trace of their own, so that a slow disk costs payloads and never
-//     times: payload.go. merge.Files makes one trace of both.
+//  4. Times, and payloads if they are wanted, go through a recorder.Recorder: a slow disk
+//     costs payloads before times.
 //
 // A block that was there before the recording has no time of its own. If the peer had
 // yet to commit it, it counts as offered when the orderer told its height: the heights

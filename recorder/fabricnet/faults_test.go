@@ -59,7 +59,7 @@ func TestCuts(t *testing.T) {
 	if w := notes(tr, traces.NoteWarning); cuts < 4 || strings.Count(w, "was not observed for") > cuts {
 		t.Errorf("%d cuts; %s", cuts, w)
 	}
-	report, err := traces.Verify(&r.blocks)
+	report, err := traces.Verify(&r.file)
 	if err != nil || report.Payloads != 58 {
 		t.Errorf("payloads: %+v, %v", report, err)
 	}
@@ -204,7 +204,7 @@ func TestRefusedWhileRecording(t *testing.T) {
 			if !deliver.Permanent(err) || !errors.As(err, &node) || node.Orderer || node.Name != "peer0" || node.Channel != "ch1" || !c.holds(err) {
 				t.Errorf("%v", err)
 			}
-			tr := read(t, r.times.Bytes())
+			tr := read(t, r.file.Bytes())
 			if got := spans(observed(tr.Timelines[0], event.Committed)); got != "02-09" {
 				t.Errorf("commits of blocks %s", got)
 			}

@@ -85,10 +85,10 @@ func commit(t testing.TB, blocks [][]byte) (committed [][]byte) {
 
 // recording is a Run under way.
 type recording struct {
-	net           *Network
-	times, blocks bytes.Buffer
-	cancel        context.CancelFunc
-	done          chan error
+	net    *Network
+	file   bytes.Buffer
+	cancel context.CancelFunc
+	done   chan error
 }
 
 func open(t testing.TB, cfg Config) *Network {
@@ -106,15 +106,15 @@ func open(t testing.TB, cfg Config) *Network {
 func record(t testing.TB, cfg Config) *recording {
 	t.Helper()
 	r := &recording{net: open(t, cfg), done: make(chan error, 1)}
-	r.run(t, &r.blocks)
+	r.run(t, &r.file)
 	return r
 }
 
-func (r *recording) run(t testing.TB, blocks io.Writer) {
+func (r *recording) run(t testing.TB, w io.Writer) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	r.cancel = cancel
 	t.Cleanup(cancel)
-	go func() { r.done <- r.net.Run(ctx, &r.times, blocks) }()
+	go func() { r.done <- r.net.Run(ctx, w) }()
 }
 
 // await waits until every stream's status is as wanted.
@@ -144,7 +144,7 @@ func (r *recording) end(t testing.TB) *traces.Trace {
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}
-	return read(t, r.times.Bytes())
+	return read(t, r.file.Bytes())
 }
 
 // read holds that the trace is whole and free of contradictions.

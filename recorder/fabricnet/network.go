@@ -3,14 +3,12 @@ package fabricnet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
@@ -35,7 +33,6 @@ type Network struct {
 
 	mu       sync.Mutex // Status and Warnings read these while Run sets them
 	rec      *recorder.Recorder
-	payloads *payloads
 	warnings []traces.Note
 }
 
@@ -109,17 +106,16 @@ func (n *Network) header() traces.Header {
 	return h
 }
 
-// Run records until ctx ends, which is no error, or a node refuses. The trace of times
-// goes to w and is readable after every second; payloads go to a second trace, blocks,
-// which may be nil if there are none: see merge.Files. Run may be called once.
-func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
+// Run records until ctx ends, which is no error, or a node refuses. The trace is readable
+// after every second. Run may be called once.
+func (n *Network) Run(ctx context.Context, w io.Writer) (err error) {
 	if n.rec != nil {
 		return errors.New("a network is recorded once: open it again")
 	}
-	if err := n.write(w, blocks); err != nil {
+	if err := n.begin(w); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.finish()) }()
+	defer func() { err = errors.Join(err, n.rec.Close()) }()
 	ctx, n.caughtUp = context.WithCancel(ctx)
 	defer n.caughtUp()
 	group, ctx := errgroup.WithContext(ctx)
@@ -156,6 +152,14 @@ func (n *Network) Run(ctx context.Context, w, blocks io.Writer) (err error) {
 	return err
 }
 
+// begin begins the trace.
+func (n *Network) begin(w io.Writer) (err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rec, err = recorder.New(w, n.header(), n.cfg.Recorder)
+	return err
+}
+
 // follow starts the goroutines of a channel that has opened.
 func (c *channel) follow(ctx context.Context, group *errgroup.Group) {
 	c.begin()
@@ -188,33 +192,6 @@ func (n *Network) tell() {
 	}
 }
 
-// write begins the traces.
-func (n *Network) write(w, blocks io.Writer) (err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.rec, err = recorder.New(w, n.header(), n.cfg.Recorder); err != nil || n.cfg.Payload == PayloadNone {
-		return err
-	}
-	if n.payloads, err = newPayloads(blocks, n.header(), n.cfg.QueueBytes); err != nil {
-		return errors.Join(fmt.Errorf("write payloads: %w", err), n.rec.Close())
-	}
-	return nil
-}
-
-// finish ends the traces; that of times tells what the one of payloads lacks.
-func (n *Network) finish() error {
-	var err error
-	if n.payloads != nil {
-		if err = n.payloads.close(); err != nil {
-			err = fmt.Errorf("write payloads: %w", err)
-		}
-		if lost := n.payloads.dropped.Load(); lost > 0 {
-			n.note(-1, traces.NoteWarning, "payloads of %s came faster than they could be written and were dropped; their times are whole", english.Plural(int(lost), "block", ""))
-		}
-	}
-	return errors.Join(err, n.rec.Close())
-}
-
 // Status is how far a stream has come.
 type Status struct {
 	// Name is channel@peer.
@@ -242,7 +219,7 @@ type Status struct {
 // Status may be called from any goroutine while Run runs, and after it.
 func (n *Network) Status() (all []Status) {
 	n.mu.Lock()
-	rec, payloads := n.rec, n.payloads
+	rec := n.rec
 	n.mu.Unlock()
 	for _, c := range n.channels {
 		for _, s := range c.streams {
@@ -263,9 +240,7 @@ func (n *Network) Status() (all []Status) {
 			if rec != nil {
 				st.DroppedSamples = rec.DroppedSamples()
 				st.Dropped = rec.Dropped(s.index)
-			}
-			if payloads != nil {
-				st.DroppedPayloads = payloads.dropped.Load()
+				st.DroppedPayloads = rec.DroppedPayloads()
 			}
 			all = append(all, st)
 		}

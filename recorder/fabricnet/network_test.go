@@ -16,7 +16,6 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
-	"github.com/blockreel/blockreel/recorder/merge"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -99,14 +98,7 @@ func TestTwoChannels(t *testing.T) {
 		t.Errorf("facts: %s", f)
 	}
 
-	var whole bytes.Buffer
-	if err := merge.Files(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
-		t.Fatal(err)
-	}
-	if merged := read(t, whole.Bytes()); merged.Events() != tr.Events() || len(merged.Notes) != len(tr.Notes) {
-		t.Errorf("merged: %d events of %d", merged.Events(), tr.Events())
-	}
-	reader, err := traces.NewReader(&whole, traces.ReaderConfig{SkipData: true})
+	reader, err := traces.NewReader(&r.file, traces.ReaderConfig{SkipData: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +220,7 @@ func TestFork(t *testing.T) {
 	if !errors.Is(err, fabric.ErrFork) || !errors.As(err, &broken) || broken.Number != 10 || !errors.As(err, &node) || !node.Orderer {
 		t.Fatal(err)
 	}
-	if got := spans(observed(read(t, r.times.Bytes()).Timelines[0], event.Committed)); got != "02-09" {
+	if got := spans(observed(read(t, r.file.Bytes()).Timelines[0], event.Committed)); got != "02-09" {
 		t.Errorf("commits of blocks %s", got)
 	}
 }
@@ -322,12 +314,12 @@ func TestUntilCaughtUp(t *testing.T) {
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}
-	for _, tl := range read(t, r.times.Bytes()).Timelines {
+	for _, tl := range read(t, r.file.Bytes()).Timelines {
 		if bytes, times := spans(observed(tl, event.Bytes)), observed(tl, event.Offered); bytes != "00-19" || len(times) > 0 {
 			t.Errorf("%s: sizes of blocks %s, offers of %v", tl.Name(), bytes, times)
 		}
 	}
-	reader, err := traces.NewReader(&r.blocks, traces.ReaderConfig{})
+	reader, err := traces.NewReader(&r.file, traces.ReaderConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +354,7 @@ func TestLevel(t *testing.T) {
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}
-	tr := read(t, r.times.Bytes())
+	tr := read(t, r.file.Bytes())
 	if got := spans(observed(tr.Timelines[0], event.Committed)); got != "15-19" {
 		t.Errorf("commits of blocks %s", got)
 	}
@@ -373,7 +365,7 @@ func TestLevel(t *testing.T) {
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}
-	if tr := read(t, r.times.Bytes()); len(tr.Streams[0].Settings) > 0 {
+	if tr := read(t, r.file.Bytes()); len(tr.Streams[0].Settings) > 0 {
 		t.Errorf("settings %v", tr.Streams[0].Settings)
 	}
 }
@@ -421,13 +413,13 @@ func TestOldest(t *testing.T) {
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}
-	tl := read(t, r.times.Bytes()).Timelines[0]
+	tl := read(t, r.file.Bytes()).Timelines[0]
 	for k, want := range map[event.Kind]string{event.Offered: "18-39", event.Committed: "18-39", event.Bytes: "00-39", event.Writes: "00-39"} {
 		if got := spans(observed(tl, k)); got != want {
 			t.Errorf("%v of blocks %s, want %s", k, got, want)
 		}
 	}
-	if report, err := traces.Verify(&r.blocks); err != nil || report.Payloads != 40 {
+	if report, err := traces.Verify(&r.file); err != nil || report.Payloads != 40 {
 		t.Errorf("payloads: %+v, %v", report, err)
 	}
 	if b := r.net.Status()[0]; b.Past != 0 || b.Offered != 40 {
@@ -525,7 +517,7 @@ func TestSlowDisk(t *testing.T) {
 	chain := b.org.Chain(t, "ch1", 12, size)
 	b.chains["ch1"] = chain
 	b.orderer.ledgers["ch1"], b.peer.ledgers["ch1"] = fabrictest.NewLedger(0, chain[:2]...), fabrictest.NewLedger(0, commit(t, chain[:2])...)
-	b.config.Payload, b.config.QueueBytes = PayloadFull, 3*size*11/10
+	b.config.Payload, b.config.Recorder.QueuePayloadBytes = PayloadFull, 3*size*11/10
 	disk := &stuck{release: make(chan struct{})}
 	r := &recording{net: open(t, b.config), done: make(chan error, 1)}
 	r.run(t, disk)
@@ -538,7 +530,11 @@ func TestSlowDisk(t *testing.T) {
 		t.Errorf("%d of 10 payloads dropped by a queue of 3", lost)
 	}
 	close(disk.release)
-	tr := r.end(t)
+	r.cancel()
+	if err := <-r.done; err != nil {
+		t.Fatal(err)
+	}
+	tr := read(t, disk.Bytes())
 	for _, k := range []event.Kind{event.Offered, event.Committed} {
 		if got := spans(observed(tr.Timelines[0], k)); got != "02-11" {
 			t.Errorf("%v of blocks %s", k, got)
@@ -548,6 +544,6 @@ func TestSlowDisk(t *testing.T) {
 		t.Errorf("warnings: %s", w)
 	}
 	if report, err := traces.Verify(&disk.Buffer); err != nil || report.Payloads != 10-int(lost) {
-		t.Errorf("the trace of payloads: %+v, %v", report, err)
+		t.Errorf("the payloads: %+v, %v", report, err)
 	}
 }

@@ -131,9 +131,9 @@ func (c *channel) measure(d *deliver.Delivered) {
 	}
 	switch c.net.cfg.Payload {
 	case PayloadFull:
-		c.net.payloads.put(c.name, event.BlockNum(n), d.Block.Raw)
+		c.net.rec.Payload(traces.Payload{Channel: c.name, Block: event.BlockNum(n), Bytes: d.Block.Raw})
 	case PayloadHeaders:
-		c.net.payloads.put(c.name, event.BlockNum(n), d.Block.WithoutData())
+		c.net.rec.Payload(traces.Payload{Channel: c.name, Block: event.BlockNum(n), Bytes: d.Block.WithoutData()})
 	}
 }
 

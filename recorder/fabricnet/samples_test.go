@@ -1,7 +1,6 @@
 package fabricnet
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
-	"github.com/blockreel/blockreel/recorder/merge"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -155,21 +153,5 @@ func TestMetrics(t *testing.T) {
 	b.config.Metrics = []scrape.Config{{URL: "ftp://x", Node: "peer0"}}
 	if _, err := Open(t.Context(), b.config); err == nil {
 		t.Error("a page at ftp")
-	}
-}
-
-// TestMergeKeepsSamples: see TestTwoChannels for the rest.
-func TestMergeKeepsSamples(t *testing.T) {
-	b := newTestbed(t, 5, 2, 2, "ch1")
-	b.config.Payload = PayloadFull
-	r := record(t, b.config)
-	b.extend(t, r, 5)
-	tr := r.end(t)
-	var whole bytes.Buffer
-	if err := merge.Files(&whole, bytes.NewReader(r.times.Bytes()), bytes.NewReader(r.blocks.Bytes())); err != nil {
-		t.Fatal(err)
-	}
-	if got := read(t, whole.Bytes()); len(got.Samples) != len(tr.Samples) || fmt.Sprint(got.Samples) != fmt.Sprint(tr.Samples) {
-		t.Errorf("samples %v, want %v", got.Samples, tr.Samples)
 	}
 }

@@ -5,11 +5,10 @@
 //     The clocks must agree: clock.go. A block's times at one node come from one input:
 //     pick.go. Of two other values for a block the one of the earlier input counts; numbers
 //     of transactions must agree.
-//  3. Write also copies the payloads, one at a time. Files merges the two files of one
-//     finished recording, where nothing needs to be compared.
+//  3. Write also copies the payloads, one at a time.
 //
-// Typical inputs are the two files of a recorder that was killed (times and payloads, on one
-// clock), a trace of logs and one of the wire, and consecutive recordings.
+// Typical inputs are a trace of logs and one of the wire, consecutive recordings, and the files
+// of a recorder of several streams that was killed.
 package merge
 
 import (

@@ -2,9 +2,7 @@ package merge
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -250,26 +248,6 @@ func TestCutShort(t *testing.T) {
 		random.Read(b)
 		payloads = append(payloads, traces.Payload{Channel: "ch1", Block: event.BlockNum(n), Bytes: b})
 	}
-	var times, second bytes.Buffer
-	for w, write := range map[*bytes.Buffer]func(*traces.Writer) error{
-		&times: func(w *traces.Writer) error { return w.AppendTrace(tr) },
-		&second: func(w *traces.Writer) error {
-			for _, p := range payloads {
-				if err := w.Payload(p.Channel, p.Block, p.Bytes); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	} {
-		out, err := traces.NewWriter(w, tr.Header, traces.WriterConfig{})
-		if err == nil {
-			err = errors.Join(write(out), out.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	all := func(yield func(traces.Payload, error) bool) {
 		for _, p := range payloads {
 			if !yield(p, nil) {
@@ -277,46 +255,17 @@ func TestCutShort(t *testing.T) {
 			}
 		}
 	}
-	for name, write := range map[string]func(io.Writer) error{
-		"Files": func(w io.Writer) error { return Files(w, &times, &second) },
-		"Write": func(w io.Writer) error {
-			_, err := Write(w, []Input{{Name: "a", Trace: tr, Payloads: all}}, Config{})
-			return err
-		},
-	} {
-		var file bytes.Buffer
-		if err := write(&file); err != nil {
-			t.Fatal(err)
-		}
-		for _, part := range []int{10, 50, 90} {
-			got, err := traces.Read(bytes.NewReader(file.Bytes()[:file.Len()*part/100]))
-			if err != nil || got.Loss == nil {
-				t.Fatalf("%s: %d %% of the file: %v", name, part, err)
-			}
-			if n := got.Timelines[0].Observed(event.Committed); n != blocks || len(got.Notes) != 1 || len(got.Samples) != 1 {
-				t.Errorf("%s: %d %% of the file: %d commits of %d, notes %v, samples %v", name, part, n, blocks, got.Notes, got.Samples)
-			}
-		}
+	var file bytes.Buffer
+	if _, err := Write(&file, []Input{{Name: "a", Trace: tr, Payloads: all}}, Config{}); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// TestBacklog: what was before a recording counts for the one that begins the stream.
-func TestBacklog(t *testing.T) {
-	for _, c := range []struct{ a, b, want string }{{"7", "", "7"}, {"", "20", ""}, {"7", "20", "7"}} {
-		a, b := trace(noon, event.Offered, 5, 10, 0), trace(noon, event.Offered, 15, 10, 0)
-		for tr, before := range map[*traces.Trace]string{a: c.a, b: c.b} {
-			if before != "" {
-				tr.Timelines[0].Settings[traces.SettingBacklogBefore] = before
-			}
+	for _, part := range []int{10, 50, 90} {
+		got, err := traces.Read(bytes.NewReader(file.Bytes()[:file.Len()*part/100]))
+		if err != nil || got.Loss == nil {
+			t.Fatalf("%d %% of the file: %v", part, err)
 		}
-		for _, all := range [][]*traces.Trace{{a, b}, {b, a}} {
-			got, err := join(t, Config{}, all...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s := got.Streams[0].Settings[traces.SettingBacklogBefore]; s != c.want {
-				t.Errorf("%q and %q: %q", c.a, c.b, s)
-			}
+		if n := got.Timelines[0].Observed(event.Committed); n != blocks || len(got.Notes) != 1 || len(got.Samples) != 1 {
+			t.Errorf("%d %% of the file: %d commits of %d, notes %v, samples %v", part, n, blocks, got.Notes, got.Samples)
 		}
 	}
 }

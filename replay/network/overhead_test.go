@@ -158,11 +158,10 @@ func fullSpeed(b *testing.B, spec string, blocks, mode int) (took, cpu time.Dura
 		b.Fatal(err)
 	}
 	runtime.GC() // what the run before has left is not this one's
-	header := n.Header("bench")
 	var watch last
 	// Without one there is a recorder that gets nothing: its queue makes the heap as large
 	// as in the other modes, and so the collector's work the same.
-	r, end := startRecorder(b, header)
+	r, end := startRecorder(b, n.Header("bench"))
 	if mode >= timesRecorded {
 		watch.to = r
 	}
@@ -170,8 +169,7 @@ func fullSpeed(b *testing.B, spec string, blocks, mode int) (took, cpu time.Dura
 	if mode == payloadsRecorded {
 		var ctx context.Context
 		ctx, over = context.WithCancel(context.Background())
-		file := create(b, "blocks.reel")
-		go func() { kept <- errors.Join(n.WritePayloads(ctx, file, header, false), file.Close()) }()
+		go func() { kept <- n.Payloads(ctx, false, r.PayloadWait) }()
 	} else {
 		kept <- nil
 	}
@@ -179,7 +177,7 @@ func fullSpeed(b *testing.B, spec string, blocks, mode int) (took, cpu time.Dura
 	_, err = n.Run(context.Background(), &watch)
 	cpu = processorTime(b) - began
 	over()
-	if err := errors.Join(err, end(), <-kept, n.Close()); err != nil {
+	if err := errors.Join(err, <-kept, end(), n.Close()); err != nil {
 		b.Fatal(err)
 	}
 	return watch.at.Duration(), cpu, float64(watch.bytes) / float64(blocks)

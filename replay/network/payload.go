@@ -2,11 +2,10 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/traces"
@@ -14,74 +13,32 @@ import (
 )
 
 const (
-	// flushEvery is the longest time between two flushes of payloads.
-	flushEvery = time.Second
-	// While a run is under way its payloads are written in 1/32 of the time, which
-	// is enough for some 10 MB/s; what they fall behind is made good afterwards. Rests are
-	// long enough for a timer.
-	restFactor = 31
-	leastRest  = 10 * time.Millisecond
+	// payloadBytesPerSecond bounds what is handed on while a run is under way, so that
+	// compressing it takes about 1/32 of a core. The rest follows after the run.
+	payloadBytesPerSecond = 10_000_000
+	// leastRest is long enough for a timer.
+	leastRest = 10 * time.Millisecond
 )
 
-// WritePayloads writes a trace of the blocks alone, as the orderer offers them, whole or
-// without their transactions. It reads them from the orderer's file, so that it is in
-// nobody's way and holds a block of each channel; it takes its time, and may fall behind.
-// When ctx ends, it writes the rest of those that are offered by then as fast as it can,
-// and the end of the trace.
-func (n *Network) WritePayloads(ctx context.Context, w io.Writer, h traces.Header, headersOnly bool) error {
-	writer, err := traces.NewWriter(w, h, traces.WriterConfig{})
-	if err != nil {
-		return err
+// Payloads hands on the blocks that the orderer offers, whole or without their transactions,
+// a channel's in their order. It reads them from the orderer's file and may fall behind.
+// When ctx ends, it hands on the rest of those that are offered by then as fast as they are
+// taken. Several goroutines call take at once, which may wait.
+func (n *Network) Payloads(ctx context.Context, headersOnly bool, take func(traces.Payload)) error {
+	var group errgroup.Group
+	for _, ch := range n.channels {
+		group.Go(func() error {
+			if err := ch.chain.payloads(ctx, payloadBytesPerSecond/len(n.channels), headersOnly, take); err != nil {
+				return fmt.Errorf("payloads: %w", err)
+			}
+			return nil
+		})
 	}
-	blocks, failed := make(chan traces.Payload), make(chan struct{})
-	errs := make([]error, len(n.channels))
-	var readers sync.WaitGroup
-	for i, ch := range n.channels {
-		readers.Go(func() { errs[i] = ch.chain.follow(ctx, headersOnly, blocks, failed) })
-	}
-	go func() {
-		readers.Wait()
-		close(blocks)
-	}()
-	if err := writePayloads(ctx, writer, blocks); err != nil {
-		close(failed)
-		readers.Wait()
-		return errors.Join(fmt.Errorf("payloads: %w", err), writer.Close())
-	}
-	return errors.Join(append(errs, writer.Close())...)
+	return group.Wait()
 }
 
-func writePayloads(ctx context.Context, w *traces.Writer, blocks <-chan traces.Payload) error {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
+func (c *chain) payloads(ctx context.Context, bytesPerSecond int, headersOnly bool, take func(traces.Payload)) error {
 	var rest time.Duration
-	for {
-		var began time.Time
-		select {
-		case <-tick.C:
-			began = time.Now()
-			if err := w.Flush(); err != nil {
-				return err
-			}
-		case b, more := <-blocks:
-			if !more {
-				return nil
-			}
-			began = time.Now()
-			if err := w.Payload(b.Channel, b.Block, b.Bytes); err != nil {
-				return err
-			}
-		}
-		if rest += restFactor * time.Since(began); rest > leastRest {
-			_ = pause(ctx, rest) // none when ctx is done
-			rest = 0
-		}
-	}
-}
-
-// follow hands on the channel's blocks from the first that was offered, until ctx is done
-// and all are handed on, or nobody takes them.
-func (c *chain) follow(ctx context.Context, headersOnly bool, to chan<- traces.Payload, failed <-chan struct{}) error {
 	for number := uint64(firstBlock); ; number++ {
 		if c.height.wait(ctx, number) != nil && number >= c.Height() {
 			return nil
@@ -90,6 +47,10 @@ func (c *chain) follow(ctx context.Context, headersOnly bool, to chan<- traces.P
 		if err != nil {
 			return err
 		}
+		if rest += time.Duration(len(raw)) * time.Second / time.Duration(bytesPerSecond); rest > leastRest {
+			_ = pause(ctx, rest) // returns at once when ctx is done
+			rest = 0
+		}
 		if headersOnly {
 			b, err := fabric.ParseBlock(raw)
 			if err != nil {
@@ -97,10 +58,6 @@ func (c *chain) follow(ctx context.Context, headersOnly bool, to chan<- traces.P
 			}
 			raw = b.WithoutData()
 		}
-		select {
-		case to <- traces.Payload{Channel: c.channel, Block: event.BlockNum(number), Bytes: raw}:
-		case <-failed:
-			return nil
-		}
+		take(traces.Payload{Channel: c.channel, Block: event.BlockNum(number), Bytes: raw})
 	}
 }

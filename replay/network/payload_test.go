@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/blockreel/blockreel/internal/fabric"
+	"github.com/blockreel/blockreel/recorder"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
 
 // The payloads of a run are the blocks that went over the wire, or their headers.
-func TestWritePayloads(t *testing.T) {
+func TestPayloads(t *testing.T) {
 	for _, headers := range []bool{false, true} {
 		c := small()
 		n := opened(t, c)
@@ -22,12 +23,16 @@ func TestWritePayloads(t *testing.T) {
 		var file bytes.Buffer
 		ctx, cancel := context.WithCancel(within(t))
 		ended := make(chan error, 1)
-		go func(h traces.Header) { ended <- n.WritePayloads(ctx, &file, h, headers) }(n.Header("test"))
-		if _, err := n.Run(within(t), nil); err != nil {
+		rec, err := recorder.New(&file, n.Header("test"), recorder.Config{QueuePayloadBytes: 10_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { ended <- n.Payloads(ctx, headers, rec.PayloadWait) }()
+		if _, err := n.Run(within(t), rec); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
-		if err := <-ended; err != nil {
+		if err := errors.Join(<-ended, rec.Close()); err != nil {
 			t.Fatal(err)
 		}
 		r, err := traces.NewReader(&file, traces.ReaderConfig{})
@@ -82,7 +87,7 @@ func (w *narrow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A full disk ends the payloads and not the run.
+// A full disk ends the recording and not the run.
 func TestPayloadsOnAFullDisk(t *testing.T) {
 	c := small()
 	c.Rate, c.Blocks, c.Bytes, c.Reused = 5000, 1000, 20_000, true
@@ -93,13 +98,20 @@ func TestPayloadsOnAFullDisk(t *testing.T) {
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
-	go func(h traces.Header) { ended <- n.WritePayloads(ctx, &narrow{10_000}, h, false) }(n.Header("test"))
-	s, err := n.Run(within(t), nil)
+	rec, err := recorder.New(&narrow{10_000}, n.Header("test"), recorder.Config{QueuePayloadBytes: 100_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- n.Payloads(ctx, false, rec.PayloadWait) }()
+	s, err := n.Run(within(t), rec)
 	if err != nil || s.Streams[3].Committed != c.Blocks {
 		t.Errorf("%+v, %v", s.Streams, err)
 	}
 	cancel()
-	if err := <-ended; !errors.Is(err, errFull) {
-		t.Errorf("error %v, want %v", err, errFull)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := rec.Close(); !errors.Is(err, errFull) || rec.DroppedPayloads() == 0 {
+		t.Errorf("error %v, want %v; %d payloads dropped", err, errFull, rec.DroppedPayloads())
 	}
 }

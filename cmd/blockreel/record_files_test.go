@@ -15,9 +15,8 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// TestMergeAfterKill kills a recorder and joins what it has left: every block that was
-// in both files is there, times and payload.
-func TestMergeAfterKill(t *testing.T) {
+// TestKilled kills a recorder: its trace has every block that was written, times and payload.
+func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	address, _ := fabricNode(t, dir, pki.Request{CommonName: "node", Hosts: []string{"127.0.0.1"}})
@@ -38,8 +37,8 @@ func TestMergeAfterKill(t *testing.T) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
 		tr, err := traces.ReadFile("run.reel")
-		blocks, _ := os.ReadFile("run.reel.payloads")
-		report, _ := traces.Verify(bytes.NewReader(blocks))
+		file, _ := os.ReadFile("run.reel")
+		report, _ := traces.Verify(bytes.NewReader(file))
 		if err == nil && len(tr.Timelines) == 1 && tr.Timelines[0].Observed(event.Bytes) == want && report.Payloads == want {
 			break
 		}
@@ -53,30 +52,26 @@ func TestMergeAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Wait()
-	// Another recording does not take the place of what is left.
-	if code, talk := recordFabricCommand(t.Context(), c.Args[3:]...); code != 1 || !strings.Contains(talk, `join it with "blockreel merge run.reel run.reel.payloads -o FILE"`) {
-		t.Errorf("exit code %d: %s", code, talk)
-	}
-	var out, stderr bytes.Buffer
-	if run(context.Background(), []string{"stats", "run.reel"}, strings.NewReader(""), &out, &stderr); !strings.Contains(stderr.String(), "blockreel merge run.reel run.reel.payloads -o FILE joins them") {
-		t.Errorf("nothing is said of the blocks: %s", stderr.String())
-	}
-	stderr.Reset()
-	if code := run(context.Background(), []string{"merge", "run.reel", "run.reel.payloads", "-o", "whole.reel"}, strings.NewReader(""), &out, &stderr); code != 0 {
-		t.Fatalf("exit code %d: %s", code, stderr.String())
-	}
-	if strings.Count(stderr.String(), "the end of the trace is missing") != 2 {
-		t.Errorf("the kill is not told: %s", stderr.String())
-	}
-	file, err := os.ReadFile("whole.reel")
+	file, err := os.ReadFile("run.reel")
 	if err != nil {
 		t.Fatal(err)
 	}
 	report, err := traces.Verify(bytes.NewReader(file))
-	if err != nil || report.Loss != nil || report.Payloads != want || len(report.Findings) > 0 {
-		t.Errorf("joined: %+v, %v", report, err)
+	if report == nil || report.Loss == nil || report.Payloads != want || len(report.Findings) > 0 {
+		t.Errorf("%+v, %v", report, err)
 	}
-	if info, err := os.Stat("whole.reel"); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat("run.reel"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("payloads are for everybody: %v", err)
+	}
+	var out, stderr bytes.Buffer
+	if run(context.Background(), []string{"info", "run.reel"}, strings.NewReader(""), &out, &stderr); !strings.Contains(stderr.String(), "the end of the trace is missing") {
+		t.Errorf("the kill is not told: %s", stderr.String())
+	}
+	// Another recording does not take the place of what is left.
+	if code, talk := recordFabricCommand(t.Context(), c.Args[3:]...); code != 2 || !strings.Contains(talk, "run.reel: it is a trace with payloads; --force replaces it") {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	if left, err := os.ReadFile("run.reel"); err != nil || !bytes.Equal(left, file) {
+		t.Errorf("what was left is changed: %v", err)
 	}
 }
