@@ -18,8 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	recordUntilKilled() // returns unless this is the child of TestKill
-	// Of the long columns of traces that were read; it ends with the last one.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/blockreel/blockreel/internal/offheap.(*mappings).begin.func1"))
+	goleak.VerifyTestMain(m)
 }
 
 func header(streams ...string) traces.Header {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
@@ -98,13 +97,13 @@ func (m *Model) idle(i int) (int64, bool) {
 // next block was in the buffer already, the median of those elsewhere.
 func (m *Model) turnarounds() {
 	n := m.Len()
-	m.Turnaround = offheap.Make[int64](n)
+	m.Turnaround = make([]int64, n)
 	var seen []int64
 	for i := range n {
 		if i+1 < n {
 			if idle, ok := m.idle(i + 1); ok && idle < m.stall() && m.waiting(i+1) {
 				m.Turnaround[i] = idle
-				seen = offheap.Append(seen, idle)
+				seen = append(seen, idle)
 				continue
 			}
 		}
@@ -138,20 +137,20 @@ func (m *Model) measureDoor() {
 			continue
 		}
 		if wait := enqueued[i] - door[i]; wait > retry/2 {
-			polls = offheap.Append(polls, wait/max(1, wait/(retry-retry/100)))
+			polls = append(polls, wait/max(1, wait/(retry-retry/100)))
 		}
 		if i == 0 || enqueued[i-1] == event.Missing {
 			continue
 		}
 		switch came := tl.Value(event.Received, i); {
 		case came != event.Missing:
-			intakes = offheap.Append(intakes, max(door[i]-max(came, enqueued[i-1]), 0))
+			intakes = append(intakes, max(door[i]-max(came, enqueued[i-1]), 0))
 		case m.Blocks.Offered[i]+int64(defaultTransit) < enqueued[i-1]:
-			intakes = offheap.Append(intakes, max(door[i]-enqueued[i-1], 0))
+			intakes = append(intakes, max(door[i]-enqueued[i-1], 0))
 		}
 		popped, done := tl.Value(event.Dequeued, i), tl.Value(event.Committed, i-1)
 		if popped != event.Missing && done != event.Missing && done < enqueued[i] && popped > enqueued[i] {
-			wakes = offheap.Append(wakes, popped-enqueued[i])
+			wakes = append(wakes, popped-enqueued[i])
 		}
 	}
 	if len(polls) >= enough || m.set && len(polls) > 0 {
@@ -187,7 +186,7 @@ func (m *Model) measureRefills() {
 		if last >= 0 {
 			cycle := tl.Value(event.Dequeued, i) - tl.Value(event.Dequeued, last)
 			if cycle < poll*3/2 {
-				cycles, blocks = offheap.Append(cycles, cycle), offheap.Append(blocks, int64(i-last))
+				cycles, blocks = append(cycles, cycle), append(blocks, int64(i-last))
 			}
 		}
 		last = i
@@ -233,7 +232,7 @@ func (m *Model) outage(idle int64) bool {
 // first block after it.
 func (m *Model) transits() {
 	n := m.Len()
-	transit := offheap.Make[int64](n)
+	transit := make([]int64, n)
 	var usual []int64
 	down := 0
 	// Where every door is known, so is the way of a block that came to it behind others.
@@ -261,7 +260,7 @@ func (m *Model) transits() {
 		case outage:
 			down++
 		case i > 0 && free:
-			usual = offheap.Append(usual, t)
+			usual = append(usual, t)
 		}
 	}
 	typical := int64(defaultTransit)

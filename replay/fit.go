@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces/event"
@@ -48,7 +47,6 @@ func (m *Model) fitPoll() {
 	}
 	target := m.Measured.Value(event.Dequeued, last)
 	whole := m.blocks(ledger.Unscaled())
-	defer offheap.Free(whole.Service)
 	blocks := whole.Part(0, last+1)
 	missed := func(poll int64) int64 {
 		cfg := m.Config
@@ -101,7 +99,6 @@ func (m *Model) tryExact() bool {
 	m.exactTransits()
 	m.exactTurnarounds()
 	blocks := m.blocks(ledger.Unscaled())
-	defer offheap.Free(blocks.Service)
 	err := solve(m.Config, blocks, func(from int, out *pipeline.Columns) bool {
 		for i, popped := range out.Dequeued {
 			k := from + i
@@ -121,7 +118,7 @@ func (m *Model) tryExact() bool {
 func (m *Model) exactTransits() {
 	tl := m.Measured
 	received, enqueued := tl.Column(event.Received), tl.Column(event.Enqueued)
-	m.Blocks.Transit = offheap.Make[int64](m.Len())
+	m.Blocks.Transit = make([]int64, m.Len())
 	for i := range m.Blocks.Transit {
 		if i > 0 {
 			room := enqueued[i-1]
@@ -143,7 +140,7 @@ func (m *Model) exactTransits() {
 // asleep before it: then it was shorter than that, and nothing depends on it.
 func (m *Model) exactTurnarounds() {
 	tl := m.Measured
-	m.Turnaround = offheap.Make[int64](m.Len())
+	m.Turnaround = make([]int64, m.Len())
 	for i := range m.Len() - 1 {
 		done, entered, popped := tl.Value(event.Committed, i), tl.Value(event.Enqueued, i+1), tl.Value(event.Dequeued, i+1)
 		if entered > done && popped == entered+int64(m.Config.Wake) {
@@ -157,7 +154,7 @@ func (m *Model) exactTurnarounds() {
 // column of their own.
 func (m *Model) blocks(scale ledger.Scale) pipeline.Blocks {
 	b := m.Blocks
-	b.Service = offheap.Make[int64](m.Len())
+	b.Service = make([]int64, m.Len())
 	for i, t := range m.Times {
 		b.Service[i] = tail(scale.Apply(t)) + at(m.Turnaround, i)
 	}

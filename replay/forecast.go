@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
 )
@@ -18,7 +17,7 @@ func (m *Model) withCost(c *cost.Model) *Model {
 	f := *m
 	f.Exact = false
 	f.Turnaround, f.told = nil, nil
-	f.Times = offheap.Make[ledger.Times](m.Len())
+	f.Times = make([]ledger.Times, m.Len())
 	for i := range f.Times {
 		b := m.forLedger(i)
 		t := c.Times(b.Number, cost.Of(&b))
@@ -39,14 +38,13 @@ func (s *Scenario) tellCosts(models []*Model) (facts, warnings []string) {
 		}
 		warnings = append(warnings, CostWarnings(c)...)
 		for _, m := range models {
-			shapes := offheap.Make[cost.Shape](m.Len())
+			shapes := make([]cost.Shape, m.Len())
 			for i := range shapes {
 				b := m.forLedger(i)
 				shapes[i] = cost.Of(&b)
 			}
 			var said []string
 			weak := slices.Concat(c.Strange(shapes), m.assumptions())
-			offheap.Free(shapes)
 			if c.MadeUp {
 				weak = slices.Concat(weak, m.allValid(), m.noValidation())
 			} else {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
@@ -47,14 +46,6 @@ type job struct {
 	number int
 	// invalid are warnings by which the figures are not valid.
 	invalid []string
-	own     [][]ledger.Times // that are the job's alone
-}
-
-// free gives back what the job has beside its result, which it has made.
-func (j *job) free() {
-	for _, times := range j.own {
-		offheap.Free(times)
-	}
 }
 
 func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
@@ -62,10 +53,8 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var own [][]ledger.Times
 	if set.cost != nil {
 		m = m.withCost(set.cost)
-		own = append(own, m.Times)
 	}
 	if s.Unpaced {
 		cfg = freed(cfg)
@@ -74,10 +63,7 @@ func (s *Scenario) job(m *Model, index int, set Setting) (*job, error) {
 		model: m, cfg: cfg, index: index, committed: s.committed, set: set.under(cfg.Policy),
 		unpaced: s.Unpaced, start: event.Time(m.Blocks.Offered[0]), load: s.load(),
 	}
-	if j.times = m.scaled(s.Scale); s.Scale != ledger.Unscaled() {
-		own = append(own, j.times)
-	}
-	j.own = own
+	j.times = m.scaled(s.Scale)
 	j.out = traces.NewTimeline(s.resultStream(m, cfg, set), m.First, m.Len())
 	for _, k := range []event.Kind{event.Transactions, event.Bytes, event.Writes} {
 		j.out.ShareColumn(k, m.Measured)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/ledger"
@@ -101,7 +100,6 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, *float64, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
 	if j.times = m.scaled(s.Scale); s.Scale != ledger.Unscaled() {
-		defer offheap.Free(j.times)
 	}
 	next := 0
 	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) error {

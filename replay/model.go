@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -134,7 +133,7 @@ func covered(tl *traces.Timeline) *traces.Timeline {
 // arrivals fills in when blocks were offered and how large they are.
 func (m *Model) arrivals(cfg ModelConfig) {
 	n := m.Measured.Len()
-	m.Blocks.Offered = offheap.Make[int64](n)
+	m.Blocks.Offered = make([]int64, n)
 	// The orderer's ledger grows in order: a block is in it at the first instant at
 	// which it or a later one was seen there, as package analysis has it.
 	first, holes, late := int64(event.Missing), 0, 0
@@ -171,7 +170,7 @@ func (m *Model) sizes(assumed int64) {
 		fallback = median(observed(m.Measured.Column(event.Bytes)))
 		m.sized = true
 	}
-	m.Blocks.Bytes = offheap.Make[int64](n)
+	m.Blocks.Bytes = make([]int64, n)
 	for i := range n {
 		if v := m.Measured.Value(event.Bytes, i); v != event.Missing {
 			m.Blocks.Bytes[i] = min(max(v, 0), pipeline.MaxBlockBytes)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/driver"
 	"github.com/blockreel/blockreel/replay/ledger"
@@ -381,7 +380,7 @@ func (c measuredServices) take(ctx context.Context, s *Scenario, j *job, spec st
 	key := measuredKey{spec, j.index}
 	if _, done := c[key]; !done {
 		probe := &job{model: j.model, set: j.set, times: j.times, committed: j.committed}
-		times := offheap.Make[ledger.Times](len(j.times))
+		times := make([]ledger.Times, len(j.times))
 		err := s.withLedger(ctx, probe, spec, func(l *fed) error {
 			return l.drive(ctx, func(i int, _ *block.Block, took ledger.Times) { times[i] = took })
 		})

@@ -60,9 +60,6 @@ type Result struct {
 	Alone bool
 }
 
-// Free lets go of the trace's timelines; the figures stay.
-func (r Result) Free() { clear(r.Trace.Timelines) }
-
 // Name names the result, fit for a file: that of its setting, and n20-badger-run2 when it
 // was repeated.
 func (r Result) Name() string {
@@ -345,9 +342,6 @@ func (s *Scenario) replay(ctx context.Context, tr *traces.Trace, models []*Model
 	o.Facts = analysis.AppendNew(o.Facts, late)
 	o.Warnings = analysis.AppendNew(o.Warnings, jointly(models, jobs, func(j *job) []string { return j.warnings }))
 	out.Trace = result
-	for _, j := range jobs {
-		j.free()
-	}
 	return out, nil
 }
 

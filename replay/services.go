@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/block"
 	"github.com/blockreel/blockreel/replay/ledger"
 	"github.com/blockreel/blockreel/traces/event"
@@ -14,7 +13,7 @@ import (
 // services fills in what each block cost the committer.
 func (m *Model) services() {
 	tl := m.Measured
-	m.Times, m.told = offheap.Make[ledger.Times](tl.Len()), offheap.Make[uint8](tl.Len())
+	m.Times, m.told = make([]ledger.Times, tl.Len()), make([]uint8, tl.Len())
 	if tl.Observed(event.Dequeued) == 0 {
 		m.servicesBetweenCommits()
 		return
@@ -32,7 +31,7 @@ func (m *Model) services() {
 		validated := tl.Value(event.Validated, i)
 		if validated == event.Missing {
 			validated = popped
-			unvalidated = offheap.Append(unvalidated, i)
+			unvalidated = append(unvalidated, i)
 		}
 		validated = min(max(validated, popped), max(done, popped))
 		m.Times[i] = ledger.Times{
@@ -40,15 +39,13 @@ func (m *Model) services() {
 			Commit:   bounded(done - validated),
 		}
 		m.Times[i].Stages, m.told[i] = stages(tl.Value, i)
-		known = offheap.Append(known, i)
+		known = append(known, i)
 	}
 	if backwards > 0 {
 		m.warn("%s committed before the pop, as the lines of the log have it; such a service is taken as zero", analysis.FormatBlocks(int64(backwards)))
 	}
 	m.splitServices(known, unvalidated)
 	m.fillTimes(known)
-	offheap.Free(known)
-	offheap.Free(unvalidated)
 }
 
 // splitServices tells validation from commit in those of the known blocks of which the trace
@@ -64,7 +61,7 @@ func (m *Model) splitServices(known, unvalidated []int) {
 			next++
 			continue
 		}
-		others = offheap.Append(others, int64(m.Times[i].Validate))
+		others = append(others, int64(m.Times[i].Validate))
 	}
 	typical := time.Duration(median(others))
 	for _, i := range unvalidated {
@@ -98,11 +95,10 @@ func (m *Model) servicesBetweenCommits() {
 		}
 		m.Times[i].Commit = bounded(done - max(last, m.Blocks.Offered[i]))
 		last = max(last, done)
-		known = offheap.Append(known, i)
+		known = append(known, i)
 	}
 	m.warn("the trace has no dequeued times: the time between two commits is taken as the service, so that waiting for a block counts as work and a larger buffer seems to win nothing")
 	m.fillTimes(known)
-	offheap.Free(known)
 }
 
 // fillTimes gives blocks without a known service the median one.
@@ -110,7 +106,7 @@ func (m *Model) fillTimes(known []int) {
 	if len(known) == len(m.Times) || len(known) == 0 {
 		return
 	}
-	validate, commit := offheap.Make[int64](len(known)), offheap.Make[int64](len(known))
+	validate, commit := make([]int64, len(known)), make([]int64, len(known))
 	for k, i := range known {
 		validate[k], commit[k] = int64(m.Times[i].Validate), int64(m.Times[i].Commit)
 	}
@@ -180,7 +176,7 @@ func (m *Model) scaled(scale ledger.Scale) []ledger.Times {
 	if scale == ledger.Unscaled() {
 		return m.Times
 	}
-	times := offheap.Make[ledger.Times](m.Len())
+	times := make([]ledger.Times, m.Len())
 	for i, t := range m.Times {
 		times[i] = scale.Apply(t)
 	}
@@ -194,7 +190,7 @@ func bounded(ns int64) time.Duration { return min(max(time.Duration(ns), 0), max
 
 // observed returns the values of a column that are there.
 func observed(column []int64) []int64 {
-	values := offheap.Make[int64](len(column))[:0]
+	values := make([]int64, len(column))[:0]
 	for _, v := range column {
 		if v != event.Missing {
 			values = append(values, v)
@@ -203,9 +199,8 @@ func observed(column []int64) []int64 {
 	return values
 }
 
-// median is the middle one of values, which it frees; 0 of none.
+// median is the middle one of values; 0 of none.
 func median(values []int64) int64 {
-	defer offheap.Free(values)
 	if len(values) == 0 {
 		return 0
 	}

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/offheap"
 	"github.com/blockreel/blockreel/replay/cost"
 	"github.com/blockreel/blockreel/replay/pipeline"
 	"github.com/blockreel/blockreel/traces"
@@ -93,7 +92,6 @@ func SweepTrace(ctx context.Context, tr *traces.Trace, s Scenario) (*SweepResult
 		if curves[i], err = s.curve(m); err != nil {
 			return nil, err
 		}
-		defer curves[i].free()
 		r.Facts = append(r.Facts, named(models, m, m.Facts)...)
 		said = append(said, warningsOf(models, m, m.Warnings)...)
 		r.Streams = append(r.Streams, analysis.Sweep{
@@ -139,12 +137,6 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 				walkers[i] = newWalker(c)
 			}
 			var pooled []int64
-			defer func() {
-				for i := range walkers {
-					walkers[i].free()
-				}
-				offheap.Free(pooled)
-			}()
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {
 				batch := (i - w*n/workers) % together
 				if batch == 0 {
@@ -158,7 +150,7 @@ func (s *Scenario) walk(ctx context.Context, curves []*curve, r *SweepResult) er
 				for j := range walkers {
 					r.Streams[j].Points[i] = walkers[j].point(batch)
 					if len(walkers) > 1 {
-						pooled = offheap.Append(pooled, walkers[j].latency...)
+						pooled = append(pooled, walkers[j].latency...)
 					}
 				}
 				r.Points[i] = joint(r.Streams, i, pooled)
@@ -245,11 +237,6 @@ type curve struct {
 	floor int64
 }
 
-func (c *curve) free() {
-	offheap.Free(c.blocks.Service)
-	offheap.Free(c.tail)
-}
-
 func (c *curve) len() int { return c.blocks.Len() }
 
 func (s *Scenario) curve(m *Model) (*curve, error) {
@@ -257,7 +244,7 @@ func (s *Scenario) curve(m *Model) (*curve, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &curve{cfg: cfg, blocks: m.blocks(s.Scale), sized: m.sized, tail: offheap.Make[int64](m.Len())}
+	c := &curve{cfg: cfg, blocks: m.blocks(s.Scale), sized: m.sized, tail: make([]int64, m.Len())}
 	for i, t := range m.Times {
 		c.tail[i] = tail(s.Scale.Apply(t))
 	}
@@ -297,18 +284,11 @@ type walker struct {
 }
 
 func newWalker(c *curve) walker {
-	w := walker{curve: c, latency: offheap.Make[int64](c.len())}
+	w := walker{curve: c, latency: make([]int64, c.len())}
 	for i := range w.committed {
-		w.committed[i] = offheap.Make[int64](c.len())
+		w.committed[i] = make([]int64, c.len())
 	}
 	return w
-}
-
-func (w *walker) free() {
-	for _, c := range w.committed {
-		offheap.Free(c)
-	}
-	offheap.Free(w.latency)
 }
 
 // sweep finds the commits for buffer sizes.
@@ -327,9 +307,6 @@ func (w *walker) point(lane int) analysis.SweepPoint {
 	found, committed, offered := w.found[lane], w.committed[lane], w.blocks.Offered
 	gap, held := 0, 0 // held: blocks committed when block i is offered
 	for i, t := range offered {
-		if i%offheap.Breath == 0 {
-			offheap.Breathe()
-		}
 		w.latency[i] = committed[i] - t
 		if i+1 < len(offered) && offered[i+1] == t {
 			continue // the height at this instant is that of the last block offered in it

@@ -85,8 +85,6 @@ func (w *whatIf) add(r replay.Result) error {
 	w.ledgers = append(w.ledgers, r.Measured...)
 	if w.keep != nil {
 		w.keep(r)
-	} else {
-		defer r.Free()
 	}
 	if w.dir == "" {
 		return nil

@@ -20,7 +20,7 @@ const (
 // test, so that a new room states its place.
 var allowed = map[string][]string{
 	"traces/event":                  {},
-	"traces":                        {"internal/offheap", "traces/event", "internal/outfile"},
+	"traces":                        {"traces/event", "internal/outfile"},
 	"recorder":                      {"traces", "traces/event"},
 	"recorder/fabriclog":            {"traces", "traces/event"},
 	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "internal/fabric/proto/common", "traces", "traces/event"},
@@ -39,9 +39,9 @@ var allowed = map[string][]string{
 	"replay/network/metrics":        {"replay/network", "traces", "traces/event"},
 	"replay/serve":                  {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", fabricProto + "common", fabricProto + "peer", "internal/outfile", "recorder", "replay/driver", "traces", "traces/event"},
 	"replay/cost":                   {"replay/block", "traces/event", "analysis"},
-	"replay":                        {"internal/offheap", "replay/pipeline", "replay/driver", "replay/ledger", "replay/cost", "replay/block", "traces", "traces/event", "analysis"},
-	"analysis":                      {"internal/offheap", "traces", "traces/event"},
-	"analysis/chart":                {"internal/offheap", "internal/outfile", "analysis", "traces", "traces/event"},
+	"replay":                        {"replay/pipeline", "replay/driver", "replay/ledger", "replay/cost", "replay/block", "traces", "traces/event", "analysis"},
+	"analysis":                      {"traces", "traces/event"},
+	"analysis/chart":                {"internal/outfile", "analysis", "traces", "traces/event"},
 	"analysis/report":               {"analysis", "traces", "traces/event"},
 	"cmd/blockreel":                 {"*"},
 	"internal/fabric/blockfile":     {"internal/fabric"},
@@ -61,7 +61,6 @@ var allowed = map[string][]string{
 	"internal/fabric/proto/rwset":   {},
 	"internal/fabric/proto/kvrwset": {},
 	"internal/golden":               {},
-	"internal/offheap":              {},
 	"internal/outfile":              {},
 	"internal/lint":                 {},
 }

@@ -107,7 +107,7 @@ func (t *trial) run(held func(at, n int) bool) {
 // error is that of the time of all blocks that were held out.
 func (t *trial) error() float64 { return relative(sumOf(t.predicted), sumOf(t.measured)) }
 
-// tailError is that of their 99th percentile. It reorders them.
+// tailError is that of their 99th percentile.
 func (t *trial) tailError() float64 {
 	return relative(float64(analysis.Percentile(t.predicted, 99)), float64(analysis.Percentile(t.measured, 99)))
 }
@@ -119,7 +119,7 @@ func sumOf(values []int64) (sum float64) {
 	return sum
 }
 
-// median is the middle one of values, which it reorders.
+// median is the middle one of values.
 func median(values []int64) float64 { return float64(analysis.Percentile(values, 50)) }
 
 // larger is the one of greater magnitude.
