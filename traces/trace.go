@@ -97,18 +97,19 @@ type Note struct {
 	Stream int
 	// Kind is one of the Note constants; unknown kinds are kept.
 	Kind string
-	// Text is a sentence for people, or a number for counting kinds.
+	// Text is a finding, a sentence for people, or a number, depending on the kind.
 	Text string
 }
 
 // Kinds of notes.
 const (
-	NoteWarning = "warning" // Text tells what weakens the figures of this trace
+	NoteFinding = "finding" // Text is a [finding.Finding] in JSON, without its stream
 	NoteDropped = "dropped" // Text is the number of events that the recorder dropped
-	NoteFact    = "fact"    // Text tells how something in the trace was obtained
 
-	// NotePayloads: Text tells of the payloads that the trace holds. Where they are left out, so
-	// is the note.
+	// Kinds of notes in words, which older versions wrote: what weakens the figures of the
+	// trace, how something in it was obtained, and the same of its payloads.
+	NoteWarning  = "warning"
+	NoteFact     = "fact"
 	NotePayloads = "payloads"
 
 	// NoteDroppedSamples is of the whole trace; Text is the number of samples that the
