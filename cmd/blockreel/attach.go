@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/internal/outfile"
 	"github.com/blockreel/blockreel/recorder/attach"
 	"github.com/blockreel/blockreel/traces"
@@ -101,9 +100,9 @@ which a trace of a long-lived channel may need. Blocks behind the last one are l
 }
 
 // blockFiles are the files that --blocks names, none of which is output.
-func blockFiles(c *cobra.Command, named []string, output string) (all []blockfile.Source, err error) {
+func blockFiles(c *cobra.Command, named []string, output string) (all []attach.Source, err error) {
 	for _, path := range named {
-		files, err := blockfile.Expand(path)
+		files, err := attach.Expand(path)
 		if err != nil {
 			return nil, fmt.Errorf("--blocks: %w", err)
 		}
@@ -144,7 +143,7 @@ func attachBlocks(c *cobra.Command, tr *traces.Trace, cfg attach.Config, output 
 		err = outfile.WritePrivate(output, write) // payloads are somebody's ledger
 	}
 	_ = bar.Finish()
-	if errors.Is(failed, blockfile.ErrUnknown) { // the output has no part in it
+	if errors.Is(failed, attach.ErrUnknown) { // the output has no part in it
 		return fmt.Errorf("--blocks: %w", failed)
 	}
 	if err != nil {
@@ -169,7 +168,7 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 			if f.Validated {
 				copyOf = "peer's copy"
 			}
-			fmt.Fprintf(stderr, "%s (%v, %s): %s of channel %s from %d on\n", f.Path, f.Layout, copyOf, analysis.FormatBlocks(int64(f.Blocks)), f.Channel, f.First)
+			fmt.Fprintf(stderr, "%s (%s, %s): %s of channel %s from %d on\n", f.Path, f.Layout, copyOf, analysis.FormatBlocks(int64(f.Blocks)), f.Channel, f.First)
 		}
 		if f.Partial > 0 {
 			warn(stderr, "%s ends within a block: its end was left out, %s", f.Path, analysis.FormatCounted(int64(f.Partial), "byte"))

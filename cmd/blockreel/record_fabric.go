@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/recorder/fabricnet"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 // fabricFlags are the flags of record fabric that are no part of its Config.
@@ -103,9 +103,6 @@ Nothing on the wire tells how the peers are configured. A replay asks for N: say
 			if err := fl.config(c, &cfg); err != nil {
 				return err
 			}
-			if end := cfg.Signer.Certificate.NotAfter; time.Now().After(end) {
-				warn(c.ErrOrStderr(), "the identity's certificate has expired on %s: nodes refuse it", end.UTC().Format(time.DateOnly))
-			}
 			return recordFabric(c, cfg, fl)
 		},
 	}
@@ -173,17 +170,18 @@ func (fl *fabricFlags) config(c *cobra.Command, cfg *fabricnet.Config) (err erro
 	return fl.network(c, cfg)
 }
 
-func startAt(from string) (*deliver.Position, error) {
+func startAt(from string) (*event.BlockNum, error) {
 	switch from {
 	case "current":
 		return nil, nil
 	case "oldest":
-		return &deliver.Oldest, nil
+		oldest := fabricnet.Oldest
+		return &oldest, nil
 	}
 	n, err := strconv.ParseUint(from, 10, 63)
 	if err != nil {
 		return nil, fmt.Errorf("--from %q is neither current, oldest nor the number of a block", from)
 	}
-	at := deliver.At(n)
+	at := event.BlockNum(n)
 	return &at, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
@@ -9,15 +10,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
+	"github.com/blockreel/blockreel/internal/fabric/profile"
 	"github.com/blockreel/blockreel/recorder/fabriclog"
 	"github.com/blockreel/blockreel/recorder/fabricnet"
-	"github.com/blockreel/blockreel/recorder/fabricnet/profile"
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
 	"github.com/blockreel/blockreel/traces"
 )
 
@@ -52,8 +53,9 @@ func (fl *fabricFlags) network(c *cobra.Command, cfg *fabricnet.Config) error {
 	if !c.Flags().Changed("mspid") {
 		mspID = cmp.Or(described.MSPID(), fl.mspID)
 	}
+	var signer *identity.Identity
 	if !c.Flags().Changed("msp") {
-		if cfg.Signer, err = described.Identity(mspID); err != nil {
+		if signer, err = described.Identity(mspID); err != nil {
 			return fmt.Errorf("connection profile %s: %w", fl.profile, err)
 		}
 	}
@@ -64,7 +66,7 @@ func (fl *fabricFlags) network(c *cobra.Command, cfg *fabricnet.Config) error {
 		return usagef(c, "name a peer with --peer or CORE_PEER_ADDRESS")
 	case len(cfg.Channels) == 0:
 		return usagef(c, "name a channel with --channel")
-	case cfg.Signer == nil && (fl.msp == "" || mspID == ""):
+	case signer == nil && (fl.msp == "" || mspID == ""):
 		return usagef(c, "say who asks with --msp and --mspid, or CORE_PEER_MSPCONFIGPATH and CORE_PEER_LOCALMSPID")
 	case len(fl.peerCAs) > 1 && len(fl.peerCAs) != len(fl.peers):
 		return usagef(c, "--tlsRootCertFiles is given %d times for %d peers: give one for all or one for each", len(fl.peerCAs), len(fl.peers))
@@ -72,12 +74,18 @@ func (fl *fabricFlags) network(c *cobra.Command, cfg *fabricnet.Config) error {
 	if err := fl.nodes(c, described, cfg); err != nil {
 		return err
 	}
-	if err := fl.pages(c, cfg); err != nil || cfg.Signer != nil {
+	if err := fl.pages(c, cfg); err != nil {
 		return err
 	}
-	if cfg.Signer, err = identity.LoadMSP(fl.msp, mspID); err != nil {
-		return fmt.Errorf("identity: %w (--msp names a directory with signcerts and keystore)", err)
+	if signer == nil {
+		if signer, err = identity.LoadMSP(fl.msp, mspID); err != nil {
+			return fmt.Errorf("identity: %w (--msp names a directory with signcerts and keystore)", err)
+		}
 	}
+	if end := signer.Certificate.NotAfter; time.Now().After(end) {
+		warn(c.ErrOrStderr(), "the identity's certificate has expired on %s: nodes refuse it", end.UTC().Format(time.DateOnly))
+	}
+	cfg.Signer = signer
 	return nil
 }
 
@@ -162,8 +170,8 @@ func (fl *fabricFlags) pages(c *cobra.Command, cfg *fabricnet.Config) error {
 		}
 		var found []fabricnet.Node
 		for _, n := range nodes {
-			host, _, _ := net.SplitHostPort(n.Endpoint.Address)
-			if named && cmp.Or(n.Name, n.Endpoint.Address) == name || !named && host == u.Hostname() {
+			host, _, _ := net.SplitHostPort(n.Address)
+			if named && cmp.Or(n.Name, n.Address) == name || !named && host == u.Hostname() {
 				found = append(found, n)
 			}
 		}
@@ -173,8 +181,8 @@ func (fl *fabricFlags) pages(c *cobra.Command, cfg *fabricnet.Config) error {
 		case len(found) != 1:
 			return usagef(c, "--metrics %s: %d nodes are at this host: say whose page it is with NODE=URL", text, len(found))
 		}
-		cfg.Metrics = append(cfg.Metrics, scrape.Config{URL: at, Node: cmp.Or(found[0].Name, found[0].Endpoint.Address),
-			Interval: fl.metricsEvery, TLS: found[0].Endpoint.TLS})
+		cfg.Metrics = append(cfg.Metrics, fabricnet.MetricsPage{URL: at, Node: cmp.Or(found[0].Name, found[0].Address),
+			Interval: fl.metricsEvery, TLS: found[0].TLS})
 	}
 	return nil
 }
@@ -182,12 +190,12 @@ func (fl *fabricFlags) pages(c *cobra.Command, cfg *fabricnet.Config) error {
 // described makes a node of the profile's; a CA, a name and a certificate of the command
 // line stand for the profile's.
 func (fl *fabricFlags) described(c *cobra.Command, p *profile.Profile, n profile.Node, ca, serverName string) (fabricnet.Node, error) {
-	node := fabricnet.Node{Name: n.Name}
-	var err error
-	if node.Endpoint, err = p.Endpoint(n); err != nil {
-		return node, fmt.Errorf("connection profile %s: %w", fl.profile, err)
+	at, err := p.Endpoint(n)
+	if err != nil {
+		return fabricnet.Node{}, fmt.Errorf("connection profile %s: %w", fl.profile, err)
 	}
-	ends := node.Endpoint.TLS
+	ends := at.TLS
+	node := fabricnet.Node{Name: n.Name, Address: at.Address, TLS: ends}
 	if ends == nil {
 		return node, nil
 	}
@@ -195,11 +203,11 @@ func (fl *fabricFlags) described(c *cobra.Command, p *profile.Profile, n profile
 	if err != nil {
 		return node, err
 	}
-	if flags.Certificate != nil && (ends.Certificate == nil || c.Flags().Changed("certfile")) {
-		ends.Certificate = flags.Certificate
+	if flags.Certificates != nil && (ends.Certificates == nil || c.Flags().Changed("certfile")) {
+		ends.Certificates = flags.Certificates
 	}
-	if flags.Roots != nil {
-		ends.Roots = flags.Roots
+	if flags.RootCAs != nil {
+		ends.RootCAs = flags.RootCAs
 	}
 	ends.ServerName = cmp.Or(serverName, ends.ServerName)
 	return node, fl.complete(c, ends)
@@ -214,7 +222,7 @@ func (fl *fabricFlags) addressed(c *cobra.Command, name, address, ca, serverName
 	} else if rest, ok := strings.CutPrefix(address, plainScheme); ok {
 		address, secure = rest, false
 	}
-	node := fabricnet.Node{Name: name, Endpoint: deliver.Endpoint{Address: address}}
+	node := fabricnet.Node{Name: name, Address: address}
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		if fl.profile != "" {
 			return node, fmt.Errorf("neither HOST:PORT nor a name of the connection profile %s", fl.profile)
@@ -228,18 +236,18 @@ func (fl *fabricFlags) addressed(c *cobra.Command, name, address, ca, serverName
 	if err != nil {
 		return node, err
 	}
-	node.Endpoint.TLS = ends
+	node.TLS = ends
 	return node, fl.complete(c, ends)
 }
 
 // complete holds that there is a certificate for mutual TLS, and believes the CAs of the
 // MSP directory if no other was given.
-func (fl *fabricFlags) complete(c *cobra.Command, ends *deliver.TLS) (err error) {
-	if fl.clientAuth && ends.Certificate == nil {
+func (fl *fabricFlags) complete(c *cobra.Command, ends *tls.Config) (err error) {
+	if fl.clientAuth && ends.Certificates == nil {
 		return usagef(c, "--clientauth needs --certfile and --keyfile")
 	}
-	if ends.Roots == nil && fl.msp != "" {
-		ends.Roots, err = identity.LoadTLSRoots(fl.msp)
+	if ends.RootCAs == nil && fl.msp != "" {
+		ends.RootCAs, err = identity.LoadTLSRoots(fl.msp)
 	}
 	return err
 }

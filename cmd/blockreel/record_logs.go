@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/blockreel/blockreel/analysis"
-	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/recorder/attach"
 	"github.com/blockreel/blockreel/recorder/fabriclog"
 	"github.com/blockreel/blockreel/traces"
@@ -132,7 +131,7 @@ func logSources(c *cobra.Command, cfg *fabriclog.Config, orderers, peers, named 
 	return nil
 }
 
-func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []blockfile.Source, output string) error {
+func recordLogs(c *cobra.Command, cfg fabriclog.Config, blocks []attach.Source, output string) error {
 	stderr := c.ErrOrStderr()
 	var total int64
 	for _, sources := range [][]fabriclog.Source{cfg.Orderers, cfg.Peers} {

@@ -104,7 +104,7 @@ func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...stri
 		if err != nil {
 			return fmt.Errorf("peer %s: %w", cmp.Or(name, address), err)
 		}
-		record.Peers = append(record.Peers, serve.Peer{Name: node.Name, Endpoint: node.Endpoint})
+		record.Peers = append(record.Peers, serve.Peer{Name: node.Name, Endpoint: deliver.Endpoint{Address: node.Address, TLS: node.TLS}})
 	}
 	return nil
 }

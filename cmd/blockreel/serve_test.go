@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -90,7 +91,7 @@ func TestServeCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := deliver.Dial(ctx, deliver.Endpoint{Address: m[1], TLS: &deliver.TLS{Roots: org.TLSCA.Pool(), Certificate: &cert}})
+	conn, err := deliver.Dial(ctx, deliver.Endpoint{Address: m[1], TLS: &tls.Config{RootCAs: org.TLSCA.Pool(), Certificates: []tls.Certificate{cert}}})
 	if err != nil {
 		t.Fatal(err)
 	}

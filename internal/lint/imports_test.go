@@ -25,9 +25,7 @@ var allowed = map[string][]string{
 	"recorder":                      {"traces", "traces/event", "traces/finding"},
 	"recorder/fabriclog":            {"traces", "traces/event", "traces/finding"},
 	"recorder/attach":               {"internal/fabric/blockfile", "internal/fabric", "internal/fabric/proto/common", "traces", "traces/event", "traces/finding"},
-	"recorder/fabricnet":            {"recorder", "recorder/fabricnet/scrape", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "traces", "traces/event", "traces/finding"},
-	"recorder/fabricnet/scrape":     {"internal/fabric/deliver"},
-	"recorder/fabricnet/profile":    {"internal/fabric/deliver", "internal/fabric/identity"},
+	"recorder/fabricnet":            {"recorder", "internal/fabric/scrape", "internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "traces", "traces/event", "traces/finding"},
 	"recorder/merge":                {"traces", "traces/event", "traces/finding"},
 	"replay/block":                  {"traces/event"},
 	"replay/pipeline":               {"traces/event"},
@@ -46,6 +44,8 @@ var allowed = map[string][]string{
 	"analysis/report":               {"analysis", "traces", "traces/event", "traces/finding"},
 	"cmd/blockreel":                 {"*"},
 	"internal/fabric/blockfile":     {"internal/fabric"},
+	"internal/fabric/scrape":        {},
+	"internal/fabric/profile":       {"internal/fabric/deliver", "internal/fabric/identity"},
 	"internal/fabric":               {fabricProto + "common", fabricProto + "peer"},
 	"internal/fabric/blocktest":     {},
 	"internal/fabric/fabrictest":    {"internal/fabric", "internal/fabric/deliver", "internal/fabric/identity", "internal/fabric/mint", "internal/fabric/pki", fabricProto + "msp"},
@@ -76,7 +76,7 @@ var only = map[string]string{
 	"github.com/spf13/cobra":              "cmd/blockreel",
 	"github.com/schollz/progressbar":      "cmd/blockreel",
 	"github.com/prometheus/client_golang": "replay/network/metrics",
-	"github.com/prometheus/common":        "recorder/fabricnet/scrape",
+	"github.com/prometheus/common":        "internal/fabric/scrape",
 }
 
 type pkg struct {

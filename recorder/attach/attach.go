@@ -12,7 +12,6 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/blockreel/blockreel/internal/fabric"
-	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -20,7 +19,7 @@ import (
 // Config says what to attach.
 type Config struct {
 	// Files are the files of blocks, in any order.
-	Files []blockfile.Source
+	Files []Source
 	// Channel is the channel to take blocks of; files of others are passed over. Empty
 	// means that every file must be of a channel of the trace.
 	Channel string

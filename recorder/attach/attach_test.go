@@ -117,7 +117,7 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	times := slices.Clone(tr.Timelines[0].Column(event.Committed))
-	r := attached(t, tr, Config{Files: []blockfile.Source{blockfile.File(testdata + "peer-blockfile_000000.zst")}})
+	r := attached(t, tr, Config{Files: []Source{File(testdata + "peer-blockfile_000000.zst")}})
 	if len(r.payloads) != 22 || !slices.Equal(r.Timelines[0].Column(event.Committed), times) {
 		t.Fatalf("%d payloads; times %v", len(r.payloads), r.Timelines[0].Column(event.Committed))
 	}
@@ -154,15 +154,15 @@ func TestSample(t *testing.T) {
 func TestAnyFiles(t *testing.T) {
 	m := maker{channel: "ch1", flags: true}
 	blocks := m.blocks(40)
-	want := attached(t, recorded(4, 30, 2), Config{Files: []blockfile.Source{content("all", blocks...)}})
+	want := attached(t, recorded(4, 30, 2), Config{Files: []Source{content("all", blocks...)}})
 	if len(want.payloads) != 34 || want.report.Channels[0].Earlier != 4 || want.report.Channels[0].After != 6 {
 		t.Fatalf("%d payloads, report %+v", len(want.payloads), want.report)
 	}
-	var single []blockfile.Source
+	var single []Source
 	for i := range blocks {
 		single = append(single, raw("fetched", blocks[len(blocks)-1-i]))
 	}
-	for name, files := range map[string][]blockfile.Source{
+	for name, files := range map[string][]Source{
 		"parts":   {content("b", blocks[20:]...), content("a", blocks[:20]...), raw("empty", nil)},
 		"fetched": single,
 		"packed":  {packed(t, content("all", blocks...), "gzip"), packed(t, content("more", blocks[:7]...), "zstd")},
@@ -174,7 +174,7 @@ func TestAnyFiles(t *testing.T) {
 	}
 }
 
-func packed(t *testing.T, s blockfile.Source, how string) blockfile.Source {
+func packed(t *testing.T, s Source, how string) Source {
 	in, err := s.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -207,26 +207,26 @@ func TestContradictions(t *testing.T) {
 	damaged := slices.Clone(blocks[7])
 	damaged[bytes.Index(damaged, []byte("signature"))] ^= 1
 	for name, c := range map[string]struct {
-		files []blockfile.Source
+		files []Source
 		cfg   Config
 		err   error
 		block event.BlockNum
 		text  string
 	}{
-		"fork in a file":       {files: []blockfile.Source{content("f", append(slices.Clone(blocks[:10]), forked...)...)}, err: ErrFork, block: 10},
-		"fork in the next":     {files: []blockfile.Source{content("a", blocks[:10]...), content("b", forked...)}, err: ErrFork, block: 10},
-		"two copies":           {files: []blockfile.Source{content("a", blocks...), content("b", forked...)}, err: ErrFork, block: 10},
-		"hole in a file":       {files: []blockfile.Source{content("f", slices.Concat(blocks[:9], blocks[10:])...)}, err: ErrHole, block: 10},
-		"hole between":         {files: []blockfile.Source{content("a", blocks[:9]...), content("b", blocks[12:]...)}, err: ErrHole, text: "block 9 "},
-		"out of order":         {files: []blockfile.Source{content("f", blocks[5], blocks[4])}, text: "block 4 of channel ch1: it follows block 5"},
-		"another channel":      {files: []blockfile.Source{content("f", others...)}, text: "block 0 of channel ch2: the trace carries ch1"},
-		"channel midway":       {files: []blockfile.Source{content("f", append(slices.Clone(blocks[:10]), astray.next(2, 30))...)}, text: "block 10 of channel ch2: the blocks before it are of channel ch1"},
-		"no such channel":      {files: []blockfile.Source{content("f", others...)}, cfg: Config{Channel: "ch2"}, text: "no channel ch2"},
-		"all passed over":      {files: []blockfile.Source{content("f", others...)}, cfg: Config{Channel: "ch1"}, text: "no blocks of the trace's channels"},
-		"transactions":         {files: []blockfile.Source{content("f", wide(blocks)...)}, err: ErrContradiction, block: 6, text: "3 transactions, and ch1@peer0 had 2"},
-		"changed":              {files: []blockfile.Source{content("f", slices.Concat(blocks[:7], [][]byte{damaged}, blocks[8:])...)}, err: fabric.ErrDataHash, block: 7},
-		"not blocks":           {files: []blockfile.Source{raw("notes.txt", []byte("hello, world"))}, err: blockfile.ErrUnknown, text: "notes.txt"},
-		"damaged in the midst": {files: []blockfile.Source{raw("f", append(bytes.Clone(slurp(t, content("f", blocks[:5]...))), 0, 0, 0))}, text: "f: no block at byte"},
+		"fork in a file":       {files: []Source{content("f", append(slices.Clone(blocks[:10]), forked...)...)}, err: ErrFork, block: 10},
+		"fork in the next":     {files: []Source{content("a", blocks[:10]...), content("b", forked...)}, err: ErrFork, block: 10},
+		"two copies":           {files: []Source{content("a", blocks...), content("b", forked...)}, err: ErrFork, block: 10},
+		"hole in a file":       {files: []Source{content("f", slices.Concat(blocks[:9], blocks[10:])...)}, err: ErrHole, block: 10},
+		"hole between":         {files: []Source{content("a", blocks[:9]...), content("b", blocks[12:]...)}, err: ErrHole, text: "block 9 "},
+		"out of order":         {files: []Source{content("f", blocks[5], blocks[4])}, text: "block 4 of channel ch1: it follows block 5"},
+		"another channel":      {files: []Source{content("f", others...)}, text: "block 0 of channel ch2: the trace carries ch1"},
+		"channel midway":       {files: []Source{content("f", append(slices.Clone(blocks[:10]), astray.next(2, 30))...)}, text: "block 10 of channel ch2: the blocks before it are of channel ch1"},
+		"no such channel":      {files: []Source{content("f", others...)}, cfg: Config{Channel: "ch2"}, text: "no channel ch2"},
+		"all passed over":      {files: []Source{content("f", others...)}, cfg: Config{Channel: "ch1"}, text: "no blocks of the trace's channels"},
+		"transactions":         {files: []Source{content("f", wide(blocks)...)}, err: ErrContradiction, block: 6, text: "3 transactions, and ch1@peer0 had 2"},
+		"changed":              {files: []Source{content("f", slices.Concat(blocks[:7], [][]byte{damaged}, blocks[8:])...)}, err: fabric.ErrDataHash, block: 7},
+		"not blocks":           {files: []Source{raw("notes.txt", []byte("hello, world"))}, err: blockfile.ErrUnknown, text: "notes.txt"},
+		"damaged in the midst": {files: []Source{raw("f", append(bytes.Clone(slurp(t, content("f", blocks[:5]...))), 0, 0, 0))}, text: "f: no block at byte"},
 		"no file":              {text: "no file of blocks"},
 	} {
 		c.cfg.Files = c.files
@@ -260,7 +260,7 @@ func mustHash(t *testing.T, block []byte) []byte {
 	return h[:]
 }
 
-func slurp(t *testing.T, s blockfile.Source) []byte {
+func slurp(t *testing.T, s Source) []byte {
 	in, err := s.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func TestLate(t *testing.T) {
 		tr := recorded(0, 20, 2)
 		tr.Base = time.Unix(1_763_805_400, 0)
 		m := maker{channel: "ch1", made: seconds}
-		r := attached(t, tr, Config{Files: []blockfile.Source{content("f", m.blocks(20)...)}})
+		r := attached(t, tr, Config{Files: []Source{content("f", m.blocks(20)...)}})
 		if got := r.report.Channels[0].Late; got != want || strings.Contains(r.notes(traces.NoteWarning), "another run") != (want > 0) {
 			t.Errorf("transactions of %d: %d late, %s", seconds, got, r.notes(traces.NoteWarning))
 		}
@@ -290,7 +290,7 @@ func TestLate(t *testing.T) {
 func TestCopies(t *testing.T) {
 	peer, orderer := maker{channel: "ch1", flags: true}, maker{channel: "ch1"}
 	a, b := peer.blocks(20), orderer.blocks(24)
-	r := attached(t, recorded(0, 24, 2), Config{Files: []blockfile.Source{content("orderer", b...), content("peer", a...)}})
+	r := attached(t, recorded(0, 24, 2), Config{Files: []Source{content("orderer", b...), content("peer", a...)}})
 	for n := range event.BlockNum(24) {
 		want := b[n]
 		if n < 20 {
@@ -309,11 +309,11 @@ func TestCopies(t *testing.T) {
 func TestAgain(t *testing.T) {
 	orderer, peer := maker{channel: "ch1"}, maker{channel: "ch1", flags: true}
 	a, b := orderer.blocks(20), peer.blocks(20)
-	half := attached(t, recorded(0, 20, 2), Config{Files: []blockfile.Source{content("orderer", a[:12]...)}})
+	half := attached(t, recorded(0, 20, 2), Config{Files: []Source{content("orderer", a[:12]...)}})
 	if half.report.Channels[0].Without != 8 || !strings.Contains(half.notes(traces.NoteWarning), "8 of 20") {
 		t.Fatalf("report %+v", half.report)
 	}
-	whole := attached(t, half.Trace, Config{Files: []blockfile.Source{content("peer", b...)}, Stored: payloads(t, half.file)})
+	whole := attached(t, half.Trace, Config{Files: []Source{content("peer", b...)}, Stored: payloads(t, half.file)})
 	for n := range event.BlockNum(20) {
 		want := a[n]
 		if n >= 12 {
@@ -327,8 +327,8 @@ func TestAgain(t *testing.T) {
 		t.Errorf("report %+v, warnings %s", c, whole.notes(traces.NoteWarning))
 	}
 	foreign := maker{channel: "ch1", previous: bytes.Repeat([]byte{7}, 32)}
-	half = attached(t, recorded(0, 20, 2), Config{Files: []blockfile.Source{content("later", b[12:]...)}})
-	_, err := write(t, half.Trace, Config{Files: []blockfile.Source{content("f", foreign.blocks(12)...)}, Stored: payloads(t, half.file)})
+	half = attached(t, recorded(0, 20, 2), Config{Files: []Source{content("later", b[12:]...)}})
+	_, err := write(t, half.Trace, Config{Files: []Source{content("f", foreign.blocks(12)...)}, Stored: payloads(t, half.file)})
 	var block *BlockError
 	if !errors.Is(err, ErrFork) || !errors.As(err, &block) || block.Block != 11 {
 		t.Errorf("blocks of another chain before those of the trace: %v", err)
@@ -365,7 +365,7 @@ func TestCommitHashes(t *testing.T) {
 		c.Timelines = []*traces.Timeline{tl}
 		return &c
 	}
-	both := Config{Files: []blockfile.Source{content("orderer", plain...), content("peer", peer[:12]...)}}
+	both := Config{Files: []Source{content("orderer", plain...), content("peer", peer[:12]...)}}
 	r := attached(t, copied(), both)
 	if c := r.report.Channels[0]; c.Hashed != 11 || c.Invalid != 12 || r.value(event.InvalidTransactions, 11) != 1 ||
 		r.value(event.InvalidTransactions, 12) != event.Missing || !strings.Contains(r.notes(traces.NoteFact), "of 11 blocks "+compared) {
@@ -395,7 +395,7 @@ func TestCommitHashes(t *testing.T) {
 
 func TestSizesOnly(t *testing.T) {
 	m := maker{channel: "ch1", flags: true}
-	files := []blockfile.Source{content("f", m.blocks(10)...)}
+	files := []Source{content("f", m.blocks(10)...)}
 	full := attached(t, recorded(0, 10, 2), Config{Files: files})
 	sizes := attached(t, recorded(0, 10, 2), Config{Files: files, SizesOnly: true})
 	if len(full.payloads) != 10 || len(sizes.payloads) != 0 || !slices.Equal(full.Timelines[0].Column(event.Bytes), sizes.Timelines[0].Column(event.Bytes)) {
@@ -411,7 +411,7 @@ func TestPeersOfOneChannel(t *testing.T) {
 	second.Stream = tr.Streams[1]
 	tr.Timelines = append(tr.Timelines, second, traces.NewTimeline(tr.Streams[2], 0, 3))
 	a, b := maker{channel: "ch1", flags: true}, maker{channel: "ch2", flags: true}
-	r := attached(t, tr, Config{Channel: "ch1", Files: []blockfile.Source{content("b", b.blocks(3)...), content("a", a.blocks(15)...)}})
+	r := attached(t, tr, Config{Channel: "ch1", Files: []Source{content("b", b.blocks(3)...), content("a", a.blocks(15)...)}})
 	if len(r.payloads) != 15 || r.Timelines[0].Observed(event.Bytes) != 10 || r.Timelines[1].Observed(event.Bytes) != 10 || r.Timelines[2].Observed(event.Bytes) != 0 {
 		t.Errorf("%d payloads, report %+v", len(r.payloads), r.report)
 	}
@@ -424,7 +424,7 @@ func TestPeersOfOneChannel(t *testing.T) {
 func TestMemory(t *testing.T) {
 	const blocks = 50_000
 	tr := recorded(0, blocks, 2)
-	source := blockfile.Source{Path: "endless", Open: func() (io.ReadCloser, error) {
+	source := Source{Path: "endless", Open: func() (io.ReadCloser, error) {
 		return &endless{maker: maker{channel: "ch1", flags: true}, blocks: blocks, transactions: 2, filler: 1000}, nil
 	}}
 	heap := func() uint64 {
@@ -434,7 +434,7 @@ func TestMemory(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before, most, next := heap(), uint64(0), int64(0)
-	report, err := Write(t.Context(), io.Discard, tr, Config{Files: []blockfile.Source{source}, Progress: func(bytes int64) {
+	report, err := Write(t.Context(), io.Discard, tr, Config{Files: []Source{source}, Progress: func(bytes int64) {
 		if bytes >= next {
 			most, next = max(most, heap()), next+5<<20
 		}
@@ -453,7 +453,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m := maker{channel: "ch1"}
-	if _, err := Write(ctx, io.Discard, recorded(0, 10, 2), Config{Files: []blockfile.Source{content("f", m.blocks(10)...)}}); !errors.Is(err, context.Canceled) {
+	if _, err := Write(ctx, io.Discard, recorded(0, 10, 2), Config{Files: []Source{content("f", m.blocks(10)...)}}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/blockreel/blockreel/internal/fabric"
-	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 )
 
 // A maker makes up a chain of blocks.
@@ -71,7 +70,7 @@ func (m *maker) blocks(n int) (out [][]byte) {
 }
 
 // content is a file in memory: blocks behind their lengths.
-func content(path string, blocks ...[]byte) blockfile.Source {
+func content(path string, blocks ...[]byte) Source {
 	var b []byte
 	for _, block := range blocks {
 		b = append(binary.AppendUvarint(b, uint64(len(block))), block...)
@@ -79,8 +78,8 @@ func content(path string, blocks ...[]byte) blockfile.Source {
 	return raw(path, b)
 }
 
-func raw(path string, b []byte) blockfile.Source {
-	return blockfile.Source{Path: path, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+func raw(path string, b []byte) Source {
+	return Source{Path: path, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 }
 
 // an endless file makes its blocks while it is read.

@@ -1,6 +1,6 @@
 // Package attach adds to a trace what its blocks hold: payloads, sizes, numbers of
 // writes, of transactions, and of those that the peer refused. The blocks come
-// from files that an operator has (internal/fabric/blockfile); stock logs and a copied
+// from files that an operator has, which Expand finds; stock logs and a copied
 // ledger directory are a full recording of a run.
 //
 // The way through it (attach.go: Write):

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/blockreel/blockreel/internal/fabric/blockfile"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -16,7 +15,7 @@ import (
 func TestEarlier(t *testing.T) {
 	m := maker{channel: "ch1", flags: true}
 	blocks := m.blocks(30)
-	whole := []blockfile.Source{content("f", blocks...)}
+	whole := []Source{content("f", blocks...)}
 	for name, c := range map[string]struct {
 		cfg          Config
 		kept, before int64
@@ -24,7 +23,7 @@ func TestEarlier(t *testing.T) {
 		"kept":       {Config{Files: whole}, 10, 0},
 		"left out":   {Config{Files: whole, NoEarlier: true}, 0, 10},
 		"sizes only": {Config{Files: whole, SizesOnly: true}, 0, 10},
-		"two copies": {Config{Files: []blockfile.Source{content("a", blocks...), content("b", blocks[2:12]...)}}, 10, 0},
+		"two copies": {Config{Files: []Source{content("a", blocks...), content("b", blocks[2:12]...)}}, 10, 0},
 	} {
 		r := attached(t, recorded(10, 20, 2), c.cfg)
 		got := r.report.Channels[0]
@@ -53,7 +52,7 @@ func TestEarlierAgain(t *testing.T) {
 		r := result{Trace: recorded(10, 20, 2)}
 		var cfg Config
 		for _, i := range order {
-			cfg.Files = []blockfile.Source{content("f", parts[i]...)}
+			cfg.Files = []Source{content("f", parts[i]...)}
 			r = attached(t, r.Trace, cfg)
 			cfg.Stored = payloads(t, r.file)
 		}
@@ -81,7 +80,7 @@ func TestEarlierContradictions(t *testing.T) {
 		"fork at the trace's start":  {[][][]byte{others[:10], blocks[10:]}, ErrFork, "block 10"},
 		"fork, the later part first": {[][][]byte{blocks[8:], others[:8]}, ErrFork, "block 8"},
 	} {
-		var files []blockfile.Source
+		var files []Source
 		for _, f := range c.files {
 			files = append(files, content("f", f...))
 		}
@@ -93,7 +92,7 @@ func TestEarlierContradictions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	files := []blockfile.Source{content("a", blocks[:3]...), content("b", blocks[10:]...)}
+	files := []Source{content("a", blocks[:3]...), content("b", blocks[10:]...)}
 	if _, err := write(t, recorded(10, 20, 2), Config{Files: files, NoEarlier: true}); err != nil {
 		t.Errorf("without earlier blocks: %v", err)
 	}

@@ -15,8 +15,8 @@ import (
 // A FileReport tells what a file held.
 type FileReport struct {
 	Path string
-	// Layout is zero for an empty file.
-	Layout  blockfile.Layout
+	// Layout is the form of the file, such as "ledger file"; empty if the file is empty.
+	Layout  string
 	Channel string
 	// Validated tells that the blocks carry validation flags: it is a peer's copy.
 	Validated bool
@@ -29,6 +29,9 @@ type FileReport struct {
 	// Partial is the number of bytes of a last record that is not complete.
 	Partial int64
 }
+
+// ErrUnknown is the error for a file without blocks in a known layout.
+var ErrUnknown = blockfile.ErrUnknown
 
 // sniff reads the first block of every file and returns them in the order in which
 // they are to be read.
@@ -64,7 +67,7 @@ func (a *attacher) sniff() ([]file, error) {
 
 type file struct {
 	FileReport
-	source blockfile.Source
+	source Source
 	empty  bool // of whole blocks
 }
 
@@ -74,7 +77,7 @@ func (f *file) sniff() error {
 		return err
 	}
 	defer r.Close()
-	f.Layout = r.Layout()
+	f.Layout = r.Layout().String()
 	b, err := r.Next()
 	if errors.Is(err, io.EOF) {
 		f.empty, f.Partial = true, r.Partial()

@@ -52,7 +52,7 @@ func TestRealRuns(t *testing.T) {
 		{"fabric-2.5-burst-n20-info", "ch1.blocks.zst", 2400, 0, true},
 	} {
 		dir := shared(t, c.run)
-		r := attached(t, logs(t, dir), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(dir, c.file))}})
+		r := attached(t, logs(t, dir), Config{Files: []Source{File(filepath.Join(dir, c.file))}})
 		got := r.report.Channels[0]
 		// Copies with flags are a peer's: they have commit hashes too.
 		if got.Hashed != got.Validated || got.Foreign() != "" || r.Timelines[0].Observed(event.CommitHash) != r.Timelines[0].Len() ||
@@ -101,12 +101,12 @@ func TestForeignRuns(t *testing.T) {
 	const blockfiles, debug, burst = "fabric-2.5-mvcc-blockfiles", "fabric-2.5-mvcc-debug", "fabric-2.5-burst-n20-info"
 	for _, c := range [][3]string{{blockfiles, debug, "ch1.blocks.zst"}, {debug, blockfiles, "peer-blockfile_000000.zst"}, {burst, debug, "ch1.blocks.zst"}} {
 		var block *BlockError
-		_, err := write(t, logs(t, shared(t, c[0])), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(shared(t, c[1]), c[2]))}})
+		_, err := write(t, logs(t, shared(t, c[0])), Config{Files: []Source{File(filepath.Join(shared(t, c[1]), c[2]))}})
 		if !errors.Is(err, ErrContradiction) || !errors.As(err, &block) || block.Block != 4 || !strings.Contains(err.Error(), "commit hash") {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
-	r := attached(t, logs(t, shared(t, blockfiles)), Config{Files: []blockfile.Source{blockfile.File(filepath.Join(shared(t, burst), "ch1.blocks.zst"))}})
+	r := attached(t, logs(t, shared(t, blockfiles)), Config{Files: []Source{File(filepath.Join(shared(t, burst), "ch1.blocks.zst"))}})
 	if c := r.report.Channels[0]; c.Hashed != 0 || !c.Told || !strings.Contains(r.notes(traces.NoteFact), uncompared) {
 		t.Errorf("an orderer's copies: %+v, %s", c, r.notes(traces.NoteFact))
 	}
@@ -135,7 +135,7 @@ func BenchmarkWrite(b *testing.B) {
 		blocks, size = append(blocks, bytes.Clone(block.Raw)), size+int64(len(block.Raw))
 	}
 	for name, cfg := range map[string]Config{"full": {}, "sizes": {SizesOnly: true}} {
-		cfg.Files = []blockfile.Source{content("f", blocks...)}
+		cfg.Files = []Source{content("f", blocks...)}
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(size)
 			for b.Loop() {

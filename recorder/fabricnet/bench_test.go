@@ -128,7 +128,7 @@ func benchmarkRecord(b *testing.B, plain bool, payload Payload) {
 	cfg := Config{Orderer: orderer.node("orderer"), Peers: []Node{peer.node("peer")}, Channels: []string{"ch1"},
 		Signer: org.User.Identity, Payload: payload}
 	if plain {
-		cfg.Orderer.Endpoint.TLS, cfg.Peers[0].Endpoint.TLS = nil, nil
+		cfg.Orderer.TLS, cfg.Peers[0].TLS = nil, nil
 	}
 	net := open(b, cfg)
 	size, n := 0, b.N

@@ -1,16 +1,20 @@
 package fabricnet
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
-	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/identity"
 	"github.com/blockreel/blockreel/recorder"
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
 	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
+
+// Oldest is a Config.From: the first block that a node has.
+const Oldest = event.BlockNum(math.MaxUint64)
 
 // Payload says what of a block is kept beside its times and counts.
 type Payload int
@@ -25,8 +29,44 @@ const (
 // Node is an orderer or a peer to subscribe to.
 type Node struct {
 	// Name stands in the trace. Empty: the address.
-	Name     string
-	Endpoint deliver.Endpoint
+	Name string
+	// Address is host:port.
+	Address string
+	// TLS of the connection. Nil: none. If it has no ServerName, the node's certificate must
+	// have the address's host. Its first certificate is shown to a node that wants mutual TLS.
+	TLS *tls.Config
+}
+
+// Signer signs the requests of a member of an MSP: see LoadIdentity.
+type Signer interface {
+	// Serialize returns the member as a marshalled msp.SerializedIdentity.
+	Serialize() []byte
+	// Sign signs a message as Fabric does: its SHA-256 with ECDSA and a low S, or the message
+	// itself with Ed25519.
+	Sign(message []byte) ([]byte, error)
+}
+
+// LoadIdentity reads the certificate and the key of an MSP directory, which contains signcerts
+// and keystore.
+func LoadIdentity(mspDir, mspID string) (Signer, error) {
+	id, err := identity.LoadMSP(mspDir, mspID)
+	if err != nil {
+		return nil, err
+	}
+	return id, nil
+}
+
+// MetricsPage is the metrics page of a node, for Prometheus.
+type MetricsPage struct {
+	// Node is the name of the orderer or of a peer.
+	Node string
+	// URL of the page. If it lacks a scheme or a path, these are https if there is TLS and http
+	// otherwise, and /metrics.
+	URL string
+	// Interval is the time from one reading to the next. 0 means 1 s.
+	Interval time.Duration
+	// TLS of an https page. Nil: the system's CAs, and no client certificate.
+	TLS *tls.Config
 }
 
 // Config says what to record.
@@ -37,11 +77,11 @@ type Config struct {
 	// Channels, at least one; every peer is recorded on each of them.
 	Channels []string
 	// Signer signs the requests: a reader of the channels.
-	Signer *identity.Identity
-	// From is the first block: Oldest, or a number up to the orderer's height; Wait waits
-	// for a higher one. Blocks from before the recording have no times. Nil: each node's
-	// height when the recording begins.
-	From *deliver.Position
+	Signer Signer
+	// From is the first block, a number up to the orderer's height; Wait waits for a higher
+	// one. Oldest means the first block that each node has. Blocks from before the recording
+	// have no times. Nil: each node's height when the recording begins.
+	From *event.BlockNum
 	// Payload of the blocks, as the orderer sends them.
 	Payload Payload
 	// Wait makes Open try again until the nodes and one of the channels are there; Run
@@ -58,9 +98,8 @@ type Config struct {
 	UntilCaughtUp bool
 	// Quiet: 0 means 2 s.
 	Quiet time.Duration
-	// Metrics are the nodes' metrics pages; Node is a name of the orderer or a peer. One
-	// that cannot be read is noted, and no error.
-	Metrics []scrape.Config
+	// Metrics are the nodes' metrics pages. One that cannot be read is noted, and no error.
+	Metrics []MetricsPage
 	// RoundTripEvery is the time between two measurements of the way to a node and back.
 	// 0 means 5 s.
 	RoundTripEvery time.Duration
@@ -92,7 +131,7 @@ func (c *Config) validate() error {
 	named := map[string]bool{}
 	for i := range c.Peers {
 		if c.Peers[i].Name == "" {
-			c.Peers[i].Name = c.Peers[i].Endpoint.Address
+			c.Peers[i].Name = c.Peers[i].Address
 		}
 		if named[c.Peers[i].Name] {
 			return fmt.Errorf("two peers are called %s", c.Peers[i].Name)
@@ -100,7 +139,7 @@ func (c *Config) validate() error {
 		named[c.Peers[i].Name] = true
 	}
 	if c.Orderer.Name == "" {
-		c.Orderer.Name = c.Orderer.Endpoint.Address
+		c.Orderer.Name = c.Orderer.Address
 	}
 	for _, page := range c.Metrics {
 		if page.Node != c.Orderer.Name && !named[page.Node] {

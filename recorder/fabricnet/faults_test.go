@@ -20,8 +20,8 @@ import (
 // through puts a proxy before a node.
 func through(t *testing.T, n *Node) *fabrictest.Proxy {
 	t.Helper()
-	p := fabrictest.StartProxy(t, n.Endpoint.Address)
-	n.Endpoint.Address = p.Address
+	p := fabrictest.StartProxy(t, n.Address)
+	n.Address = p.Address
 	return p
 }
 
@@ -298,7 +298,7 @@ func TestOpenInterrupted(t *testing.T) {
 		}
 	}()
 	b.config.Wait = true
-	b.config.Peers[0].Endpoint.Address = listener.Addr().String()
+	b.config.Peers[0].Address = listener.Addr().String()
 	_, err = Open(ctx, b.config)
 	listener.Close()
 	<-done

@@ -3,6 +3,7 @@ package fabricnet
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"slices"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/blockreel/blockreel/internal/fabric/fabrictest"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 	"github.com/blockreel/blockreel/traces"
+	"github.com/blockreel/blockreel/traces/event"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +41,7 @@ func newServer(t testing.TB, org *fabrictest.Org, request pki.Request, ledgers m
 }
 
 func (s *server) node(name string) Node {
-	return Node{Name: name, Endpoint: deliver.Endpoint{Address: s.Address, TLS: &deliver.TLS{Roots: s.org.TLSCA.Pool()}}}
+	return Node{Name: name, Address: s.Address, TLS: &tls.Config{RootCAs: s.org.TLSCA.Pool()}}
 }
 
 // testbed is an orderer and a peer of one organization with some channels.
@@ -159,4 +161,9 @@ func read(t testing.TB, file []byte) *traces.Trace {
 		t.Fatal(err)
 	}
 	return tr
+}
+
+func oldest() *event.BlockNum {
+	from := Oldest
+	return &from
 }

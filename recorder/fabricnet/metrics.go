@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
+	"github.com/blockreel/blockreel/internal/fabric/scrape"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -32,10 +32,10 @@ type metrics struct {
 // stop is a channel at a node.
 type stop struct{ node, channel string }
 
-func newMetrics(pages []scrape.Config) (*metrics, error) {
+func newMetrics(pages []MetricsPage) (*metrics, error) {
 	m := &metrics{depths: map[stop]float64{}, lost: map[string]scrape.Outage{}}
 	for _, cfg := range pages {
-		page, err := scrape.New(cfg)
+		page, err := scrape.New(scrape.Config{URL: cfg.URL, Node: cfg.Node, Interval: cfg.Interval, TLS: cfg.TLS})
 		if err != nil {
 			return nil, err
 		}

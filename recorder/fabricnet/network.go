@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
+	"github.com/blockreel/blockreel/internal/fabric/scrape"
 	"github.com/blockreel/blockreel/recorder"
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
 	"github.com/blockreel/blockreel/traces"
 )
 

@@ -233,8 +233,8 @@ func TestRefusals(t *testing.T) {
 		change func(*Config)
 		text   string
 	}{
-		"wrong CA":  {func(c *Config) { c.Orderer.Endpoint.TLS.Roots = stranger.TLSCA.Pool() }, "orderer orderer: connect to"},
-		"host name": {func(c *Config) { c.Peers[0].Endpoint.TLS.ServerName = "peer0" }, "peer peer0: connect to"},
+		"wrong CA":  {func(c *Config) { c.Orderer.TLS.RootCAs = stranger.TLSCA.Pool() }, "orderer orderer: connect to"},
+		"host name": {func(c *Config) { c.Peers[0].TLS.ServerName = "peer0" }, "peer peer0: connect to"},
 		"forbidden": {func(c *Config) { c.Signer = stranger.User.Identity }, "channel ch1: FORBIDDEN"},
 		"expired": {func(c *Config) {
 			old := newServer(t, b.org, pki.Request{NotAfter: time.Now().Add(-time.Hour)}, b.peer.ledgers)
@@ -309,7 +309,7 @@ func TestWait(t *testing.T) {
 // TestUntilCaughtUp reads a chain from its beginning and ends by itself.
 func TestUntilCaughtUp(t *testing.T) {
 	b := newTestbed(t, 20, 20, 20, "ch1", "ch2")
-	b.config.From, b.config.UntilCaughtUp, b.config.Payload = &deliver.Oldest, true, PayloadHeaders
+	b.config.From, b.config.UntilCaughtUp, b.config.Payload = oldest(), true, PayloadHeaders
 	r := record(t, b.config)
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
@@ -397,7 +397,7 @@ func TestOldest(t *testing.T) {
 	b.orderer.Server.Ledgers = func(channel string) (deliver.Ledger, bool) {
 		return slow{b.orderer.ledgers[channel], 19, release}, true
 	}
-	b.config.From, b.config.UntilCaughtUp, b.config.Payload = &deliver.Oldest, true, PayloadFull
+	b.config.From, b.config.UntilCaughtUp, b.config.Payload = oldest(), true, PayloadFull
 	r := record(t, b.config)
 	for _, s := range r.net.Status() {
 		if s.Offered != 20 || s.Committed != 18 {
@@ -430,7 +430,7 @@ func TestOldest(t *testing.T) {
 // TestAhead asks for a block that is not there yet.
 func TestAhead(t *testing.T) {
 	b := newTestbed(t, 9, 5, 5, "ch1")
-	at := deliver.At(7)
+	at := event.BlockNum(7)
 	b.config.From = &at
 	_, err := Open(t.Context(), b.config)
 	var ahead *AheadError

@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
-	"github.com/blockreel/blockreel/internal/fabric/identity"
 )
 
-// NodeError says which node has failed, and on which channel; Err is what package
-// deliver says, or a *fabric.ChainError.
+// NodeError says which node has failed, and on which channel.
 type NodeError struct {
 	// Orderer tells whether the node is the orderer; otherwise it is a peer.
 	Orderer bool
@@ -45,6 +43,10 @@ func bare(err error) error {
 
 func (e *NodeError) Unwrap() error { return e.Err }
 
+// Permanent reports whether another try would fail as well: the node has refused the request,
+// or a certificate, a name or an identity is wrong.
+func (e *NodeError) Permanent() bool { return deliver.Permanent(e.Err) }
+
 func role(orderer bool) string {
 	if orderer {
 		return "orderer"
@@ -56,7 +58,7 @@ func role(orderer bool) string {
 type node struct {
 	Node
 	service deliver.Service
-	signer  *identity.Identity
+	signer  Signer
 	conn    *deliver.Conn
 	retry   deliver.Backoff
 	outage  outage
@@ -89,7 +91,7 @@ func (n *Network) dial(ctx context.Context, nd *node) error {
 	b := nd.retry
 	for told := false; ; told = true {
 		var err error
-		if nd.conn, err = deliver.Dial(ctx, nd.Endpoint); err == nil {
+		if nd.conn, err = deliver.Dial(ctx, deliver.Endpoint{Address: nd.Address, TLS: nd.TLS}); err == nil {
 			return nil
 		}
 		failed := nd.fail("", err)

@@ -72,9 +72,15 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 	for _, s := range c.streams {
 		all = append(all, s.peer)
 	}
+	var start *deliver.Position
 	from, numbered := uint64(0), false
 	if n.cfg.From != nil {
-		from, numbered = n.cfg.From.Number()
+		position := deliver.Oldest
+		if *n.cfg.From != Oldest {
+			from, numbered = uint64(*n.cfg.From), true
+			position = deliver.At(from)
+		}
+		start = &position
 	}
 	for i, s := range all {
 		var err error
@@ -87,12 +93,12 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 	}
 	// What the peers have yet to commit is read beside the blocks that come, and so is what
 	// the Config wants: a block that comes must not wait behind them.
-	start, lowest := n.cfg.From, c.orderer.first.Blocks
+	lowest := c.orderer.first.Blocks
 	for _, s := range c.streams {
 		s.from = max(s.peer.first.Blocks, from)
 		lowest = min(lowest, s.from)
 		s.peer.begin()
-		c.read(s.peer, n.cfg.From, s.peer.first.Blocks)
+		c.read(s.peer, start, s.peer.first.Blocks)
 	}
 	if start == nil {
 		at := deliver.At(lowest)

@@ -5,12 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"
 )
@@ -34,7 +34,9 @@ func TestObserving(t *testing.T) {
 			b.config.RoundTripEvery = time.Hour // one measurement, at the beginning
 			r := record(t, b.config)
 			b.extend(t, r, 10)
-			r.await(t, "all are in", func(s Status) bool { return s.Blocks == 8 })
+			r.await(t, "all are in, and the ways are measured", func(s Status) bool {
+				return s.Blocks == 8 && !slices.ContainsFunc(r.net.nodes, func(n *node) bool { return n.lastAnswer().IsZero() })
+			})
 			node, kind, other := b.orderer, event.Offered, "peer0"
 			if down == "peer0" {
 				node, kind, other = b.peer, event.Committed, "orderer"
@@ -125,7 +127,7 @@ func TestMetrics(t *testing.T) {
 	}))
 	t.Cleanup(page.Close)
 	b := newTestbed(t, 5, 2, 2, "ch1")
-	b.config.Metrics = []scrape.Config{{URL: page.URL, Node: "peer0", Interval: 10 * time.Millisecond}}
+	b.config.Metrics = []MetricsPage{{URL: page.URL, Node: "peer0", Interval: 10 * time.Millisecond}}
 	r := record(t, b.config)
 	r.await(t, "the depth is known", func(s Status) bool { return s.Depth == 17 })
 	away.Store(true)
@@ -146,11 +148,11 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("commits of blocks %s", got)
 	}
 
-	b.config.Metrics = []scrape.Config{{URL: page.URL, Node: "peer9"}}
+	b.config.Metrics = []MetricsPage{{URL: page.URL, Node: "peer9"}}
 	if _, err := Open(t.Context(), b.config); err == nil || !strings.Contains(err.Error(), `no node is called "peer9"`) {
 		t.Error(err)
 	}
-	b.config.Metrics = []scrape.Config{{URL: "ftp://x", Node: "peer0"}}
+	b.config.Metrics = []MetricsPage{{URL: "ftp://x", Node: "peer0"}}
 	if _, err := Open(t.Context(), b.config); err == nil {
 		t.Error("a page at ftp")
 	}

@@ -97,13 +97,13 @@ func newTrust(c *Config, all ...*member) trust {
 
 // endpoint is the orderer's as the peer dials it.
 func endpoint(c *Config, orderer, peer *member, address string) (deliver.Endpoint, error) {
-	t := &deliver.TLS{Roots: pki.TLSRoots(orderer.org), ServerName: orderer.host}
+	t := &tls.Config{RootCAs: pki.TLSRoots(orderer.org), ServerName: orderer.host}
 	if c.MutualTLS {
 		pair, err := peer.tls.TLS()
 		if err != nil {
 			return deliver.Endpoint{}, err
 		}
-		t.Certificate = &tls.Certificate{Certificate: pair.Certificate, PrivateKey: pair.PrivateKey}
+		t.Certificates = []tls.Certificate{{Certificate: pair.Certificate, PrivateKey: pair.PrivateKey}}
 	}
 	return deliver.Endpoint{Address: address, TLS: t}, nil
 }

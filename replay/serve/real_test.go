@@ -19,16 +19,16 @@ import (
 )
 
 // dump is a file of blocks behind their lengths.
-func dump(blocks [][]byte) blockfile.Source {
+func dump(blocks [][]byte) attach.Source {
 	var b []byte
 	for _, raw := range blocks {
 		b = append(binary.AppendUvarint(b, uint64(len(raw))), raw...)
 	}
-	return blockfile.Source{Path: "dump", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+	return attach.Source{Path: "dump", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 }
 
 // contents reads a file of blocks.
-func contents(t *testing.T, s blockfile.Source) (blocks [][]byte) {
+func contents(t *testing.T, s attach.Source) (blocks [][]byte) {
 	t.Helper()
 	in, err := s.Open()
 	if err != nil {
@@ -56,9 +56,9 @@ func contents(t *testing.T, s blockfile.Source) (blocks [][]byte) {
 // way of attach, a trace file, and a server that a peer with nothing but genesis reads.
 func TestFromFileToWire(t *testing.T) {
 	shared := filepath.Join("..", "..", "..", "shared", "data")
-	for name, source := range map[string]func(*testing.T) blockfile.Source{
-		"minted":                        func(t *testing.T) blockfile.Source { return dump(fabrictest.NewOrg(t).Chain(t, "ch1", 50, 20_000)) },
-		"sample":                        func(t *testing.T) blockfile.Source { return dump(sampleRun(t, "ch1", 0).blocks) },
+	for name, source := range map[string]func(*testing.T) attach.Source{
+		"minted":                        func(t *testing.T) attach.Source { return dump(fabrictest.NewOrg(t).Chain(t, "ch1", 50, 20_000)) },
+		"sample":                        func(t *testing.T) attach.Source { return dump(sampleRun(t, "ch1", 0).blocks) },
 		"mvcc-blockfiles/peer":          sharedFile(shared, "fabric-2.5-mvcc-blockfiles", "peer-blockfile_000000.zst"),
 		"mvcc-blockfiles/orderer":       sharedFile(shared, "fabric-2.5-mvcc-blockfiles", "orderer-blockfile_000000.zst"),
 		"mvcc-debug, a dump":            sharedFile(shared, "fabric-2.5-mvcc-debug", "ch1.blocks.zst"),
@@ -73,17 +73,17 @@ func TestFromFileToWire(t *testing.T) {
 	}
 }
 
-func sharedFile(shared, run, file string) func(*testing.T) blockfile.Source {
-	return func(t *testing.T) blockfile.Source {
+func sharedFile(shared, run, file string) func(*testing.T) attach.Source {
+	return func(t *testing.T) attach.Source {
 		path := filepath.Join(shared, run, file)
 		if _, err := os.Stat(path); err != nil {
 			t.Skipf("the real run %s is not here", run)
 		}
-		return blockfile.File(path)
+		return attach.File(path)
 	}
 }
 
-func roundTrip(t *testing.T, source blockfile.Source) {
+func roundTrip(t *testing.T, source attach.Source) {
 	const early = 4 // what the recording did not see
 	want := contents(t, source)
 	tr := &traces.Trace{Header: traces.Header{Source: "test", Streams: []traces.Stream{{Channel: "ch1", Peer: "peer0"}}}}
@@ -93,7 +93,7 @@ func roundTrip(t *testing.T, source blockfile.Source) {
 	}
 	tr.Timelines = []*traces.Timeline{tl}
 	var file bytes.Buffer
-	if _, err := attach.Write(t.Context(), &file, tr, attach.Config{Files: []blockfile.Source{source}}); err != nil {
+	if _, err := attach.Write(t.Context(), &file, tr, attach.Config{Files: []attach.Source{source}}); err != nil {
 		t.Fatal(err)
 	}
 	tr, err := traces.Read(bytes.NewReader(file.Bytes()))

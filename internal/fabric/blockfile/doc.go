@@ -1,9 +1,8 @@
 // Package blockfile reads blocks of Hyperledger Fabric from files that an operator already has.
 //
-//  1. source.go: Expand finds the files that a path names.
-//  2. reader.go: a Reader undoes gzip or zstd, finds out the layout (layout.go), and returns
+//  1. reader.go: a Reader undoes gzip or zstd, finds out the layout (layout.go), and returns
 //     block by block as a fabric.Block.
-//  3. record.go converts a record of a ledger file into a marshalled block; append.go back.
+//  2. record.go converts a record of a ledger file into a marshalled block; append.go back.
 //
 // The layouts are
 //

@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
@@ -91,7 +92,7 @@ func TestBrokenAnswers(t *testing.T) {
 			defer web.Close()
 			roots := x509.NewCertPool()
 			roots.AddCert(web.Certificate())
-			conn := dial(t, deliver.Endpoint{Address: web.Listener.Addr().String(), TLS: &deliver.TLS{Roots: roots}})
+			conn := dial(t, deliver.Endpoint{Address: web.Listener.Addr().String(), TLS: &tls.Config{RootCAs: roots}})
 			defer conn.Close()
 			stream := open(t, conn, deliver.Orderer, fabrictest.NewOrg(t).User, deliver.Seek{Channel: "ch1"})
 			d, err := stream.Recv()

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/blockreel/blockreel/internal/fabric"
-	"github.com/blockreel/blockreel/internal/fabric/identity"
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
@@ -52,7 +51,7 @@ type Stream struct {
 
 // Deliver asks a node for blocks. The request is signed by signer and bound to the
 // connection's TLS certificate. The node's answer comes with the first Recv.
-func (c *Conn) Deliver(ctx context.Context, service Service, signer *identity.Identity, seek Seek) (*Stream, error) {
+func (c *Conn) Deliver(ctx context.Context, service Service, signer Signer, seek Seek) (*Stream, error) {
 	envelope, err := seek.Envelope(signer, c.tlsCert)
 	if err != nil {
 		return nil, err

@@ -35,33 +35,23 @@ const (
 type Endpoint struct {
 	// Address is host:port.
 	Address string
-	// TLS of the connection. Nil: none.
-	TLS *TLS
+	// TLS of the connection. Nil: none. If it has no ServerName, the node's certificate must
+	// have the address's host. Its first certificate is shown to a node that wants mutual TLS.
+	TLS *tls.Config
 }
 
-// TLS is a client's end of TLS.
-type TLS struct {
-	// Roots are the TLS CAs that the node's certificate may come from. Nil: the system's.
-	Roots *x509.CertPool
-	// Certificate is shown to the node when it wants mutual TLS. Nil: none.
-	Certificate *tls.Certificate
-	// ServerName is the name that the node's certificate must have. Empty: the
-	// address's host.
-	ServerName string
-}
-
-// LoadTLS reads a client's end of TLS from PEM files. Empty names are left out; a
-// certificate needs its key.
-func LoadTLS(rootFile, certFile, keyFile, serverName string) (*TLS, error) {
-	t := &TLS{ServerName: serverName}
+// LoadTLS reads a client's end of TLS from PEM files: the CAs of the node's certificate, and a
+// certificate with its key. Empty names are left out.
+func LoadTLS(rootFile, certFile, keyFile, serverName string) (*tls.Config, error) {
+	t := &tls.Config{ServerName: serverName}
 	if rootFile != "" {
 		data, err := os.ReadFile(rootFile)
 		if err != nil {
 			return nil, fmt.Errorf("TLS CA certificates: %w", err)
 		}
-		t.Roots = x509.NewCertPool()
-		if !t.Roots.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("TLS CA certificates: %s holds no PEM certificate", rootFile)
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(data) {
+			return nil, fmt.Errorf("TLS CA certificates: %s contains no PEM certificate", rootFile)
 		}
 	}
 	if (certFile == "") != (keyFile == "") {
@@ -72,7 +62,7 @@ func LoadTLS(rootFile, certFile, keyFile, serverName string) (*TLS, error) {
 		if err != nil {
 			return nil, fmt.Errorf("TLS client certificate: %w", err)
 		}
-		t.Certificate = &pair
+		t.Certificates = []tls.Certificate{pair}
 	}
 	return t, nil
 }
@@ -150,13 +140,13 @@ func dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 	plain := insecure.NewCredentials()
 	creds := plain
 	if ep.TLS != nil {
-		config := &tls.Config{RootCAs: ep.TLS.Roots, ServerName: ep.TLS.ServerName, MinVersion: tls.VersionTLS12}
+		config := ep.TLS.Clone()
+		config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 		if config.ServerName == "" {
 			config.ServerName = host
 		}
-		if ep.TLS.Certificate != nil {
-			config.Certificates = []tls.Certificate{*ep.TLS.Certificate}
-			conn.tlsCert = ep.TLS.Certificate.Certificate[0]
+		if len(config.Certificates) > 0 {
+			conn.tlsCert = config.Certificates[0].Certificate[0]
 		}
 		creds = &observedTLS{TransportCredentials: credentials.NewTLS(config), cause: conn.cause}
 	}

@@ -47,7 +47,7 @@ func TestTLSRefusals(t *testing.T) {
 	t.Run("wrong CA", func(t *testing.T) {
 		n := startNode(t, nodeConfig{blocks: blocks})
 		other := startNode(t, nodeConfig{})
-		err := connectFails(t, deliver.Endpoint{Address: n.address, TLS: &deliver.TLS{Roots: other.org.TLSCA.Pool()}})
+		err := connectFails(t, deliver.Endpoint{Address: n.address, TLS: &tls.Config{RootCAs: other.org.TLSCA.Pool()}})
 		var want x509.UnknownAuthorityError
 		if !errors.As(err, &want) || !deliver.Permanent(err) || !strings.Contains(err.Error(), "check the CA file") {
 			t.Error(err)
@@ -140,7 +140,7 @@ func TestMutualTLS(t *testing.T) {
 	n := startNode(t, nodeConfig{blocks: sample(t), mutual: true})
 	stranger := startNode(t, nodeConfig{}).org
 	ep := n.endpoint()
-	ep.TLS.Certificate = clientCertificate(t, n.org)
+	ep.TLS.Certificates = []tls.Certificate{*clientCertificate(t, n.org)}
 	conn := dial(t, ep)
 	for _, s := range services {
 		if got, err := drain(open(t, conn, s, n.user, deliver.Seek{Channel: "ch1", Stop: deliver.Newest})); len(got) != 14 || err != nil {
@@ -171,7 +171,7 @@ func TestMutualTLS(t *testing.T) {
 	})
 	t.Run("another CA's certificate", func(t *testing.T) {
 		ep := n.endpoint()
-		ep.TLS.Certificate = clientCertificate(t, stranger)
+		ep.TLS.Certificates = []tls.Certificate{*clientCertificate(t, stranger)}
 		if err := refusedBy(t, n, ep); !refused(err) {
 			t.Error(err)
 		}

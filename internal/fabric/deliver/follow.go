@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/blockreel/blockreel/internal/fabric"
-	"github.com/blockreel/blockreel/internal/fabric/identity"
 )
 
 // Subscription says what a Follower follows.
@@ -19,7 +18,7 @@ type Subscription struct {
 	Conn     *Conn
 	Endpoint Endpoint
 	Service  Service
-	Signer   *identity.Identity
+	Signer   Signer
 	// Seek is the first request; later ones start after the last block. A Follower that
 	// asks for heights starts with NextCommit at the height that it is told. If Stop is a
 	// number, Recv returns io.EOF after that block, and fails if the node does not have the
@@ -315,7 +314,7 @@ const answerWithin = 30 * time.Second
 
 // Height asks a node for a channel's newest block. An orderer may leave out its
 // transactions.
-func (c *Conn) Height(ctx context.Context, service Service, signer *identity.Identity, channel string) (Height, error) {
+func (c *Conn) Height(ctx context.Context, service Service, signer Signer, channel string) (Height, error) {
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	h, err := c.askHeight(limited, service, signer, channel)
@@ -325,7 +324,7 @@ func (c *Conn) Height(ctx context.Context, service Service, signer *identity.Ide
 	return h, err
 }
 
-func (c *Conn) askHeight(ctx context.Context, service Service, signer *identity.Identity, channel string) (Height, error) {
+func (c *Conn) askHeight(ctx context.Context, service Service, signer Signer, channel string) (Height, error) {
 	asked := time.Now()
 	stream, err := c.Deliver(ctx, service, signer, Seek{Channel: channel, Start: Newest, Stop: Newest, HeadersOnly: service == Orderer})
 	if err != nil {

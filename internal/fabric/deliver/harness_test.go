@@ -175,7 +175,7 @@ func (n *node) start(t testing.TB, config *tls.Config, c nodeConfig) {
 
 // endpoint is how a client of the node's organization reaches it.
 func (n *node) endpoint() deliver.Endpoint {
-	return deliver.Endpoint{Address: n.address, TLS: &deliver.TLS{Roots: n.org.TLSCA.Pool()}}
+	return deliver.Endpoint{Address: n.address, TLS: &tls.Config{RootCAs: n.org.TLSCA.Pool()}}
 }
 
 func dial(t testing.TB, ep deliver.Endpoint) *deliver.Conn {

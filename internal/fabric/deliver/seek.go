@@ -151,9 +151,18 @@ func (s Seek) message() *ordererpb.SeekInfo {
 	return m
 }
 
+// Signer signs requests for a member of an MSP.
+type Signer interface {
+	// Serialize returns the member as a marshalled msp.SerializedIdentity.
+	Serialize() []byte
+	// Sign signs a message as Fabric does: the hash of it, with ECDSA and a low S, or the
+	// message itself with Ed25519.
+	Sign(message []byte) ([]byte, error)
+}
+
 // Envelope makes the signed request. tlsCert is the client's TLS certificate, DER, when
 // the connection is mutual TLS: Fabric binds the request to it.
-func (s Seek) Envelope(signer *identity.Identity, tlsCert []byte) (*commonpb.Envelope, error) {
+func (s Seek) Envelope(signer Signer, tlsCert []byte) (*commonpb.Envelope, error) {
 	s = s.withDefaults()
 	if err := s.validate(); err != nil {
 		return nil, err

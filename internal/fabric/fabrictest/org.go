@@ -114,7 +114,7 @@ func (o *Org) Endpoint(t testing.TB, address string, server *tls.Config) deliver
 	if server == nil {
 		return deliver.Endpoint{Address: address}
 	}
-	ends := &deliver.TLS{Roots: o.TLSCA.Pool()}
+	ends := &tls.Config{RootCAs: o.TLSCA.Pool()}
 	if server.ClientCAs != nil {
 		keys, err := o.ClientTLS("client")
 		if err != nil {
@@ -124,7 +124,7 @@ func (o *Org) Endpoint(t testing.TB, address string, server *tls.Config) deliver
 		if err != nil {
 			t.Fatal(err)
 		}
-		ends.Certificate = &pair
+		ends.Certificates = []tls.Certificate{pair}
 	}
 	return deliver.Endpoint{Address: address, TLS: ends}
 }

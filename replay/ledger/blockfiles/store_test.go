@@ -110,13 +110,13 @@ func TestFilesOfAPeer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sources, err := blockfile.Expand(cfg.Dir)
-	if err != nil || len(sources) < 2 {
-		t.Fatalf("%d files, %v", len(sources), err)
+	paths, err := filepath.Glob(filepath.Join(cfg.Dir, "blockfile_*"))
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("%d files, %v", len(paths), err)
 	}
 	n := 0
-	for _, source := range sources {
-		f, err := source.Open()
+	for _, path := range paths {
+		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestFilesOfAPeer(t *testing.T) {
 			}
 		}
 		if r.Layout() != blockfile.Ledger || r.Partial() != 0 {
-			t.Errorf("%s: %v, %d bytes of a partial record", source.Path, r.Layout(), r.Partial())
+			t.Errorf("%s: %v, %d bytes of a partial record", path, r.Layout(), r.Partial())
 		}
 		f.Close()
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/common/model"
 	"go.uber.org/goleak"
 
-	"github.com/blockreel/blockreel/recorder/fabricnet/scrape"
+	"github.com/blockreel/blockreel/internal/fabric/scrape"
 	"github.com/blockreel/blockreel/replay/network"
 	"github.com/blockreel/blockreel/traces"
 	"github.com/blockreel/blockreel/traces/event"

@@ -2,7 +2,6 @@ package scrape
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,13 +21,7 @@ func New(cfg Config) (*Scraper, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConns: 1}
-	if t := cfg.TLS; t != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: t.Roots, ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
-		if t.Certificate != nil {
-			transport.TLSClientConfig.Certificates = []tls.Certificate{*t.Certificate}
-		}
-	}
+	transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConns: 1, TLSClientConfig: cfg.TLS.Clone()}
 	return &Scraper{cfg: cfg, client: http.Client{Transport: transport}}, nil
 }
 

@@ -226,7 +226,7 @@ func TestFiles(t *testing.T) {
 		t.Fatalf("identity %+v: %v", id, err)
 	}
 	ep, err := p.Endpoint(p.Peers[0])
-	if err != nil || ep.Address != "localhost:7051" || !ep.TLS.Roots.Equal(org.TLSCA.Pool()) || ep.TLS.Certificate == nil {
+	if err != nil || ep.Address != "localhost:7051" || !ep.TLS.RootCAs.Equal(org.TLSCA.Pool()) || len(ep.TLS.Certificates) == 0 {
 		t.Errorf("endpoint %+v: %v", ep, err)
 	}
 

@@ -2,6 +2,7 @@ package scrape
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/blockreel/blockreel/internal/fabric/deliver"
 	"github.com/blockreel/blockreel/internal/fabric/pki"
 )
 
@@ -89,14 +89,14 @@ func TestTLS(t *testing.T) {
 	}
 	for _, mutual := range []bool{false, true} {
 		for name, c := range map[string]struct {
-			tls  *deliver.TLS
+			tls  *tls.Config
 			want string
 		}{
-			"all given":      {&deliver.TLS{Roots: org.TLSCA.Pool(), Certificate: &cert}, ""},
-			"another name":   {&deliver.TLS{Roots: org.TLSCA.Pool(), Certificate: &cert, ServerName: "peer0.org1.example.com"}, ""},
-			"no certificate": {&deliver.TLS{Roots: org.TLSCA.Pool()}, "operations.tls.clientRootCAs"},
-			"no CA":          {&deliver.TLS{Certificate: &cert}, "another TLS CA"},
-			"wrong name":     {&deliver.TLS{Roots: org.TLSCA.Pool(), Certificate: &cert, ServerName: "peer1"}, "choose a host name"},
+			"all given":      {&tls.Config{RootCAs: org.TLSCA.Pool(), Certificates: []tls.Certificate{cert}}, ""},
+			"another name":   {&tls.Config{RootCAs: org.TLSCA.Pool(), Certificates: []tls.Certificate{cert}, ServerName: "peer0.org1.example.com"}, ""},
+			"no certificate": {&tls.Config{RootCAs: org.TLSCA.Pool()}, "operations.tls.clientRootCAs"},
+			"no CA":          {&tls.Config{Certificates: []tls.Certificate{cert}}, "another TLS CA"},
+			"wrong name":     {&tls.Config{RootCAs: org.TLSCA.Pool(), Certificates: []tls.Certificate{cert}, ServerName: "peer1"}, "choose a host name"},
 		} {
 			if name == "no certificate" && !mutual {
 				c.want = ""
@@ -174,7 +174,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %s", given, s, err, want)
 		}
 	}
-	if s, err := New(Config{URL: "h:1", TLS: &deliver.TLS{}}); err != nil || s.cfg.URL != "https://h:1/metrics" {
+	if s, err := New(Config{URL: "h:1", TLS: &tls.Config{}}); err != nil || s.cfg.URL != "https://h:1/metrics" {
 		t.Errorf("%v, %v", s, err)
 	}
 	for want, cfg := range map[string]Config{

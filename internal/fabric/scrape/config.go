@@ -1,13 +1,12 @@
 package scrape
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/blockreel/blockreel/internal/fabric/deliver"
 )
 
 // Config says which page to read, and how often.
@@ -22,7 +21,7 @@ type Config struct {
 	// Timeout ends a reading that takes longer. 0 means 5 s.
 	Timeout time.Duration
 	// TLS of an https page. Nil: the system's CAs, and no client certificate.
-	TLS *deliver.TLS
+	TLS *tls.Config
 }
 
 const (

@@ -107,14 +107,14 @@ func (p *Profile) Endpoint(n Node) (deliver.Endpoint, error) {
 	if !n.TLS {
 		return deliver.Endpoint{Address: n.Address}, nil
 	}
-	ends := &deliver.TLS{ServerName: n.ServerName}
+	ends := &tls.Config{ServerName: n.ServerName}
 	if !n.Roots.IsZero() {
 		roots, err := p.read(n.Roots)
 		if err != nil {
 			return deliver.Endpoint{}, err
 		}
-		ends.Roots = x509.NewCertPool()
-		if !ends.Roots.AppendCertsFromPEM(roots) {
+		ends.RootCAs = x509.NewCertPool()
+		if !ends.RootCAs.AppendCertsFromPEM(roots) {
 			return deliver.Endpoint{}, &Error{Path: n.Roots.Field, Err: errors.New("no PEM certificate")}
 		}
 	}
@@ -131,7 +131,7 @@ func (p *Profile) Endpoint(n Node) (deliver.Endpoint, error) {
 		if err != nil {
 			return deliver.Endpoint{}, &Error{Path: p.ClientCert.Field, Err: err}
 		}
-		ends.Certificate = &pair
+		ends.Certificates = []tls.Certificate{pair}
 	}
 	return deliver.Endpoint{Address: n.Address, TLS: ends}, nil
 }
