@@ -31,10 +31,15 @@ fuzz:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 
+# Vet, staticcheck, gofmt and the others of .golangci.yml; then a build for systems that no test runs on.
+SYSTEMS := windows/amd64 darwin/arm64 linux/arm64 linux/386
 lint:
-	@test -z "$$(gofmt -l . | tee /dev/stderr)"
-	$(GO) vet $(PKG)
-	$(GO) tool staticcheck $(PKG)
+	$(GO) tool -modfile=.ci/tools.mod golangci-lint run
+	@set -e; for system in $(SYSTEMS); do \
+		echo "build and vet for $$system"; \
+		export GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		$(GO) build ./...; $(GO) vet ./...; \
+	done
 
 # Write the golden files and transcripts anew; look at the difference before you commit it.
 golden:

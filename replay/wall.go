@@ -72,7 +72,7 @@ func (s *Scenario) wall(ctx context.Context, jobs []*job, set Setting) error {
 		return err
 	}
 	for _, j := range jobs {
-		j.run = s.measured(j, len(jobs))
+		j.run = s.measured(j)
 		j.run.Invalid = strings.Join(j.invalid, "; ")
 	}
 	return nil
@@ -96,7 +96,7 @@ func (s *Scenario) alarm() *driver.Alarm {
 }
 
 // measured returns the figures of a job's run into a real ledger.
-func (s *Scenario) measured(j *job, streams int) *analysis.LedgerRun {
+func (s *Scenario) measured(j *job) *analysis.LedgerRun {
 	r := analysis.LedgerRunOf(j.out, s.warmup(j.model))
 	r.Unpaced, r.Ledger = s.Unpaced, j.set.Ledger
 	if s.hasPayloads(j.model) {

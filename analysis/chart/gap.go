@@ -192,13 +192,13 @@ func outside(c analysis.Curve, shape analysis.Shape, spans []analysis.Span) []an
 	from, last := shape.First, shape.Last
 	keep := func(from, to int64) {
 		parts = append(parts, func(yield func(int64, int64) bool) {
-			end, value, any := int64(0), int64(0), false
+			end, value, drawn := int64(0), int64(0), false
 			for t, v := range c.Within(from, to) {
-				if end, value, any = t, v, true; !yield(t, v) {
+				if end, value, drawn = t, v, true; !yield(t, v) {
 					return
 				}
 			}
-			if any && end < to {
+			if drawn && end < to {
 				yield(to, value)
 			}
 		})

@@ -168,20 +168,20 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 			if f.Validated {
 				copyOf = "peer's copy"
 			}
-			fmt.Fprintf(stderr, "%s (%s, %s): %s of channel %s from %d on\n", f.Path, f.Layout, copyOf, analysis.FormatBlocks(int64(f.Blocks)), f.Channel, f.First)
+			fmt.Fprintf(stderr, "%s (%s, %s): %s of channel %s from %d on\n", f.Path, f.Layout, copyOf, analysis.FormatBlocks(f.Blocks), f.Channel, f.First)
 		}
 		if f.Partial > 0 {
-			warn(stderr, "%s ends within a block: its end was left out, %s", f.Path, analysis.FormatCounted(int64(f.Partial), "byte"))
+			warn(stderr, "%s ends within a block: its end was left out, %s", f.Path, analysis.FormatCounted(f.Partial, "byte"))
 		}
 	}
 	for _, r := range report.Channels {
-		fmt.Fprintf(stderr, "%s: %s of %s, %s, %s", r.Channel, analysis.FormatBlocks(int64(r.Blocks)), analysis.FormatBytes(r.Bytes),
-			analysis.FormatCounted(int64(r.Transactions), "transaction"), analysis.FormatCounted(int64(r.Writes), "write"))
+		fmt.Fprintf(stderr, "%s: %s of %s, %s, %s", r.Channel, analysis.FormatBlocks(r.Blocks), analysis.FormatBytes(r.Bytes),
+			analysis.FormatCounted(r.Transactions, "transaction"), analysis.FormatCounted(r.Writes, "write"))
 		if r.Validated > 0 {
-			fmt.Fprintf(stderr, ", %s invalid", analysis.FormatCounted(int64(r.Invalid), "transaction"))
+			fmt.Fprintf(stderr, ", %s invalid", analysis.FormatCounted(r.Invalid, "transaction"))
 		}
 		if r.Hashed > 0 {
-			fmt.Fprintf(stderr, ", commit hashes of %s agree", analysis.FormatBlocks(int64(r.Hashed)))
+			fmt.Fprintf(stderr, ", commit hashes of %s agree", analysis.FormatBlocks(r.Hashed))
 		}
 		if r.Earlier > 0 {
 			fmt.Fprintf(stderr, ", and %s of %s before the trace", count(r.Earlier), analysis.FormatBytes(r.EarlierBytes))
@@ -196,7 +196,7 @@ func tellBlocks(stderr io.Writer, report attach.Report) {
 		}
 		fmt.Fprintln(stderr)
 		if r.Without > 0 {
-			warn(stderr, "in no file: %s of the trace", analysis.FormatBlocks(int64(r.Without)))
+			warn(stderr, "in no file: %s of the trace", analysis.FormatBlocks(r.Without))
 		}
 		if text := r.Unhashed(); text != "" && r.Told {
 			warn(stderr, "%s; attach the peer's ledger files, too, to be sure", text)

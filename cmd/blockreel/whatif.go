@@ -104,10 +104,10 @@ func (w *whatIf) add(r replay.Result) error {
 func resultPath(dir, name string) string { return filepath.Join(dir, name+".reel") }
 
 // addRun puts a run to the others of its setting and stream.
-func (w *whatIf) addRun(setting string, real bool, s analysis.StreamStats) {
+func (w *whatIf) addRun(setting string, measured bool, s analysis.StreamStats) {
 	i := slices.IndexFunc(w.settings, func(g repeated) bool { return g.setting == setting && g.runs[0].Name() == s.Name() })
 	if i < 0 {
-		i, w.settings = len(w.settings), append(w.settings, repeated{setting: setting, real: real})
+		i, w.settings = len(w.settings), append(w.settings, repeated{setting: setting, real: measured})
 	}
 	w.settings[i].runs = append(w.settings[i].runs, s)
 }

@@ -153,7 +153,7 @@ func (l *logs) overlap(s *stream, peer, orderer *table, at *span, offered span) 
 		if at.first < offered.first {
 			side = "peer's"
 		}
-		s.fact("the trace begins with block %d, the first that both logs hold; left out before it: %s, only in the %s log", from, english.Plural(int(n), "block", ""), side)
+		s.fact("the trace begins with block %d, the first that both logs hold; left out before it: %s, only in the %s log", from, english.Plural(n, "block", ""), side)
 	}
 	*at = span{from, max(at.last, offered.last)}
 	return true
@@ -304,7 +304,7 @@ func (s *stream) count() {
 		s.warn("%d of %d blocks have no commit: the peer had not come so far when its log ended, or the lines are lost", r.NotCommitted, s.Len())
 	}
 	if r.Stray > 0 {
-		s.warn("left out: %s far away from all others, from damaged lines", english.Plural(int(r.Stray), "block number", ""))
+		s.warn("left out: %s far away from all others, from damaged lines", english.Plural(r.Stray, "block number", ""))
 	}
 	if n := s.peer.starts; n > 1 {
 		s.fact("the peer started %d times in these logs; what was in its buffer at a restart was delivered again", n)

@@ -176,8 +176,8 @@ func TestOneSourceForANode(t *testing.T) {
 		}
 		_, pops := column(got, event.Dequeued)
 		_, commits := column(got, event.Committed)
-		for i, want := range commits {
-			want = int64(time.Duration(i)*time.Millisecond + 1500*time.Microsecond)
+		for i := range commits {
+			want := int64(time.Duration(i)*time.Millisecond + 1500*time.Microsecond)
 			if i >= 10 { // in wire alone
 				want += int64(3 * time.Millisecond)
 			}

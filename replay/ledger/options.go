@@ -28,6 +28,7 @@ type Option struct {
 // OptionKind is the form of an option's value.
 type OptionKind string
 
+// Forms of an option's value.
 const (
 	Bool     OptionKind = "bool"     // true or false
 	Size     OptionKind = "size"     // bytes: 4096, 64kB, 16MB, 1GB (powers of 1024)

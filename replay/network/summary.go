@@ -59,7 +59,7 @@ func (s Summary) Notes() []traces.Note {
 				"the machine was too slow for this run: 99 %% of its events were at most %v late, the others later, so its times are not the pipeline's alone", r.Lag.P99.Round(time.Millisecond))
 		}
 		if r.Breaks > 0 {
-			note(i, traces.NoteWarning, "the stream from the orderer broke %s and was taken up again at the next block", english.Plural(int(r.Breaks), "time", ""))
+			note(i, traces.NoteWarning, "the stream from the orderer broke %s and was taken up again at the next block", english.Plural(r.Breaks, "time", ""))
 		}
 		if late := s.Channels[i/s.cfg.Orgs].Late; late.Blocks > 0 {
 			note(i, traces.NoteWarning, "the orderer was slower than the load: %d of %d blocks were offered more than %v after their time, at most %v; their offered times are the true ones",

@@ -87,7 +87,7 @@ func (r *recording) trace() (*traces.Trace, error) {
 	}
 	if r.left > 0 {
 		tr.Notes = append(tr.Notes, traces.Note{Stream: -1, Kind: traces.NoteWarning,
-			Text: fmt.Sprintf("not recorded: %s, of more than %d readers, or of readers for whom no file could be made", english.Plural(int(r.left), "request", ""), maxStreams)})
+			Text: fmt.Sprintf("not recorded: %s, of more than %d readers, or of readers for whom no file could be made", english.Plural(r.left, "request", ""), maxStreams)})
 	}
 	return tr, nil
 }
@@ -158,7 +158,7 @@ func (s *stream) notes(tl *traces.Timeline) (notes []traces.Note) {
 			"which was %v when the peer was first asked, and by more while something waits on the way", s.took.Round(time.Microsecond))
 	}
 	if missing := s.uncommitted(tl); missing > 0 {
-		add(traces.NoteWarning, "no time of %s that the peer has committed: its events were not followed yet, or not for a while", english.Plural(int(missing), "block", ""))
+		add(traces.NoteWarning, "no time of %s that the peer has committed: its events were not followed yet, or not for a while", english.Plural(missing, "block", ""))
 	}
 	return notes
 }

@@ -86,7 +86,7 @@ func TestFollowEnds(t *testing.T) {
 		"height is refused": {func(s *deliver.Subscription) {
 			s.Heights, s.Seek.Start = true, deliver.NextCommit
 			s.Subscribed = func(deliver.Height) error { return errOwn }
-		}, func(err error) bool { return err == errOwn }},
+		}, func(err error) bool { return errors.Is(err, errOwn) }},
 		"end of the context": {func(s *deliver.Subscription) { s.Seek.Channel = "ch2" },
 			func(err error) bool { return errors.Is(err, context.Canceled) }},
 	} {
