@@ -99,8 +99,7 @@ func Calibrate(ctx context.Context, tr *traces.Trace, s Scenario) (*Calibration,
 // ledger refused, too: any run tells the same.
 func (s *Scenario) observe(ctx context.Context, c *Calibration, m *Model, cfg cost.Config, places []int, obs []cost.Observation) ([]cost.Observation, *float64, error) {
 	j := &job{model: m, set: Setting{Ledger: s.Ledgers[0], mode: ModeUnbounded}, committed: s.committed}
-	if j.times = m.scaled(s.Scale); s.Scale != ledger.Unscaled() {
-	}
+	j.times = m.scaled(s.Scale)
 	next := 0
 	err := s.withLedger(ctx, j, s.Ledgers[0], func(l *fed) error {
 		return l.drive(ctx, func(i int, b *block.Block, took ledger.Times) {

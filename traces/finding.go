@@ -63,9 +63,6 @@ func (t *Trace) Findings() (all []finding.Finding) {
 	return all
 }
 
-// counts reports whether the note is a number, which is added to others of its kind.
-func (n Note) counts() bool { return n.Kind == NoteDropped || n.Kind == NoteDroppedSamples }
-
 // Finding says what is missing.
 func (l *Loss) Finding() finding.Finding {
 	v := finding.V{"unreadable_bytes": l.Bytes, "offset_bytes": l.Offset}
