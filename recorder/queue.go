@@ -11,7 +11,7 @@ type queue[T any] struct {
 	waiting []T    // at most its capacity
 	dropped uint64 // in all
 
-	noted uint64 // drops that notes tell of; not under mu
+	noted uint64 // drops that notes report; not under mu
 	_     [64]byte
 }
 

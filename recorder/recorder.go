@@ -22,7 +22,7 @@
 //
 // Drops are notes in the trace: the first one brings a warning, and the notes of kind
 // traces.NoteDropped of a stream, and traces.NoteDroppedSamples, add up to the number of drops;
-// a warning at the end tells of payloads. A disk that fails does
+// a warning at the end reports those of payloads. A disk that fails does
 // not disturb the pipeline: the recorder goes on, counting, and Close returns the error.
 package recorder
 
@@ -289,8 +289,8 @@ func (r *Recorder) flush(last bool) {
 	r.keep(r.writer.Flush())
 }
 
-// noteDrops writes the drops of a queue that no note tells of yet. In between it
-// waits until they are as many as those that notes tell of, so that a recorder that
+// noteDrops writes the drops of a queue that no note reports yet. In between it
+// waits until they are as many as those that notes report, so that a recorder that
 // drops for hours does not fill the trace with notes.
 func (r *Recorder) noteDrops(dropped uint64, noted *uint64, last bool, note traces.Note, what string) {
 	n := dropped - *noted

@@ -43,14 +43,14 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// A Report tells what the files held and what the trace was given.
+// A Report says what the files contained and what the trace was given.
 type Report struct {
 	Files []FileReport
 	// Channels has one entry for every channel that files or stored payloads are of.
 	Channels []ChannelReport
 }
 
-// facts are the kinds that blocks tell of; they are written behind the payloads.
+// facts are the kinds that blocks contain; they are written after the payloads.
 var facts = []event.Kind{event.Transactions, event.Bytes, event.Writes, event.InvalidTransactions}
 
 // Write writes the trace to w, together with what the files' blocks hold. It adds to
@@ -123,7 +123,7 @@ func (a *attacher) write(ctx context.Context, files []file) (Report, error) {
 		report.Channels = append(report.Channels, c.ChannelReport)
 	}
 	if !slices.ContainsFunc(report.Files, func(f FileReport) bool { return f.Blocks > 0 }) {
-		return Report{}, errors.New("the files hold no blocks of the trace's channels")
+		return Report{}, errors.New("the files contain no blocks of the trace's channels")
 	}
 	rest := *a.trace
 	rest.Timelines = a.part(true)
@@ -231,7 +231,7 @@ const (
 	compared   = "are those of the blocks"
 )
 
-// note tells in the trace where its payloads come from.
+// note adds notes on where the payloads come from.
 func (a *attacher) note(c *channel) {
 	stream := slices.IndexFunc(a.trace.Streams, func(s traces.Stream) bool { return s.Channel == c.Channel })
 	add := func(kind, format string, args ...any) {

@@ -30,17 +30,17 @@ func (e *BlockError) Unwrap() error { return e.Err }
 // What a BlockError can wrap, beside fabric.ErrDataHash.
 var (
 	// ErrFork: the block's previous hash is not that of the block before it, or two
-	// files hold different blocks of one number.
+	// files contain different blocks of one number.
 	ErrFork = errors.New("the chain forks")
-	// ErrHole: blocks are missing in the midst of the files.
+	// ErrHole: blocks are missing in the middle of the files.
 	ErrHole = errors.New("blocks are missing")
-	// ErrContradiction: the block is another one than the trace tells of.
-	ErrContradiction = errors.New("the trace tells otherwise")
+	// ErrContradiction: the block and the trace differ.
+	ErrContradiction = errors.New("it contradicts the trace")
 )
 
 // A link is what stays in memory of a block: the first bytes of its own hash and of
 // the hash of the block before it; 0 means that there is none yet. Eight bytes of a
-// SHA-256 are enough to tell blocks of different chains apart.
+// SHA-256 are enough to distinguish blocks of different chains.
 type link struct {
 	hash, previous uint64
 	validated      bool // a copy with validation flags was read
@@ -56,7 +56,7 @@ func linkOf(b *fabric.Block) link {
 	return l
 }
 
-// A chain holds the blocks of a channel against each other, in whatever order files
+// A chain compares the blocks of a channel with each other, in whatever order files
 // bring them.
 type chain struct {
 	first   event.BlockNum
@@ -68,7 +68,7 @@ type chain struct {
 	}
 }
 
-// check holds b against what is known. follows tells that b stands behind the last
+// check compares b with what is known. follows reports whether b comes after the last
 // block in the same file.
 func (c *chain) check(b *fabric.Block, follows bool) (link, error) {
 	number := event.BlockNum(b.Number)
@@ -83,11 +83,11 @@ func (c *chain) check(b *fabric.Block, follows bool) (link, error) {
 	}
 	l := linkOf(b)
 	if number == c.last.number+1 && c.last.link.hash != 0 && c.last.link.hash != l.previous {
-		return link{}, fmt.Errorf("%w: it names another block %d than the files hold", ErrFork, c.last.number)
+		return link{}, fmt.Errorf("%w: it names another block %d than the one in the files", ErrFork, c.last.number)
 	}
 	c.last.number, c.last.link = number, l
 	if before := c.at(number - 1); number > 0 && before.hash != 0 && before.hash != l.previous {
-		return link{}, fmt.Errorf("%w: it names another block %d than the files hold", ErrFork, number-1)
+		return link{}, fmt.Errorf("%w: it names another block %d than the one in the files", ErrFork, number-1)
 	}
 	if after := c.at(number + 1); after.previous != 0 && after.previous != l.hash {
 		return link{}, fmt.Errorf("%w: block %d, which was read before, names another one", ErrFork, number+1)

@@ -14,7 +14,7 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// A ChannelReport tells what a channel of the trace was given.
+// A ChannelReport says what a channel of the trace was given.
 type ChannelReport struct {
 	Channel string
 	// Blocks counts those of the trace that were found, Bytes what they take. Stored
@@ -32,7 +32,7 @@ type ChannelReport struct {
 	// Hashed counts the blocks with a copy whose commit hash is the one that the trace
 	// tells; another one would be an error. An orderer's copy has none.
 	Hashed int64
-	// Told tells that the trace has commit hashes.
+	// Told reports whether the trace has commit hashes.
 	Told bool
 	// Late counts the blocks whose first transaction was made, by its client's clock,
 	// more than a minute after the trace has seen the block.
@@ -54,7 +54,7 @@ type channel struct {
 	chain
 	base    time.Time // of the trace's times; zero when it is not known
 	streams []*traces.Timeline
-	// touched tells that a file was of this channel.
+	// touched reports whether a file was of this channel.
 	touched bool
 }
 
@@ -124,7 +124,7 @@ func (c *channel) take(b *fabric.Block, follows, keep bool) (wanted bool, err er
 	return !again, nil
 }
 
-// compareHash holds a block's commit hash against what the trace tells of it, and
+// compareHash compares a block's commit hash with the trace's, and
 // reports whether both are there.
 func (c *channel) compareHash(b *fabric.Block) (compared bool, err error) {
 	hash, err := fabric.MetadataValue(b.Metadata(commonpb.BlockMetadataIndex_COMMIT_HASH))
@@ -160,7 +160,7 @@ func (c *channel) verdict(b *fabric.Block, invalid int64) error {
 	return nil
 }
 
-// agree holds a count of a block against what the streams tell.
+// agree compares a count of a block with the streams'.
 func (c *channel) agree(b *fabric.Block, k event.Kind, what string, count int64) error {
 	for _, tl := range c.streams {
 		i, ok := index(tl, b)
@@ -191,7 +191,7 @@ func index(tl *traces.Timeline, b *fabric.Block) (int, bool) {
 	return int(n - tl.First), true
 }
 
-// fill writes what a block tells of itself where the trace does not know it. The number of
+// fill writes the figures of a block that the trace lacks. The number of
 // transactions must agree; sizes need not, since a peer's copy of a block is larger than
 // the orderer's by its flags.
 func (c *channel) fill(b *fabric.Block) error {
@@ -258,7 +258,7 @@ func (r *ChannelReport) Foreign() string {
 		"these may be blocks of another run", english.Plural(int(r.Late), "block", ""), maxSkew)
 }
 
-// Unhashed says why nothing but numbers, the chain and counts tells that the blocks are the
+// Unhashed says why only numbers, the chain and counts show that the blocks are the
 // trace's; empty if commit hashes do.
 func (r *ChannelReport) Unhashed() string {
 	what := "the blocks have no commit hashes, as a peer's copies have them"
@@ -271,11 +271,11 @@ func (r *ChannelReport) Unhashed() string {
 	return what + ": that the blocks are this run's, beside their numbers and counts, " + uncompared
 }
 
-// finish counts what is missing; a hole in the midst of the files is an error.
+// finish counts what is missing; a hole in the middle of the files is an error.
 func (c *channel) finish() error {
 	known, hole, holed := c.known()
 	if holed {
-		err := fmt.Errorf("channel %s: %w: block %d is in no file, although blocks before and behind it are", c.Channel, ErrHole, hole)
+		err := fmt.Errorf("channel %s: %w: block %d is in no file, but blocks before and after it are", c.Channel, ErrHole, hole)
 		if c.Earlier > 0 && hole <= c.first {
 			err = fmt.Errorf("%w (blocks before the trace, which begins at %d, can be left out altogether)", err, c.first)
 		}

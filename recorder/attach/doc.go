@@ -10,11 +10,11 @@
 //     several tell of one block, the first counts: payloads that the trace has
 //     already, then a peer's copy, then an orderer's, which has no flags.
 //  2. The times of the trace are written first: a copy that is cut short keeps them.
-//  3. channel.go: each block is held against its neighbours, against other copies of
-//     itself (chain.go) and against what the trace says of it: the number of its
+//  3. channel.go: each block is compared with its neighbours, with other copies of
+//     itself (chain.go) and with what the trace says of it: the number of its
 //     transactions and, of a peer's copy, the commit hash that the peer's log has told.
 //     Its payload goes to the Writer and its figures into the columns. Blocks before the trace's first one
-//     (earlier.go) have a payload and no figures; those behind its last one are
+//     (earlier.go) have a payload and no figures; those after its last one are
 //     checked and counted, and go nowhere.
 //  4. The columns of facts and the notes are written last.
 //

@@ -56,7 +56,7 @@ func (e *earlier) add(n event.BlockNum, l link) bool {
 }
 
 // hole returns the first block that is missing between these blocks, or between them and
-// a block that comes behind them.
+// a block that comes after them.
 func (e *earlier) hole(behind event.BlockNum, isBehind bool) (event.BlockNum, bool) {
 	if len(e.runs) > 1 || len(e.runs) == 1 && isBehind && e.runs[0].end != behind {
 		return e.runs[0].end, true

@@ -12,15 +12,15 @@ import (
 	"github.com/blockreel/blockreel/traces/event"
 )
 
-// A FileReport tells what a file held.
+// A FileReport says what a file contained.
 type FileReport struct {
 	Path string
 	// Layout is the form of the file, such as "ledger file"; empty if the file is empty.
 	Layout  string
 	Channel string
-	// Validated tells that the blocks carry validation flags: it is a peer's copy.
+	// Validated reports whether the blocks carry validation flags: it is a peer's copy.
 	Validated bool
-	// Skipped tells that the file is of another channel than Config.Channel; only
+	// Skipped reports whether the file is of another channel than Config.Channel; only
 	// its first block was read.
 	Skipped bool
 	// First is the number of the first block, and Blocks counts all that were read.
@@ -104,7 +104,7 @@ func (o opened) Close() {
 	o.file.Close() // it was only read
 }
 
-// open opens the file; count, if any, is told of every byte.
+// open opens the file; count, if it is not nil, is called for every read.
 func (f *file) open(count func(int)) (opened, error) {
 	in, err := f.source.Open()
 	if err != nil {
@@ -120,7 +120,7 @@ func (f *file) open(count func(int)) (opened, error) {
 
 func (f *file) wrap(err error) error {
 	if errors.Is(err, blockfile.ErrUnknown) {
-		return fmt.Errorf("%s holds no blocks: %w", f.Path, err)
+		return fmt.Errorf("%s contains no blocks: %w", f.Path, err)
 	}
 	return fmt.Errorf("%s: %w", f.Path, err)
 }

@@ -33,11 +33,11 @@ func (n *Network) endIfCaughtUp() {
 	}
 }
 
-// stir tells that a block has come.
+// stir reports that a block has arrived.
 func (n *Network) stir() {
 	select {
 	case n.stirred <- struct{}{}:
-	default: // it is told already
+	default: // it is reported already
 	}
 }
 

@@ -87,10 +87,10 @@ type Config struct {
 	// Wait makes Open try again until the nodes and one of the channels are there; Run
 	// waits for the other channels while it records that one.
 	Wait bool
-	// Waiting is told why, once for each node and channel that is waited for. Nil: nobody.
+	// Waiting is called with the reason, once for each node and channel that is waited for. Nil: not called.
 	Waiting func(error)
-	// Tell is told when a node or a metrics page is lost and when it is back. Nil: nobody.
-	// It and Waiting are called from any goroutine, and hold up what they tell of.
+	// Tell is called when a node or a metrics page is lost and when it is back. Nil: not called.
+	// It and Waiting are called from any goroutine, and delay what they report.
 	Tell func(text string)
 	// UntilCaughtUp ends the recording when every peer has committed what the orderer has,
 	// and the blocks that From asks for are read; if From asks for none, when besides no
@@ -118,15 +118,15 @@ type Config struct {
 func (c *Config) validate() error {
 	switch {
 	case len(c.Peers) == 0:
-		return errors.New("no peer to record")
+		return errors.New("Peers is empty: there is no peer to record")
 	case len(c.Channels) == 0:
-		return errors.New("no channel to record")
+		return errors.New("Channels is empty: there is no channel to record")
 	case c.Signer == nil:
-		return errors.New("no identity to sign requests with")
+		return errors.New("Signer is missing; nodes answer only signed requests")
 	case c.Payload < PayloadNone || c.Payload > PayloadFull:
 		return fmt.Errorf("payload mode %d is unknown", c.Payload)
 	case c.RetryAfter < 0 || c.RetryAtMost < 0 || c.RoundTripEvery < 0 || c.Quiet < 0:
-		return errors.New("negative limit")
+		return errors.New("RetryAfter, RetryAtMost, RoundTripEvery and Quiet must not be negative")
 	}
 	named := map[string]bool{}
 	for i := range c.Peers {
@@ -149,7 +149,7 @@ func (c *Config) validate() error {
 	seen := map[string]bool{}
 	for _, name := range c.Channels {
 		if name == "" || seen[name] {
-			return fmt.Errorf("channel %q is named twice or empty", name)
+			return fmt.Errorf("Channels: %q is empty or there twice", name)
 		}
 		seen[name] = true
 	}

@@ -26,7 +26,7 @@ type Network struct {
 	// base is Time 0 of the trace, with its monotonic reading.
 	base     time.Time
 	caughtUp context.CancelFunc
-	// chasing: there are older blocks to read; stirred tells of blocks. See
+	// chasing: there are older blocks to read; stirred receives when a block arrives. See
 	// caughtup.go.
 	chasing atomic.Bool
 	stirred chan struct{}

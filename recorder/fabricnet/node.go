@@ -12,7 +12,7 @@ import (
 
 // NodeError says which node has failed, and on which channel.
 type NodeError struct {
-	// Orderer tells whether the node is the orderer; otherwise it is a peer.
+	// Orderer reports whether the node is the orderer; otherwise it is a peer.
 	Orderer bool
 	Name    string
 	// Channel is empty when there was no connection at all.

@@ -18,7 +18,7 @@ type channel struct {
 	net     *Network
 	orderer *subscription
 	streams []*stream
-	// opened: every node has told its height. What stands below, and first and start of
+	// opened: every node has reported its height. What stands below, and first and start of
 	// the subscriptions, is set before.
 	opened atomic.Bool
 	// past are the blocks of before, at the nodes that have some.
@@ -72,7 +72,7 @@ func (c *channel) begin() {
 }
 
 // backlog is what the peer had yet to commit when the recording began, of what is
-// recorded; to is the first block behind it.
+// recorded; to is the first block after it.
 func (s *stream) backlog() (from, to uint64) {
 	return s.from, s.channel.orderer.first.Blocks
 }

@@ -16,7 +16,7 @@ func (e *AheadError) Error() string {
 }
 
 // openSome opens the channels that are there: all of them, or at least one if cfg says to
-// wait. The heights are told in one go, so that none is old when the recording begins.
+// wait. The heights are asked for in one go, so that none is old when the recording begins.
 func (n *Network) openSome(ctx context.Context) error {
 	for b := n.nodes[0].retry; ; {
 		opened := false
@@ -54,7 +54,7 @@ func (n *Network) await(ctx context.Context, c *channel) error {
 	return nil
 }
 
-// try opens a channel once, and tells whom it has to wait for.
+// try opens a channel once, and reports whom it has to wait for.
 func (n *Network) try(ctx context.Context, c *channel) error {
 	err := n.open(ctx, c)
 	var node *NodeError
@@ -92,7 +92,7 @@ func (n *Network) open(ctx context.Context, c *channel) error {
 		}
 	}
 	// What the peers have yet to commit is read beside the blocks that come, and so is what
-	// the Config wants: a block that comes must not wait behind them.
+	// the Config wants: a block that comes must not wait for them.
 	lowest := c.orderer.first.Blocks
 	for _, s := range c.streams {
 		s.from = max(s.peer.first.Blocks, from)

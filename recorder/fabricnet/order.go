@@ -2,13 +2,13 @@ package fabricnet
 
 import "sync"
 
-// An order holds the two times of a stream's blocks to each other: a block was in the
+// An order compares the two times of a stream's blocks: a block was in the
 // orderer's ledger before a peer has committed it, so that the arrival of the commit is a
 // bound for when it was offered, and sometimes the better one. The orderer's goroutine
 // and the peer's call it in any order; who comes second for a block, decides.
 type order struct {
 	mu sync.Mutex
-	// next is the number behind the last block that was offered, recent the times of the
+	// next is the number after the last block that was offered, recent the times of the
 	// last ones.
 	next   uint64
 	recent [1 << 10]struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // An outage is a time in which a node was out of sight on one of its channels or more:
-// told once when it begins and once when it is over, however many channels it had.
+// reported once when it begins and once when it is over, however many channels it had.
 type outage struct {
 	mu     sync.Mutex
 	lost   map[string]bool // channels

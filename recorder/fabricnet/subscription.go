@@ -16,7 +16,7 @@ import (
 type subscription struct {
 	node    *node
 	channel *channel
-	// first is the height that the node told first.
+	// first is the height that the node reported first.
 	first deliver.Height
 	// until is the first block that it does not read; 0: it has no end.
 	until uint64

@@ -42,14 +42,14 @@ type Config struct {
 	// AheadBlocks and AheadBytes bound the blocks of a channel that the orderer makes
 	// before their time, on disk. 0 means 8,192 blocks and 256 MiB.
 	AheadBlocks, AheadBytes int
-	// Preset is the name of the preset that Pipeline was made of; it is only told.
+	// Preset is the name of the preset that Pipeline was made of; it is only noted in the trace.
 	Preset string
 	// Pipeline of every peer. Its Link must be zero: the link is real.
 	Pipeline pipeline.Config
 	// Ledger is the spec of the peers' ledgers, as ledger.Open takes it.
 	Ledger string
-	// Dir holds keys, the orderer's blocks and the peers' ledgers, one directory for
-	// each channel on each peer, and must not hold those of an earlier run. Empty: a
+	// Dir contains the keys, the orderer's blocks and the peers' ledgers, one directory for
+	// each channel on each peer, and must not contain those of an earlier run. Empty: a
 	// temporary directory, which Close removes.
 	Dir string
 	// Listen says where the nodes listen.

@@ -22,7 +22,7 @@
 //	 5. Close stops the nodes and closes the ledgers.
 //
 // Blocks are on disk once, in the orderer's file, from before their time until Close: a
-// backlog takes eight bytes a block in memory. Peers hold what Fabric's peers hold. A peer's
+// backlog takes eight bytes a block in memory. Peers have what Fabric's peers have. A peer's
 // event service sends those blocks with the verdicts and the commit hash of the peer's own
 // ledger (verdicts.go).
 //

@@ -76,7 +76,7 @@ func Open(cfg Config) (_ *Network, err error) {
 	return n, n.serve(dir, orderer, peers)
 }
 
-// unused reports an error if the directory holds a network, whole or in part. It cannot be
+// unused reports an error if the directory contains a network, whole or in part. It cannot be
 // taken up again, as its keys are gone: what is in the directory is a user's.
 func unused(c *Config, dir string) error {
 	used := func(path string) error {

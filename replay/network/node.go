@@ -27,7 +27,7 @@ type Node struct {
 	MSPDir, TLSDir string
 }
 
-// A NodeStatus is what a node could tell its monitoring.
+// A NodeStatus is what a node reports to its monitoring.
 type NodeStatus struct {
 	Name     string
 	Channels []ChannelStatus

@@ -98,7 +98,7 @@ func (ch *channel) offer(ctx context.Context, start, load time.Time, o driver.Ob
 	}
 }
 
-// Lateness tells of blocks that an orderer has offered after their time.
+// Lateness counts the blocks that an orderer has offered after their time.
 type Lateness struct {
 	// Blocks that were more than 10 ms late, and the most that one was late by.
 	Blocks int
@@ -112,7 +112,7 @@ func (l *Lateness) add(late time.Duration) {
 	}
 }
 
-// newOrderer makes the orderer's service. It tells the streams of the network's own
+// newOrderer makes the orderer's service. It reports to the streams of the network's own
 // peers, whom it knows by their certificates, what is sent to them.
 func newOrderer(c *Config, m *member, t trust, channels []*channel, sent func(*stream, deliver.Sent)) *server {
 	s := newServer(c, m, t)

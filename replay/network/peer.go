@@ -36,7 +36,7 @@ type stream struct {
 	ledger   store
 	verdicts *verdicts
 	height   height // of ledger
-	sent     height // what the orderer has told of
+	sent     height // of the blocks that the orderer has reported as sent
 	source   *subscription
 	buffered atomic.Int64
 }

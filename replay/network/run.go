@@ -108,7 +108,7 @@ func (n *Network) Run(ctx context.Context, o driver.Observer) (Summary, error) {
 	return s, nil
 }
 
-// over returns when the load is offered and committed, and the orderer has told of all
+// over returns when the load is offered and committed, and the orderer has reported all
 // that it has sent: a block can be committed before its Send returns.
 func (n *Network) over(ctx context.Context) error {
 	for _, ch := range n.channels {

@@ -38,7 +38,7 @@ type ChannelSummary struct {
 	Late Lateness
 }
 
-// Notes returns what the trace should tell of the run.
+// Notes returns the notes of the trace on the run.
 func (s Summary) Notes() []traces.Note {
 	var notes []traces.Note
 	note := func(stream int, kind, format string, args ...any) {

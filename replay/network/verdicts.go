@@ -16,7 +16,7 @@ type verdicts struct {
 	room []byte // of put
 }
 
-// newVerdicts are those of blocks of up to so many transactions.
+// newVerdicts are those of blocks of at most this many transactions.
 func newVerdicts(dir string, transactions int) (*verdicts, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (v *verdicts) put(number uint64, codes []byte, commitHash [sha256.Size]byte
 	return err
 }
 
-// get returns the verdict on a block of so many transactions.
+// get returns the verdict on a block of this many transactions.
 func (v *verdicts) get(number uint64, transactions int) (codes, commitHash []byte, err error) {
 	record := make([]byte, sha256.Size+transactions)
 	if _, err := v.file.ReadAt(record, v.at(number)); err != nil {

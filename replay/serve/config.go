@@ -41,7 +41,7 @@ type Config struct {
 	Dir string
 	// Record keeps what is delivered as a trace. Nil: nothing is kept.
 	Record *Recording
-	// Hooks tell of requests and blocks. Zero: nobody.
+	// Hooks are called for requests and blocks.
 	Hooks deliver.Hooks
 }
 
@@ -56,7 +56,7 @@ func (c *Config) validate() error {
 		return fmt.Errorf("speed is %v: choose between 1e-6 and 1e6 times real time", c.Speed)
 	}
 	if c.Unpaced && c.Speed != 0 {
-		return errors.New("a speed makes no sense without pace")
+		return errors.New("Speed and Unpaced exclude each other")
 	}
 	for _, s := range c.Stalls {
 		if s.At < 0 || s.For <= 0 || s.At > maxFault || s.For > maxFault {

@@ -4,14 +4,14 @@
 //
 // The way through it:
 //
-//  1. New puts the trace's payloads into a temporary file (spool.go), holds that they are
+//  1. New puts the trace's payloads into a temporary file (spool.go), checks that they are
 //     a chain as a peer would have it, and gives each block the moment at which it is offered (schedule.go). All moments are real time since
 //     the clock's start: speed is applied here, once.
 //  2. Listen opens the address, and refuses one that others can reach without TLS.
 //  3. Server.Serve starts the clock, at once or with the first reader, and answers
 //     Deliver requests (internal/fabric/deliver). Every request has a reader of its own
 //     (reader.go), which waits for the moment of its next block, or for a fault. Blocks
-//     from before the recording, of which the trace has the payload alone, are there from
+//     from before the recording, whose payload alone the trace has, are there from
 //     the start; a clock that is held stands still until they have been sent.
 //  4. With a Recording (record.go), each reader is a stream of a new trace (stream.go):
 //     what was offered and what was sent to it. A follower (follow.go) subscribes to

@@ -11,7 +11,7 @@ import (
 	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
-// PeerError says which peer has refused to tell of its commits, for good.
+// PeerError says which peer has refused to report its commits, for good.
 type PeerError struct {
 	Peer, Channel string
 	Err           error
@@ -66,7 +66,7 @@ func (s *stream) follow(ctx context.Context, to Peer) error {
 	}
 }
 
-// subscribed takes it that the peer has told its height, and tells its commits from there on.
+// subscribed takes a height that the peer has reported; its commits follow from there on.
 func (s *stream) subscribed(to Peer, h deliver.Height) error {
 	if err := s.recognize(&h.Newest); err != nil {
 		return err

@@ -121,7 +121,7 @@ func (r *reader) Block(ctx context.Context, number uint64) ([]byte, error) {
 	return r.spool.read(r.places[i])
 }
 
-// wait waits until the moment that a block is due, and behind a stall that it falls into.
+// wait waits until the moment that a block is due, or until the end of a stall around it.
 func (r *reader) wait(ctx context.Context, due time.Duration) error {
 	if !r.clock.running() {
 		return nil // an early block

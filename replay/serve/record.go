@@ -25,7 +25,7 @@ import (
 type Recording struct {
 	// Path of the trace. The streams' files are called Path.stream1, Path.stream2, ….
 	Path string
-	// Peers whose commits are followed. None: the trace tells what was sent.
+	// Peers whose commits are followed. None: the trace shows what was sent.
 	Peers []Peer
 	// Signer asks the Peers: an identity that may read the channels.
 	Signer *identity.Identity
@@ -34,10 +34,10 @@ type Recording struct {
 	// RetryAfter is the first pause before a peer is tried again; it doubles up to
 	// RetryAtMost. 0 means 200 ms and 2 s.
 	RetryAfter, RetryAtMost time.Duration
-	// Followed and Lost tell of the Peers: from which block on its commits are seen, of a
+	// Followed and Lost are called for the Peers: from which block on its commits are seen, of a
 	// trace that ends before block end, and that it cannot be reached and is tried again.
-	// Waits tells that, with Config.Hold, it has come to read and is sent nothing before its
-	// commits are followed. Nil: nobody.
+	// Waits is called when, with Config.Hold, it has come to read and is sent nothing before its
+	// commits are followed. Nil: not called.
 	Followed func(p Peer, channel string, from, end uint64)
 	Lost     func(p Peer, channel string, err error)
 	Waits    func(p Peer, channel string)
@@ -47,10 +47,10 @@ type Recording struct {
 	Tool string
 }
 
-// Peer is a peer that reads here and tells of its commits.
+// Peer is a peer that reads here and reports its commits.
 type Peer struct {
 	// Name is that of the reader: the common name of the certificate that it signs with,
-	// also behind its MSP id, as in Org1MSP/peer0.org1.example.com. Empty: the host of
+	// also after its MSP id, as in Org1MSP/peer0.org1.example.com. Empty: the host of
 	// Endpoint, or its address if that is a number. A single Peer whose name no reader has is taken for the first reader.
 	Name     string
 	Endpoint deliver.Endpoint
@@ -59,13 +59,13 @@ type Peer struct {
 func (r *Recording) validate() error {
 	switch {
 	case r.Path == "":
-		return errors.New("record: no file is named")
+		return errors.New("record: Path is missing")
 	case len(r.Peers) > 0 && r.Signer == nil:
-		return errors.New("record: no identity to ask the peers with")
+		return errors.New("record: Signer is missing; the Peers answer only signed requests")
 	case len(r.Peers) == 0 && r.UntilCaughtUp:
-		return errors.New("record: without a peer's commits nobody knows when it has caught up")
+		return errors.New("record: UntilCaughtUp requires Peers, whose commits show when they have caught up")
 	case r.RetryAfter < 0 || r.RetryAtMost < 0:
-		return errors.New("record: a negative pause")
+		return errors.New("record: RetryAfter and RetryAtMost must not be negative")
 	}
 	names := map[string]bool{}
 	for i := range r.Peers {
@@ -116,7 +116,7 @@ type recording struct {
 	left int
 	err  error // the first one
 	done bool
-	// saved tells that the streams' files are needed no more.
+	// saved reports whether the trace has been written.
 	saved bool
 	// ended is the clock's time at the end.
 	ended time.Duration
@@ -124,7 +124,7 @@ type recording struct {
 	caughtUp func()
 }
 
-// newRecording also holds that there can be files at Path: a reader that comes in an
+// newRecording also checks that files can be made at Path: a reader that comes in an
 // hour is late for that.
 func newRecording(r Recording, clock *clock) (*recording, error) {
 	if left := streamPath(r.Path, 1); exists(left) {
@@ -249,7 +249,7 @@ func readerName(p *identity.Principal) string {
 	return p.MSPID + "/" + p.Certificate.Subject.CommonName
 }
 
-// closeReader takes leave of a reader.
+// closeReader removes a reader.
 func (r *recording) closeReader(s *stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

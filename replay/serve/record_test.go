@@ -410,12 +410,12 @@ func TestRecordingRefuses(t *testing.T) {
 	id := fabrictest.NewOrg(t).User.Identity
 	peer := Peer{Name: "p", Endpoint: deliver.Endpoint{Address: "127.0.0.1:1"}}
 	for want, r := range map[string]Recording{
-		"no file":                 {},
-		"no identity":             {Path: "out.reel", Peers: []Peer{peer}},
-		"two peers are called p":  {Path: "out.reel", Peers: []Peer{peer, peer}, Signer: id},
-		"when it has caught up":   {Path: "out.reel", UntilCaughtUp: true},
-		"no such file":            {Path: "nowhere/out.reel"},
-		"record: a negative paus": {Path: "out.reel", RetryAfter: -1},
+		"Path is missing":          {},
+		"Signer is missing":        {Path: "out.reel", Peers: []Peer{peer}},
+		"two peers are called p":   {Path: "out.reel", Peers: []Peer{peer, peer}, Signer: id},
+		"when they have caught up": {Path: "out.reel", UntilCaughtUp: true},
+		"no such file":             {Path: "nowhere/out.reel"},
+		"must not be negative":     {Path: "out.reel", RetryAfter: -1},
 	} {
 		tr, payloads := trace(t, run{channel: "ch1", blocks: blocktest.Sample(t)})
 		s, err := New(tr, payloads, Config{Record: &r, Dir: t.TempDir()})

@@ -16,7 +16,7 @@ type channel struct {
 	name string
 	// places of blocks of ascending numbers without a hole.
 	places []place
-	// early are so many of the first blocks: the recording began behind them, and they
+	// early is the number of blocks from before the recording, which
 	// are there from the start.
 	early int
 	// due is when each block is offered, since the clock's start; it never decreases.
@@ -43,7 +43,7 @@ func newChannel(tr *traces.Trace, name string, places []place) (*channel, error)
 			return nil, fmt.Errorf("channel %s: blocks %d to %d have no payload: add them with blockreel attach", name, before+1, p.number-1)
 		}
 		if p.previous != places[i].hash {
-			return nil, fmt.Errorf("channel %s: block %d names another block %d than the trace holds: a peer would refuse it", name, p.number, p.number-1)
+			return nil, fmt.Errorf("channel %s: block %d names another block %d than the one in the trace; a peer would refuse it", name, p.number, p.number-1)
 		}
 	}
 	c := &channel{name: name, places: places}
@@ -53,7 +53,7 @@ func newChannel(tr *traces.Trace, name string, places []place) (*channel, error)
 	return c, nil
 }
 
-// span is the range of blocks that the channel's streams tell of.
+// span is the range of the blocks of the channel's streams.
 func (c *channel) span(tr *traces.Trace) (low, high uint64) {
 	for _, tl := range tr.Timelines {
 		if tl.Channel != c.name || tl.Len() == 0 {
@@ -69,7 +69,7 @@ func (c *channel) span(tr *traces.Trace) (low, high uint64) {
 }
 
 // instants gives the recorded instant of each of the channel's blocks: the earliest at
-// which an orderer had it, else the earliest at which anybody is known to have had it.
+// which an orderer had it, else the earliest at which some node is known to have had it.
 // assumed counts the latter and those that are event.Missing, but for early blocks.
 func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 	at = make([]event.Time, len(c.places))
@@ -110,7 +110,7 @@ func (c *channel) instants(tr *traces.Trace) (at []event.Time, assumed int) {
 	return at, assumed
 }
 
-// missing tells of blocks that the trace knows at either end of those that it holds.
+// missing warns of blocks that the trace has before and after those with a payload.
 func (c *channel) missing(tr *traces.Trace) (warnings []string) {
 	low, high := c.span(tr)
 	if low == high {

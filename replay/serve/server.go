@@ -19,8 +19,8 @@ import (
 	"github.com/blockreel/blockreel/traces"
 )
 
-// ErrNoPayloads: the trace tells of blocks but does not hold them.
-var ErrNoPayloads = errors.New("the trace holds no blocks, only their times: add them with blockreel attach (from a ledger directory, or blocks that peer channel fetch has written)")
+// ErrNoPayloads: the trace has the times of blocks but not the blocks.
+var ErrNoPayloads = errors.New("the trace contains the times of blocks but not the blocks; add them with blockreel attach, from a ledger directory or files of peer channel fetch")
 
 // Server offers a trace. Close it when it has served.
 type Server struct {
@@ -126,7 +126,7 @@ func (s *Server) open(tr *traces.Trace) error {
 	return nil
 }
 
-// Warnings tell what the trace lacks.
+// Warnings says what the trace lacks.
 func (s *Server) Warnings() []string { return s.warnings }
 
 // Listen opens an address to serve at. Without TLS only this machine may reach it: what
@@ -137,7 +137,7 @@ func Listen(address string, secure bool) (net.Listener, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	if !secure && !addr.IP.IsLoopback() {
-		return nil, fmt.Errorf("listen on %s: others can reach this address, and the blocks would go to anybody in the clear: give a TLS certificate, or listen on 127.0.0.1", address)
+		return nil, fmt.Errorf("listen on %s: other machines can reach this address, and the blocks would be sent without encryption; add a TLS certificate, or listen on 127.0.0.1", address)
 	}
 	return net.ListenTCP("tcp", addr)
 }
@@ -254,7 +254,7 @@ func (s *Server) recordReader(r *deliver.Request) *stream {
 	return s.recording.open(s.channel(r.Seek.Channel), r)
 }
 
-// ended takes leave of a reader. One whose ledger is ahead of the clock that waits for it
+// ended removes a reader. One whose ledger is ahead of the clock that waits for it
 // is refused, as by an orderer that is behind, and will come back: the clock starts.
 func (s *Server) ended(r *deliver.Request, err error) {
 	if st, was := s.opened.LoadAndDelete(r); was {

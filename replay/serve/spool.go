@@ -23,7 +23,7 @@ type place struct {
 	// transactions, and writes if they were counted.
 	transactions, writes uint32
 	// hash and previous are the first bytes of the block's and of the one's before it:
-	// enough to tell blocks of different chains apart.
+	// enough to distinguish blocks of different chains.
 	hash, previous uint64
 }
 
@@ -31,14 +31,14 @@ type place struct {
 // blocks, and readers far apart would decompress the same chunks again and again.
 type spool struct {
 	file *os.File
-	// count tells to count the blocks' writes.
+	// count asks for the number of the blocks' writes.
 	count bool
 	// places of each channel's payloads, by number, each number once.
 	places map[string][]place
 }
 
 // newSpool writes all payloads to a file in dir; empty: the system's place for
-// temporary files. count tells to count the blocks' writes.
+// temporary files. count asks for the number of the blocks' writes.
 func newSpool(dir string, payloads iter.Seq2[traces.Payload, error], count bool) (*spool, error) {
 	file, err := os.CreateTemp(dir, "blockreel-serve-*")
 	if err != nil {

@@ -27,13 +27,13 @@ type stream struct {
 	once     sync.Once
 
 	mu sync.Mutex
-	// begun tells that there was a reader, first is where it began, and next the block
-	// behind the last one that was sent.
+	// begun reports whether there was a reader, first is where it began, and next the block
+	// after the last one that was sent.
 	begun       bool
 	first, next uint64
 	// sent counts blocks, again those that were sent another time.
 	sent, again int64
-	// known is the peer's height, as far as it has told; told counts commits.
+	// known is the peer's height, as far as it has reported it; told counts the commits that it has reported.
 	known uint64
 	told  int64
 	// took is how long the peer's first answer took.
@@ -43,10 +43,10 @@ type stream struct {
 // StreamStatus is how far a stream of the recording has come.
 type StreamStatus struct {
 	Channel, Peer string
-	// Sent and Committed count blocks; Height is the peer's, as far as it has told.
+	// Sent and Committed count blocks; Height is the peer's, as far as it has reported it.
 	Sent, Committed int64
 	Height          uint64
-	// Followed tells that the stream is that of one of Recording.Peers.
+	// Followed reports whether the stream is that of one of Recording.Peers.
 	Followed bool
 	// Dropped counts the events that could not be written in time.
 	Dropped uint64
@@ -132,7 +132,7 @@ func (s *stream) delivered(b deliver.Sent) {
 	}
 }
 
-// reached takes a height that the peer has told.
+// reached takes a height that the peer has reported.
 func (s *stream) reached(height uint64, took time.Duration) {
 	s.mu.Lock()
 	s.known = max(s.known, height)
@@ -143,7 +143,7 @@ func (s *stream) reached(height uint64, took time.Duration) {
 	s.recording.check()
 }
 
-// committed takes a peer's event. Those from before the trace's start are none of it.
+// committed takes a peer's event. Those from before the trace's start are left out.
 func (s *stream) committed(number uint64, arrived time.Time, refused int64) {
 	s.mu.Lock()
 	s.known = max(s.known, number+1)

@@ -20,7 +20,7 @@ type Subscription struct {
 	Service  Service
 	Signer   Signer
 	// Seek is the first request; later ones start after the last block. A Follower that
-	// asks for heights starts with NextCommit at the height that it is told. If Stop is a
+	// asks for heights starts with NextCommit at the height that the node reports. If Stop is a
 	// number, Recv returns io.EOF after that block, and fails if the node does not have the
 	// first one.
 	Seek Seek
@@ -41,7 +41,7 @@ type Subscription struct {
 	// Lost is called once when the node is lost, with the cause.
 	Lost func(cause error)
 	// Back is called when blocks arrive as they are made again. The blocks from first to
-	// before end were made in the meantime, and are old; at is when the height was told.
+	// before end were made in the meantime, and are old; at is when the node reported the height.
 	Back func(at time.Time, first, end uint64)
 }
 
@@ -50,7 +50,7 @@ type Subscription struct {
 type Follower struct {
 	s    Subscription
 	conn *Conn // its own, if s.Conn is nil
-	// stream is the current one; nil if there is none.
+	// stream is the current one, or nil.
 	stream *Stream
 	// early: Open has opened it, and Recv was not called since. begun: a block has arrived.
 	early, begun bool

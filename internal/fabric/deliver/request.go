@@ -73,7 +73,7 @@ func (s *Server) accept(r *Request, envelope *commonpb.Envelope, l link, now tim
 	return r.seek(t.Data)
 }
 
-// badHeader gives the reason to refuse a header; empty if there is none.
+// badHeader returns the reason to refuse a header, or an empty string.
 func badHeader(t *fabric.Transaction, l link, now time.Time) string {
 	if t.ChannelID == "" {
 		return "no channel"

@@ -13,7 +13,7 @@ import (
 	commonpb "github.com/blockreel/blockreel/internal/fabric/proto/common"
 )
 
-// RoundTrip measures how long it takes to the node and back, behind everything that
+// RoundTrip measures how long it takes to the node and back, after everything that
 // waits on the connection. It calls a method that the service does not have, which gRPC
 // answers before anything of Fabric's is reached, and which proxies route as the others:
 // no signature, no policy, no line in the node's log. It sends no HTTP/2 ping: of those

@@ -61,11 +61,11 @@ type Server struct {
 	// Trust says whose requests to answer. The zero Trust: anybody's whose signature is
 	// good.
 	Trust identity.Trust
-	// Hooks tell what happens. Zero: nobody.
+	// Hooks observe the requests.
 	Hooks Hooks
 }
 
-// Hooks are called in the goroutine of the stream that they tell of. Nil ones are left
+// Hooks are called in the goroutine of the stream that they are about. Nil ones are left
 // out.
 type Hooks struct {
 	// Opened: a request is accepted, its first block comes next.
@@ -73,7 +73,7 @@ type Hooks struct {
 	// Sent: a block's Send has returned.
 	Sent func(*Request, Sent)
 	// Ended: the request is answered. A nil error is SUCCESS, a *StatusError what the
-	// reader was told, anything else how the stream broke. Of a request that was refused
+	// reader was sent, anything else how the stream broke. Of a request that was refused
 	// without having been opened, only what could be read is known.
 	Ended func(*Request, error)
 }
@@ -92,7 +92,7 @@ type Request struct {
 	last   uint64
 }
 
-// Sent tells of a block that has left for the reader: gRPC has taken it, and it is in
+// Sent describes a block that has left for the reader: gRPC has taken it, and it is in
 // flight.
 type Sent struct {
 	Number uint64

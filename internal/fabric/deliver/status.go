@@ -63,7 +63,7 @@ func NotFound(err error) bool { return HasStatus(err, commonpb.Status_NOT_FOUND)
 // ErrTooLarge: a message was larger than MaxMessageBytes.
 var ErrTooLarge = errors.New("message is larger than the limit of 100 MB")
 
-// Permanent reports whether err is a refusal that trying again cannot mend: wrong
+// Permanent reports whether err is a refusal that another try cannot change: wrong
 // certificates, names or identities, a request that is wrong in itself. Everything else
 // may pass: a node that is down, a channel that does not exist yet.
 func Permanent(err error) bool {

@@ -184,7 +184,7 @@ func (v value) items() (all []value) {
 
 func (v value) isList() bool { return v.node != nil && v.node.Kind == yaml.SequenceNode }
 
-// text of a scalar; empty if there is none.
+// text of a scalar, or empty.
 func (v value) text(most int) string {
 	switch {
 	case v.node == nil:

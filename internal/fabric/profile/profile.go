@@ -15,7 +15,7 @@ import (
 // Profile is what a connection profile says of a network. Everything stands in the
 // order of the document.
 type Profile struct {
-	// Client is the name of the client's organization; empty if there is none.
+	// Client is the name of the client's organization, or empty.
 	Client        string
 	Organizations []Organization
 	Orderers      []Node
@@ -180,7 +180,7 @@ func texts(v value) (all []string) {
 }
 
 // eventSources are the peers of a channel, names with what they are for, or a list; nil
-// if the channel does not tell its peers.
+// if the channel does not list its peers.
 func eventSources(v value) (all []string) {
 	if v.node == nil {
 		return nil
@@ -197,7 +197,7 @@ func eventSources(v value) (all []string) {
 	return all
 }
 
-// check holds that names mean something.
+// check fails if a name is not described.
 func (p *Profile) check(root value) {
 	known := func(where string, all []Node, names []string) {
 		for _, name := range names {

@@ -30,7 +30,7 @@ const (
 	defaultTimeout  = 5 * time.Second
 )
 
-// validate fills in what was left out.
+// validate sets the defaults.
 func (c *Config) validate() error {
 	if c.URL == "" {
 		return errors.New("no address of a metrics page")

@@ -7,8 +7,8 @@
 //  3. What is kept becomes samples: series.go. A gauge is a sample as it is. A counter
 //     goes on where it stood when its node starts again. A histogram's sample is the mean
 //     of what came since the page was read before: its buckets are too coarse for more.
-//  4. Run does this at every interval, in a goroutine of its own, until it is told to
-//     end. A node that is away is an outage, told when it begins and when it ends.
+//  4. Run does this at every interval, in a goroutine of its own, until its context
+//     ends. A node that is away is an outage, reported when it begins and when it ends.
 //
 // What a page does not show gives no sample, and never a zero. What keeps a page from being
 // read gives an error that says what to set, and where: problem.go.

@@ -42,7 +42,7 @@ const (
 	ns           = "ns"
 )
 
-// figures are those that tell of a block's way, in the order of their samples. Versions
+// figures are those about a block's way, in the order of their samples. Versions
 // 1.4 to 3.1 have the same names; 1.4's solo orderer has none of consensus.
 var figures = []figure{
 	{"blockcutter_block_fill_duration", ns, mean},
@@ -79,7 +79,7 @@ const (
 	maxSeries    = 10_000
 )
 
-// startTime tells when the node's process has begun, in seconds.
+// startTime is when the node's process has begun, in seconds.
 const startTime = "process_start_time_seconds"
 
 // always are names that every Fabric node shows, a channel or not.

@@ -35,7 +35,7 @@ func (s *Scraper) Once(ctx context.Context) ([]Sample, error) {
 	return samples, err
 }
 
-// once also tells of which instant the samples are: between the request and its answer.
+// once also returns the instant of the samples: between the request and its answer.
 func (s *Scraper) once(ctx context.Context) (at time.Time, samples []Sample, err error) {
 	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -91,7 +91,7 @@ func (o Outage) String() string {
 }
 
 // Run reads the page now and at every interval until ctx ends, and hands over what each
-// reading has found, with its instant. An outage is told twice: when it begins and when it
+// reading has found, with its instant. An outage is reported twice: when it begins and when it
 // ends. The page is read again at the next interval, whatever has happened. Both functions
 // are called from this goroutine.
 func (s *Scraper) Run(ctx context.Context, take func(at time.Time, samples []Sample), tell func(Outage)) {

@@ -4,7 +4,7 @@
 //
 //  1. New makes a page for every node of the streams: pages.go.
 //  2. Pages.Observe gets the events of the streams, next to a recorder, and keeps a few
-//     numbers a stream: stream.go. Heights, and what was sent to whom, are asked for when a
+//     numbers a stream: stream.go. Heights, and what was sent to whom, are read when a
 //     page is read: status.go.
 //  3. Pages.Serve listens, each page at a port of its own.
 //

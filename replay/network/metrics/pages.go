@@ -37,7 +37,7 @@ type page struct {
 }
 
 // New makes the pages of the nodes of these streams, as network.Network's Streams and
-// Status tell of them. Status is called whenever a page is read, from any goroutine.
+// Status report on them. Status is called whenever a page is read, from any goroutine.
 func New(streams []traces.Stream, status func() []network.NodeStatus) *Pages {
 	p := &Pages{status: status}
 	for _, s := range streams {
@@ -68,10 +68,10 @@ func (p *Pages) node(name string) *page {
 // Observe takes an event of a stream. It is a driver's Observer, for any goroutine.
 func (p *Pages) Observe(e event.Event) { p.streams[e.Stream].observe(e) }
 
-// Describe is empty, since what a page tells grows.
+// Describe is empty, since a page's figures become more.
 func (n *page) Describe(chan<- *prometheus.Desc) {}
 
-// Collect tells the node's figures.
+// Collect sends the node's figures.
 func (n *page) Collect(to chan<- prometheus.Metric) {
 	for _, node := range n.pages.status() {
 		if node.Name != n.name {

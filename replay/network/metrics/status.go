@@ -12,7 +12,7 @@ var (
 		[]string{"channel", "filtered", "data_type"}, nil)
 )
 
-// collectStatus tells what a node of either kind has of a channel.
+// collectStatus sends the figures of a channel that nodes of both kinds have.
 func collectStatus(to chan<- prometheus.Metric, c network.ChannelStatus) {
 	to <- prometheus.MustNewConstMetric(heightDesc, prometheus.GaugeValue, float64(c.Height), c.Channel)
 	if c.Sent > 0 {

@@ -40,7 +40,7 @@ var durations = [numDurations]struct {
 	stateStore: {"ledger_statedb_commit_time", "Time taken in seconds for committing block changes to state db.", ledgerBuckets},
 }
 
-// stream is what a peer's page tells of a channel beyond its height.
+// stream is what a peer's page shows of a channel beyond its height.
 type stream struct {
 	channel string
 	took    [numDurations]prometheus.Histogram
@@ -57,7 +57,7 @@ type stream struct {
 	atDoor  moment
 	blocked event.Time
 	// starving is since when the committer is idle, has nothing in the buffer, and the
-	// orderer holds a block that it lacks.
+	// orderer has a block that it lacks.
 	starving moment
 	starved  event.Time
 	// busy: the committer has a block, since poppedAt.
@@ -162,7 +162,7 @@ var (
 		"Blocks whose Send at the orderer has returned and that the peer has not read.", channelLabel, nil)
 )
 
-// collect tells what there is to tell; the buffer and what follows from commits is absent
+// collect sends the figures that there are; the buffer and what follows from commits is absent
 // before the first of them.
 func (s *stream) collect(to chan<- prometheus.Metric) {
 	s.mu.Lock()
