@@ -156,15 +156,10 @@ func (s *stream) committed(d *deliver.Delivered) {
 
 // verdicts counts what the peer says of a block's transactions.
 func (s *stream) verdicts(d *deliver.Delivered) {
-	invalid := 0
-	for _, tx := range d.Filtered.FilteredTransactions {
-		if tx.TxValidationCode != 0 {
-			invalid++
-		}
-	}
+	invalid := d.Invalid()
 	s.transactions.Add(uint64(len(d.Filtered.FilteredTransactions)))
 	s.invalid.Add(uint64(invalid))
-	s.observe(event.InvalidTransactions, d.Number(), int64(invalid))
+	s.observe(event.InvalidTransactions, d.Number(), invalid)
 }
 
 // end notes what only the whole recording can tell.

@@ -3,6 +3,7 @@ package fabricnet
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -15,43 +16,33 @@ const SeriesRoundTrip = "round_trip"
 
 // spread keeps the least, the greatest and about the median of many measurements.
 type spread struct {
-	n           int
-	least       time.Duration
-	greatest    time.Duration
-	kept        []time.Duration // every stride-th
-	stride      int
-	sinceStride int
+	n               int
+	least, greatest time.Duration
+	kept            []time.Duration // for the median
 }
 
-// fewest measurements have a median that is worth telling.
+// fewest measurements have a median that is worth noting.
 const fewest = 5
 
-// maxKept bounds what the median is of: evenly chosen measurements.
+// maxKept bounds the measurements that the median is of: if there are more, a random sample
+// of them.
 const maxKept = 1 << 12
 
 func (s *spread) add(d time.Duration) {
 	if s.n == 0 {
-		s.least, s.greatest, s.stride = d, d, 1
+		s.least, s.greatest = d, d
 	}
 	s.n++
 	s.least, s.greatest = min(s.least, d), max(s.greatest, d)
-	if s.sinceStride++; s.sinceStride < s.stride {
-		return
+	if len(s.kept) < maxKept {
+		s.kept = append(s.kept, d)
+	} else if i := rand.IntN(s.n); i < maxKept {
+		s.kept[i] = d
 	}
-	s.sinceStride = 0
-	if s.kept = append(s.kept, d); len(s.kept) < maxKept {
-		return
-	}
-	for i := range maxKept / 2 {
-		s.kept[i] = s.kept[2*i+1]
-	}
-	s.kept = s.kept[:maxKept/2]
-	s.stride *= 2
 }
 
 func (s *spread) median() time.Duration {
-	sorted := slices.Clone(s.kept)
-	slices.Sort(sorted)
+	sorted := slices.Sorted(slices.Values(s.kept))
 	return sorted[len(sorted)/2]
 }
 

@@ -97,7 +97,7 @@ func TestSpread(t *testing.T) {
 	for i := range n {
 		s.add(time.Duration((i*7919)%n + 1)) // every number once: 7919 is a prime
 	}
-	if s.n != n || s.least != 1 || s.greatest != n || len(s.kept) >= maxKept {
+	if s.n != n || s.least != 1 || s.greatest != n || len(s.kept) > maxKept {
 		t.Errorf("%d values from %d to %d, %d kept", s.n, s.least, s.greatest, len(s.kept))
 	}
 	if m := s.median(); m < n*45/100 || m > n*55/100 {

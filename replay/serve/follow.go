@@ -8,7 +8,6 @@ import (
 
 	"github.com/blockreel/blockreel/internal/fabric"
 	"github.com/blockreel/blockreel/internal/fabric/deliver"
-	peerpb "github.com/blockreel/blockreel/internal/fabric/proto/peer"
 )
 
 // PeerError says which peer has refused to report its commits, for good.
@@ -61,7 +60,7 @@ func (s *stream) follow(ctx context.Context, to Peer) error {
 			return &PeerError{to.Name, name, err}
 		}
 		if !d.Old {
-			s.committed(d.Number(), d.Arrived, refusedTransactions(d.Filtered))
+			s.committed(d.Number(), d.Arrived, d.Invalid())
 		}
 	}
 }
@@ -80,15 +79,6 @@ func (s *stream) subscribed(to Peer, h deliver.Height) error {
 		told(to, s.channel.name, h.Blocks, s.channel.end())
 	}
 	return nil
-}
-
-func refusedTransactions(b *peerpb.FilteredBlock) (n int64) {
-	for _, tx := range b.FilteredTransactions {
-		if tx.TxValidationCode != peerpb.TxValidationCode_VALID {
-			n++
-		}
-	}
-	return n
 }
 
 var (

@@ -129,7 +129,7 @@ func TestRefuses(t *testing.T) {
 		{runs: []run{{channel: "ch1"}}, want: "blockreel attach"},
 		{runs: []run{holed}, want: "blocks 3 to 4 have no payload"},
 		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Speed: -1}, want: "speed"},
-		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Speed: 2, Unpaced: true}, want: "speed"},
+		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Speed: 2, Unpaced: true}, want: "Speed and Unpaced"},
 		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Stalls: []Stall{{1, 0}}}, want: "stall"},
 		{runs: []run{{channel: "ch1", blocks: sample}}, cfg: Config{Disconnects: []time.Duration{0}}, want: "disconnect"},
 	} {

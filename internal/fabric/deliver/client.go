@@ -40,6 +40,16 @@ func (d *Delivered) Number() uint64 {
 	return d.Block.Number
 }
 
+// Invalid counts the transactions of a filtered block that the peer has found invalid.
+func (d *Delivered) Invalid() (n int64) {
+	for _, tx := range d.Filtered.FilteredTransactions {
+		if tx.TxValidationCode != peerpb.TxValidationCode_VALID {
+			n++
+		}
+	}
+	return n
+}
+
 // Stream is one subscription.
 type Stream struct {
 	conn    *Conn
