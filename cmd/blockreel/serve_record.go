@@ -104,7 +104,7 @@ func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...stri
 		if err != nil {
 			return fmt.Errorf("peer %s: %w", cmp.Or(name, address), err)
 		}
-		record.Peers = append(record.Peers, serve.Peer{Name: node.Name, Endpoint: deliver.Endpoint{Address: node.Address, TLS: node.TLS}})
+		record.Peers = append(record.Peers, serve.Peer(node))
 	}
 	return nil
 }
@@ -112,20 +112,20 @@ func (r *serveRecord) config(c *cobra.Command, cfg *serve.Config, inputs ...stri
 // peers tells of peers whose commits are followed.
 func (t *liveTalk) peers(r *serve.Recording) {
 	r.Followed = func(p serve.Peer, channel string, from, end uint64) {
-		t.printf("%s tells of its commits on %s from block %d on\n", p.Endpoint.Address, channel, from)
+		t.printf("%s tells of its commits on %s from block %d on\n", p.Address, channel, from)
 		if from >= end {
-			t.printf("warning: %s has all blocks of %s that the trace holds: its height is %d; what it has committed so far has no time\n", p.Endpoint.Address, channel, from)
+			t.printf("warning: %s has all blocks of %s that the trace holds: its height is %d; what it has committed so far has no time\n", p.Address, channel, from)
 		}
 	}
 	r.Waits = func(p serve.Peer, channel string) {
-		t.printf("%s reads %s, and is sent nothing before %s tells of its commits; Ctrl-C ends the wait\n", p.Name, channel, p.Endpoint.Address)
+		t.printf("%s reads %s, and is sent nothing before %s tells of its commits; Ctrl-C ends the wait\n", p.Name, channel, p.Address)
 	}
 	r.Lost = func(p serve.Peer, channel string, err error) {
 		hint := ""
 		if refused := new(deliver.StatusError); !errors.As(err, &refused) {
 			hint = " (check its address and --tls)"
 		}
-		t.printf("%s does not tell of its commits on %s and is tried again: %v%s\n", p.Endpoint.Address, channel, err, hint)
+		t.printf("%s does not tell of its commits on %s and is tried again: %v%s\n", p.Address, channel, err, hint)
 	}
 }
 

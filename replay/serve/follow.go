@@ -23,7 +23,7 @@ func (e *PeerError) Error() string {
 func (e *PeerError) Unwrap() error { return e.Err }
 
 func (p Peer) host() string {
-	host, _, _ := net.SplitHostPort(p.Endpoint.Address)
+	host, _, _ := net.SplitHostPort(p.Address)
 	return host
 }
 
@@ -33,7 +33,7 @@ func (p Peer) host() string {
 func (s *stream) follow(ctx context.Context, to Peer) error {
 	r, name, fresh := s.recording, s.channel.name, false
 	feed := deliver.Follow(deliver.Subscription{
-		Endpoint: to.Endpoint, Service: deliver.PeerFiltered, Signer: r.Signer, Heights: true,
+		Endpoint: deliver.Endpoint{Address: to.Address, TLS: to.TLS}, Service: deliver.PeerFiltered, Signer: r.Signer, Heights: true,
 		Seek:  deliver.Seek{Channel: name, Start: deliver.NextCommit},
 		Retry: deliver.Backoff{First: r.RetryAfter, Most: r.RetryAtMost},
 		Lost: func(err error) {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -27,8 +28,9 @@ type Recording struct {
 	Path string
 	// Peers whose commits are followed. None: the trace shows what was sent.
 	Peers []Peer
-	// Signer asks the Peers: an identity that may read the channels.
-	Signer *identity.Identity
+	// Signer signs the requests to the Peers: an identity that may read the channels, such as
+	// fabricnet.LoadIdentity returns.
+	Signer Signer
 	// UntilCaughtUp ends Serve once all Peers have committed all blocks of all channels.
 	UntilCaughtUp bool
 	// RetryAfter is the first pause before a peer is tried again; it doubles up to
@@ -47,13 +49,25 @@ type Recording struct {
 	Tool string
 }
 
+// Signer signs requests for a member of an MSP.
+type Signer interface {
+	// Serialize returns the member as a marshalled msp.SerializedIdentity.
+	Serialize() []byte
+	// Sign signs a message as Fabric does.
+	Sign(message []byte) ([]byte, error)
+}
+
 // Peer is a peer that reads here and reports its commits.
 type Peer struct {
 	// Name is that of the reader: the common name of the certificate that it signs with,
 	// also after its MSP id, as in Org1MSP/peer0.org1.example.com. Empty: the host of
-	// Endpoint, or its address if that is a number. A single Peer whose name no reader has is taken for the first reader.
-	Name     string
-	Endpoint deliver.Endpoint
+	// Address, or Address if that is a number. A single Peer whose name no reader has is taken
+	// for the first reader.
+	Name string
+	// Address is the peer's host:port.
+	Address string
+	// TLS of the connection to it, as in fabricnet.Node. Nil: none.
+	TLS *tls.Config
 }
 
 func (r *Recording) validate() error {
@@ -71,7 +85,7 @@ func (r *Recording) validate() error {
 	for i := range r.Peers {
 		p := &r.Peers[i]
 		if p.Name == "" {
-			p.Name = p.Endpoint.Address
+			p.Name = p.Address
 			if host := p.host(); host != "" && !names[host] && net.ParseIP(host) == nil {
 				p.Name = host
 			}

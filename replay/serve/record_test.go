@@ -126,7 +126,7 @@ func TestRecordPeers(t *testing.T) {
 		}
 		ledgers["ch2"].Append(fabrictest.Commit(t, two.blocks[0]))
 		peers[name] = fabrictest.NewPeer(t, org, name, ledgers)
-		rec.Peers = append(rec.Peers, Peer{Name: "Org1MSP/" + name + ".org1.example.com", Endpoint: peers[name].Endpoint(t)})
+		rec.Peers = append(rec.Peers, at("Org1MSP/"+name+".org1.example.com", peers[name].Endpoint(t)))
 	}
 	n := &node{org: org, Server: newServer(t, Config{
 		TLS: org.ServerTLS(t, true, pki.Request{}), Hold: true, Speed: 20, Record: rec,
@@ -320,7 +320,7 @@ func TestRecordUnreachable(t *testing.T) {
 	org := fabrictest.NewOrg(t)
 	waits := make(chan string, 1)
 	rec := &Recording{Path: filepath.Join(t.TempDir(), "out.reel"), Signer: org.User.Identity, RetryAfter: time.Millisecond,
-		Peers: []Peer{{Name: "peer0", Endpoint: deliver.Endpoint{Address: "127.0.0.1:1"}}},
+		Peers: []Peer{{Name: "peer0", Address: "127.0.0.1:1"}},
 		Waits: func(p Peer, channel string) { waits <- p.Name + " " + channel }}
 	n := &node{org: org, Server: newServer(t, Config{Hold: true, Record: rec}, r)}
 	stop := n.serve(t)
@@ -345,7 +345,7 @@ func TestRecordPeerTroubles(t *testing.T) {
 	recording := func(signer *fabrictest.Org) *Recording {
 		peer = fabrictest.NewPeer(t, org, "peer0", map[string]*fabrictest.Ledger{"ch1": fabrictest.NewLedger(0, r.blocks[0])})
 		return &Recording{Path: filepath.Join(t.TempDir(), "out.reel"), Signer: signer.User.Identity, RetryAfter: time.Millisecond,
-			Peers: []Peer{{Endpoint: peer.Endpoint(t)}}, UntilCaughtUp: true}
+			Peers: []Peer{at("", peer.Endpoint(t))}, UntilCaughtUp: true}
 	}
 	serveOnce := func(rec *Recording, pull bool) (*Server, error) {
 		s := newServer(t, Config{Record: rec}, r)
@@ -408,7 +408,7 @@ func TestRecordPeerTroubles(t *testing.T) {
 
 func TestRecordingRefuses(t *testing.T) {
 	id := fabrictest.NewOrg(t).User.Identity
-	peer := Peer{Name: "p", Endpoint: deliver.Endpoint{Address: "127.0.0.1:1"}}
+	peer := Peer{Name: "p", Address: "127.0.0.1:1"}
 	for want, r := range map[string]Recording{
 		"Path is missing":          {},
 		"Signer is missing":        {Path: "out.reel", Peers: []Peer{peer}},
@@ -426,4 +426,9 @@ func TestRecordingRefuses(t *testing.T) {
 			t.Errorf("error %v, want one of %q", err, want)
 		}
 	}
+}
+
+// at is a peer at an endpoint.
+func at(name string, ep deliver.Endpoint) Peer {
+	return Peer{Name: name, Address: ep.Address, TLS: ep.TLS}
 }
